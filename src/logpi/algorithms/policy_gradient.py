@@ -1,0 +1,133 @@
+"""The composition: every policy-gradient method as credit, objective, update and fit."""
+
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jax import lax
+from jaxtyping import Array, Float, Key, PyTree
+
+from logpi.algorithms.diagnostics import before, divergence, figures, mean
+from logpi.collect import Collect, Steps
+from logpi.credit.base import Credit
+from logpi.errors import LogpiError
+from logpi.objectives.base import Objective
+from logpi.objectives.value import OnCritic, value
+from logpi.policies.behaviour import Behaviour
+from logpi.policies.critic import ActorCritic
+from logpi.policies.normalise import absorb
+from logpi.schedules import resolve
+from logpi.trees import scan, select
+from logpi.types import Batch, State, Trajectory
+from logpi.updates.minibatches import flat
+from logpi.updates.protocol import Update
+
+Info = dict[str, Float[Array, ""]]
+
+COUNTS = ("epochs", "skipped_updates", "critic_skipped_updates")  # summed over epochs; other figures are means
+
+
+class PolicyGradient(eqx.Module):
+    """Collect τ with μ = π_θ; give each action its credit Φ; improve the objective; fit V.
+
+    - `credit`: (state, τ) ↦ (Φ, target).
+    - `objective`: (π, batch) ↦ J, whose gradient at θ_old is the policy gradient.
+    - `update`: how the objective is improved.
+    - `fit`: how V is learned: by an update of its own, or `"joint"`: one ascent on the sum of both objectives, with
+      one optimiser and one norm clip. None where there is no V.
+    - `value_weight`: the weight of V's objective in a joint ascent.
+    - `epochs`: passes over the batch. Each is: credit (anew, if `recompute`), one pass of `update`, one of `fit`.
+    - `max_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this.
+    - `collect`: how much experience an iteration gathers.
+    """
+
+    credit: Credit
+    objective: Objective
+    update: Update
+    fit: Update | Literal["joint"] | None = None
+    value_weight: Any = 0.5
+    epochs: int = eqx.field(static=True, default=1)
+    recompute: bool = eqx.field(static=True, default=False)
+    max_kl: Any = None
+    collect: Collect = eqx.field(static=True, default=Steps())
+
+    def init(self, policy: PyTree, critic: PyTree = None) -> State:
+        """The learner before any experience. Raises LogpiError where a part that is needed is missing."""
+        if self.fit is not None and critic is None:
+            raise LogpiError("the algorithm has a fit but no critic to fit: pass critic=…, or fit=None")
+        if self.fit == "joint":
+            return State(policy, critic, self.update.init(ActorCritic(policy, critic)), ())
+        return State(policy, critic, self.update.init(policy), self.fit.init(critic) if self.fit else ())
+
+    def at(self, progress: Any) -> "PolicyGradient":
+        """The algorithm with its schedules at a share `progress` ∈ [0, 1] of the run's steps."""
+        return resolve(self, progress)
+
+    def behaviour(self, state: State, key: Key[Array, ""]) -> Behaviour:
+        """μ = π_θ."""
+        del key
+        return Behaviour(state.policy)
+
+    def learn(self, state: State, mu: Behaviour, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
+        """One iteration of learning: (state, μ, τ, key) → (state', figures)."""
+        del mu
+        tau = _zeroed(tau)
+        old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
+        batch = self._batch(state, tau, old)
+
+        def epoch(carry: tuple[State, Array], key: Array) -> tuple[tuple[State, Array], Info]:
+            now, halted = carry
+            k_update, k_fit = jr.split(key)
+            rows = self._batch(now, tau, old) if self.recompute else batch
+            halted |= self._too_far(now.policy, batch)
+            improved, info = self._improve(now, rows, k_update)
+            new, fit_info = self._fit(select(halted, now, improved), rows, k_fit)
+            return (new, halted), info | fit_info | {"epochs": 1.0 - halted}
+
+        (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
+        info = {name: jnp.sum(x) if name in COUNTS else jnp.mean(x) for name, x in infos.items()}
+        info |= before(state.critic, batch) | figures(self.objective, new.policy, batch)
+        return self._absorbed(new, batch, info)
+
+    def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
+        """The rows to learn from, with credit as the networks of `state` see it."""
+        phi, target = lax.stop_gradient(self.credit(state, tau))
+        count = jnp.sum(jnp.any(tau.valid, axis=0)) if tau.complete else jnp.sum(tau.valid)
+        scale = jnp.maximum(count, 1).astype(float)
+        batch = Batch(tau.obs, tau.action, tau.log_prob, phi, target, tau.valid, old, scale)
+        return flat(batch) if self.objective.unit == "step" else batch
+
+    def _improve(self, state: State, batch: Batch, key: Array) -> tuple[State, Info]:
+        """One pass of the update: of π, or of π and V together."""
+        if self.fit != "joint":
+            policy, opt, info = self.update(self.objective, state.policy, batch, state.opt, key)
+            return State(policy, state.critic, opt, state.critic_opt), info
+        both = self.objective + self.value_weight * OnCritic(value)
+        pair, opt, info = self.update(both, ActorCritic(state.policy, state.critic), batch, state.opt, key)
+        return State(pair.policy, pair.critic, opt, state.critic_opt), info
+
+    def _fit(self, state: State, batch: Batch, key: Array) -> tuple[State, Info]:
+        """One pass of V's own update, if it has one."""
+        if self.fit is None or self.fit == "joint":
+            return state, {}
+        critic, opt, info = self.fit(value, state.critic, batch, state.critic_opt, key)
+        return State(state.policy, critic, state.opt, opt), {f"critic_{name}": x for name, x in info.items()}
+
+    def _too_far(self, policy: PyTree, batch: Batch) -> Array:
+        return jnp.asarray(False) if self.max_kl is None else divergence(policy, batch) > self.max_kl
+
+    def _absorbed(self, state: State, batch: Batch, info: Info) -> tuple[State, Info]:
+        """The running statistics brought up to date, and how far that alone moved the policy."""
+        rows = flat(batch) if batch.valid.ndim > 1 else batch
+        networks = absorb((state.policy, state.critic), rows.obs, rows.target, rows.valid)
+        drift = mean(jax.vmap(state.policy)(rows.obs).kl(jax.vmap(networks[0])(rows.obs)), rows)
+        return State(*networks, state.opt, state.critic_opt), info | {"statistics_kl": drift}
+
+
+def _zeroed(tau: Trajectory) -> Trajectory:
+    """Rows that are not valid set to zero, so that nothing in them, not even a NaN, can reach a gradient."""
+    axes = tau.valid.ndim
+    spread = lambda x: tau.valid.reshape(*tau.valid.shape, *[1] * (x.ndim - axes))
+    return jax.tree.map(lambda x: jnp.where(spread(x), x, jnp.zeros_like(x)), tau)

@@ -1,0 +1,37 @@
+"""How much experience one iteration gathers: a window of steps, or whole episodes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A window of `length` steps from each environment; episodes run on across windows."""
+
+    length: int = 256
+
+    complete = False
+
+    def largest(self, num_envs: int) -> int:
+        """The most environment steps one iteration can take."""
+        return self.length * num_envs
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """Exactly `per_environment` whole episodes from each environment, one episode a column.
+
+    Never "the first m episodes to finish": that would favour short ones. `limit` is the longest an episode may be,
+    by default the task's own time limit; an episode that reaches it without an end is cut there (`truncated`).
+    """
+
+    limit: int | None = None
+    per_environment: int = 1
+
+    complete = True
+
+    def largest(self, num_envs: int) -> int:
+        """The most environment steps one iteration can take."""
+        return (self.limit or 0) * num_envs * self.per_environment
+
+
+Collect = Steps | Episodes

@@ -1,0 +1,25 @@
+"""The γ^k factor of the exact discounted gradient."""
+
+from jaxtyping import Array, Float
+
+from logpi.credit.base import Credit
+from logpi.types import State, Trajectory
+
+
+class Discounted(Credit):
+    """Φ_t ↦ γ^t Φ_t, t the step within its episode: the factor of the exact discounted gradient.
+
+    ∇ Σ_t γ^t r_t = E Σ_t γ^t ∇log π(a_t|s_t) (Σ_{l≥t} γ^{l−t} r_l − b_t). Practice drops the factor (without it, late
+    steps count as much as early ones, and the direction is no longer that gradient's; Nota and Thomas 2020); wrapped
+    around a credit that already has its baseline, this puts it back.
+
+    - `discount`: γ ∈ [0, 1], the credit's own.
+    """
+
+    credit: Credit
+    discount: float
+
+    def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+        """γ^t Φ_t; the target is unchanged."""
+        phi, target = self.credit(state, tau)
+        return phi * self.discount**tau.time, target

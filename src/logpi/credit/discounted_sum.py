@@ -1,0 +1,21 @@
+"""The one recursion behind returns, advantages and traces."""
+
+from jax import lax
+from jaxtyping import Array, Float
+
+
+def discounted_sum(x: Float[Array, "T N"], discount: Float[Array, "T N"]) -> Float[Array, "T N"]:
+    """y_t = x_t + discount_t · y_{t+1}, with y_T = 0.
+
+    A discount of 0 cuts the sum: nothing after row t reaches it.
+
+        >>> import jax.numpy as jnp
+        >>> discounted_sum(jnp.ones((3, 1)), jnp.full((3, 1), 0.5))[:, 0]
+        Array([1.75, 1.5 , 1.  ], dtype=float32)
+    """
+
+    def body(following: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
+        total = row[0] + row[1] * following
+        return total, total
+
+    return lax.scan(body, x[0] * 0, (x, discount), reverse=True)[1]

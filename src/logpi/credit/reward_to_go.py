@@ -1,0 +1,36 @@
+"""Φ_t = Σ_{l≥t} γ^{l−t} r_l: an action is credited with what came after it."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from logpi.credit.base import Credit, values
+from logpi.credit.discounted_sum import discounted_sum
+from logpi.errors import LogpiError
+from logpi.types import State, Trajectory
+
+
+class RewardToGo(Credit):
+    """Φ_t = Σ_{l≥t} γ^{l−t} r_l: causality, an action cannot change what came before it.
+
+    - `discount`: γ ∈ [0, 1].
+
+    On whole episodes a time limit is the end of a finite-horizon task. On windows of steps the sum goes on with
+    γ V(next_obs) at a truncation and at the window's end, so it needs a critic; raises LogpiError without one.
+    Source: Sutton et al. 2000; Schulman et al. 2016, eq. (1), item 2.
+    """
+
+    discount: float
+
+    def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+        """The return from each row on, also as target."""
+        gain = tau.reward
+        if not tau.complete:
+            if state.critic is None:
+                raise LogpiError(
+                    "RewardToGo on windows of steps needs a critic for what lies beyond the window:"
+                    " give the algorithm a fit and a critic, or collect with Episodes()"
+                )
+            beyond = tau.truncated.at[-1].set(True) & ~tau.terminated
+            gain = gain + self.discount * jnp.where(beyond, values(state.critic, tau.next_obs), 0)
+        total = discounted_sum(gain, self.discount * (1.0 - tau.done))
+        return total, total

@@ -1,0 +1,31 @@
+"""Φ_t = δ_t: the temporal-difference residual of V."""
+
+from jaxtyping import Array, Float, PyTree
+
+from logpi.credit.base import Credit, values
+from logpi.types import State, Trajectory
+
+
+class TDResidual(Credit):
+    """Φ_t = δ_t = r_t + γ (1 − terminated_t) V(s_{t+1}) − V(s_t). The target is δ_t + V(s_t).
+
+    - `discount`: γ ∈ [0, 1].
+
+    Source: Schulman et al. 2016, eq. (1), item 6.
+    """
+
+    discount: float
+
+    def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+        """The residual, and the one-step return."""
+        delta, value = residuals(state.critic, tau, self.discount)
+        return delta, delta + value
+
+
+def residuals(
+    critic: PyTree, tau: Trajectory, discount: float | Float[Array, ""]
+) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+    """(δ, V(s)) at every row. V of the true successor counts where an episode was only truncated."""
+    value = values(critic, tau.obs)
+    following = values(critic, tau.next_obs)
+    return tau.reward + discount * (1.0 - tau.terminated) * following - value, value

@@ -1,0 +1,92 @@
+"""Objectives: scalars whose gradient at θ_old is the policy gradient."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from logpi.types import Batch
+
+
+class Objective(eqx.Module):
+    """(params, batch) ↦ J(θ; batch), to be maximised: Σ over valid rows / batch.scale.
+
+    Objectives add and scale: `Clipped(0.2) + 0.01 * entropy`. `unit` says what may be shuffled into minibatches:
+    single `"step"` rows, or whole `"trajectory"` columns. `info` gives figures for people.
+    """
+
+    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
+        """The objective's value."""
+        raise NotImplementedError
+
+    @property
+    def unit(self) -> str:
+        """`"step"`: rows may be shuffled."""
+        return "step"
+
+    def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """Figures for people; none unless the objective has some."""
+        del params, batch
+        return {}
+
+    def __add__(self, other: "Objective") -> "Sum":
+        """The sum of two objectives."""
+        return Sum(self, other)
+
+    def __rmul__(self, factor: Any) -> "Times":
+        """The objective times a number or a schedule."""
+        return Times(factor, self)
+
+
+class Sum(Objective):
+    """J₁ + J₂. Its unit is the coarser of the two."""
+
+    first: Objective
+    second: Objective
+
+    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
+        """The sum of the values."""
+        return self.first(params, batch) + self.second(params, batch)
+
+    @property
+    def unit(self) -> str:
+        """`"trajectory"` if either is."""
+        return "trajectory" if "trajectory" in (self.first.unit, self.second.unit) else "step"
+
+    def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """Both objectives' figures."""
+        return self.first.info(params, batch) | self.second.info(params, batch)
+
+
+class Times(Objective):
+    """c · J."""
+
+    factor: Any
+    objective: Objective
+
+    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
+        """The value times the factor."""
+        return self.factor * self.objective(params, batch)
+
+    @property
+    def unit(self) -> str:
+        """The objective's own."""
+        return self.objective.unit
+
+    def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """The objective's own figures."""
+        return self.objective.info(params, batch)
+
+
+def total(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
+    """Σ over valid rows / scale."""
+    return jnp.sum(jnp.where(batch.valid, x, 0)) / batch.scale
+
+
+def at_rows(function: PyTree, batch: Batch) -> PyTree:
+    """A policy or critic evaluated at every observation of a batch, however many leading axes it has."""
+    for _ in batch.valid.shape:
+        function = jax.vmap(function)
+    return function(batch.obs)

@@ -1,0 +1,33 @@
+"""J = E[min(ρΦ, clip(ρ)Φ)]: PPO's surrogate."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from logpi.objectives.base import Objective, total
+from logpi.objectives.importance import ratio
+from logpi.types import Batch
+
+
+class Clipped(Objective):
+    """L^CLIP = Σ min(ρ Φ, clip(ρ, 1 − ε, 1 + ε) Φ) / scale: no reward for moving ρ further than ε from 1.
+
+    The gradient of a row is zero where Φ > 0 and ρ > 1 + ε, and where Φ < 0 and ρ < 1 − ε; elsewhere it is that of
+    ρ Φ. ε → ∞ is `importance`.
+
+    - `clip`: ε > 0.
+
+    Source: Schulman et al. 2017 (PPO), eq. (7).
+    """
+
+    clip: float
+
+    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
+        """The clipped surrogate."""
+        rho = ratio(params, batch)
+        near = jnp.clip(rho, 1 - self.clip, 1 + self.clip)
+        return total(jnp.minimum(rho * batch.weight, near * batch.weight), batch)
+
+    def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """`clip_fraction`: the share of valid rows with |ρ − 1| > ε."""
+        far = batch.valid & (jnp.abs(ratio(params, batch) - 1) > self.clip)
+        return {"clip_fraction": jnp.sum(far) / jnp.maximum(jnp.sum(batch.valid), 1)}

@@ -1,0 +1,40 @@
+"""An objective that sees its batch's credit at mean 0 and standard deviation 1."""
+
+import dataclasses
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from logpi.objectives.base import Objective
+from logpi.types import Batch
+
+
+class Standardised(Objective):
+    """Φ ↦ (Φ − mean Φ) / (std Φ + 1e-8) over the valid rows of whatever batch it is handed, then the objective.
+
+    Around PPO's objective and under minibatches this is the usual per-minibatch advantage normalisation. A batch of
+    one row, or of equal credit, gets Φ = 0.
+    """
+
+    objective: Objective
+
+    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
+        """The objective on standardised credit."""
+        weight = standardise(batch.weight, batch.valid)
+        return self.objective(params, dataclasses.replace(batch, weight=weight))
+
+    @property
+    def unit(self) -> str:
+        """The objective's own."""
+        return self.objective.unit
+
+    def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """The objective's own figures."""
+        return self.objective.info(params, batch)
+
+
+def standardise(x: Float[Array, "*B"], valid: Array) -> Float[Array, "*B"]:
+    """(x − mean) / (std + 1e-8), mean and std over valid entries; 0 elsewhere."""
+    count = jnp.maximum(jnp.sum(valid), 1)
+    centred = jnp.where(valid, x - jnp.sum(jnp.where(valid, x, 0)) / count, 0)
+    return centred / (jnp.sqrt(jnp.sum(centred**2) / count) + 1e-8)

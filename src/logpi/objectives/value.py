@@ -1,0 +1,33 @@
+"""J = −½ E[(V − target)²]: what a critic is fitted by."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from logpi.objectives.base import Objective, at_rows
+from logpi.policies.normalise import return_scale
+from logpi.types import Batch
+
+
+class Value(Objective):
+    """−½ mean((V_φ(s) − target)² / σ²) over valid rows; σ is the critic's running scale of returns, 1 without one.
+
+    A mean whatever the batch's scale: a fit to targets is no sum over an episode.
+    """
+
+    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
+        """Minus half the mean squared error, in units of σ."""
+        error = (at_rows(params, batch) - batch.target) / return_scale(params)
+        return -0.5 * jnp.sum(jnp.where(batch.valid, error**2, 0)) / jnp.maximum(jnp.sum(batch.valid), 1)
+
+
+value = Value()
+
+
+class OnCritic(Objective):
+    """An objective of the critic, asked of a policy and critic learned together (`ActorCritic`)."""
+
+    objective: Objective
+
+    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
+        """The objective at `params.critic`."""
+        return self.objective(params.critic, batch)

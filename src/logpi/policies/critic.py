@@ -1,0 +1,56 @@
+"""Critics: what a state is worth."""
+
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+from gymnasium import spaces
+from jaxtyping import Array, Float, Key, PyTree
+
+from logpi.policies.mlp import MLP
+from logpi.policies.normalise import Scale, Unchanged, nothing_seen
+from logpi.policies.policy import encoding
+
+
+class Critic(eqx.Module):
+    """V_φ: obs ↦ V(s), in the task's own units of return.
+
+    Any callable PyTree from one raw observation to a scalar can stand in its place.
+    """
+
+    encode: Callable[[PyTree], Float[Array, " D"]]
+    network: Callable[[Float[Array, " D"]], Float[Array, " 1"]]
+    scale: Scale | Unchanged
+
+    def __call__(self, obs: PyTree) -> Float[Array, ""]:
+        """V(obs) for one raw observation."""
+        return self.scale(self.network(self.encode(obs))[0])
+
+
+class ActorCritic(eqx.Module):
+    """A policy and its critic as one tree of parameters, for learning both at once; it acts as the policy."""
+
+    policy: PyTree
+    critic: PyTree
+
+    def __call__(self, obs: PyTree) -> PyTree:
+        """π(·|obs)."""
+        return self.policy(obs)
+
+
+def mlp_critic(
+    observation_space: spaces.Space,
+    *,
+    hidden: Sequence[int] = (64, 64),
+    normalise: bool = False,
+    normalise_returns: bool = False,
+    key: Key[Array, ""],
+) -> Critic:
+    """A critic with a tanh MLP for the given observations.
+
+    - `hidden`: the hidden layers' sizes.
+    - `normalise`: keep running statistics of observations and normalise by them.
+    - `normalise_returns`: keep running statistics of returns and learn V/σ.
+    """
+    encode, size = encoding(observation_space, normalise)
+    scale = Scale(nothing_seen(())) if normalise_returns else Unchanged()
+    return Critic(encode, MLP((size, *hidden, 1), 1.0, key=key), scale)

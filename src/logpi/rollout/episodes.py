@@ -1,0 +1,34 @@
+"""What can be said of the episodes that ended in a rollout, also of those begun in an earlier one."""
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from logpi.types import Trajectory
+
+
+def statistics(tau: Trajectory, running: Float[Array, " N"]) -> tuple[dict[str, Array], Float[Array, " N"]]:
+    """(figures, the return so far of each unfinished episode), given the latter from the rollout before.
+
+    Figures: `episodes` that ended; `return_mean, return_min, return_max, length_mean` over them, NaN if none did;
+    `steps`, the valid rows.
+    """
+
+    def row(running: Array, x: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        reward, valid, done = x
+        total = running + jnp.where(valid, reward, 0)
+        return jnp.where(done & valid, 0, total), total
+
+    running, total = lax.scan(row, running, (tau.reward, tau.valid, tau.done))
+    ended = tau.done & tau.valid
+    episodes = jnp.sum(ended)
+    mean = lambda x: jnp.sum(jnp.where(ended, x, 0)) / episodes
+    pick = lambda x: jnp.where(episodes > 0, x, jnp.nan)
+    return {
+        "steps": jnp.sum(tau.valid),
+        "episodes": episodes,
+        "return_mean": mean(total),
+        "return_min": pick(jnp.min(jnp.where(ended, total, jnp.inf))),
+        "return_max": pick(jnp.max(jnp.where(ended, total, -jnp.inf))),
+        "length_mean": mean(tau.time + 1),
+    }, running

@@ -1,0 +1,87 @@
+"""Gradient ascent with any Optax optimiser."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import optax
+from jax import lax
+from jaxtyping import Array, Float, Key, PyTree
+
+from logpi.objectives.base import Objective
+from logpi.types import Batch, ravel
+from logpi.updates.minibatches import Minibatches, shuffled, whole
+
+Info = dict[str, Float[Array, ""]]
+
+
+class Ascent(eqx.Module):
+    """θ ← θ + α · optimiser(∇J(θ)), once a minibatch, `epochs` times over the batch.
+
+    - `optimizer`: a function of the rate α that gives an Optax optimiser: `optax.adam`, or
+      `functools.partial(optax.adam, eps=1e-5)`. θ reaches it as one flat vector (an update of 320 small Adam steps
+      takes half the time so), so an optimiser that treats layers differently has no layers to see.
+    - `rate`: α > 0; a number, an array or a schedule. A new rate never recompiles.
+    - `minibatch`: rows to a step; None takes the whole batch.
+    - `max_norm`: ∇J is shortened to this Euclidean norm if it is longer.
+
+    A step whose gradient is not finite is left out and counted in `skipped_updates`.
+    """
+
+    optimizer: Callable[[Any], optax.GradientTransformation] = eqx.field(static=True)
+    rate: Any
+    minibatch: int | None = eqx.field(static=True, default=None)
+    epochs: int = eqx.field(static=True, default=1)
+    max_norm: Any = None
+
+    def init(self, params: PyTree) -> PyTree:
+        """The optimiser's state for these parameters."""
+        return self.optimizer(0.0).init(ravel(params)[0])
+
+    def __call__(
+        self, objective: Objective, params: PyTree, batch: Batch, opt: PyTree, key: Key[Array, ""]
+    ) -> tuple[PyTree, PyTree, Info]:
+        """(θ', the optimiser's state, figures): gradient_norm (mean over steps), step_norm ‖θ' − θ‖ …"""
+        theta, unravel = ravel(params)
+        transform = self.optimizer(self.rate)
+
+        def step(carry: PyTree, rows: Batch) -> PyTree:
+            theta, opt, norms, skipped = carry
+            gradient = jax.grad(lambda vector: objective(unravel(vector), rows))(theta)
+            norm = jnp.linalg.norm(gradient)
+            change, moved = transform.update(-self._shorten(gradient, norm), opt, theta)
+            good = jnp.isfinite(norm)
+            keep = lambda new, old: jnp.where(good, new, old)
+            opt = jax.tree.map(keep, moved, opt)
+            return keep(theta + change, theta), opt, norms + keep(norm, 0.0), skipped + ~good
+
+        start = (theta, opt, jnp.zeros(()), jnp.zeros((), jnp.int32))
+        (new, opt, norms, skipped), steps = self._passes(step, start, objective, batch, key)
+        info = {
+            "gradient_norm": norms / jnp.maximum(steps - skipped, 1),
+            "step_norm": jnp.linalg.norm(new - theta),
+            "learning_rate": jnp.asarray(self.rate, float),
+            "skipped_updates": skipped.astype(float),
+        }
+        return unravel(new), opt, info
+
+    def _shorten(self, gradient: Array, norm: Array) -> Array:
+        if self.max_norm is None:
+            return gradient
+        return gradient * jnp.minimum(1.0, self.max_norm / jnp.maximum(norm, 1e-12))
+
+    def _passes(self, step: Callable, start: PyTree, objective: Objective, batch: Batch, key: Array) -> tuple:
+        """The loop over epochs and minibatches; what it carried, and how many steps it made."""
+
+        def epoch(carry: PyTree, key: Array) -> tuple[PyTree, Array]:
+            parts = self._cut(objective, batch, key)
+            return lax.fori_loop(0, parts.count, lambda i, c: step(c, parts.take(i)), carry), parts.count
+
+        carry, counts = lax.scan(epoch, start, jr.split(key, self.epochs))
+        return carry, jnp.sum(counts)
+
+    def _cut(self, objective: Objective, batch: Batch, key: Array) -> Minibatches:
+        return whole(batch) if self.minibatch is None else shuffled(batch, self.minibatch, objective.unit, key)

@@ -1,0 +1,64 @@
+"""A batch cut into shuffled minibatches: every valid row once, static shapes, no empty minibatch."""
+
+import dataclasses
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Int, Key
+
+from logpi.types import Batch
+
+
+class Minibatches(eqx.Module):
+    """`count` minibatches, of which `take(i)` is the i-th. `count` may be traced; shapes are not."""
+
+    count: Int[Array, ""]
+    take: Callable[[Int[Array, ""]], Batch]
+
+
+def whole(batch: Batch) -> Minibatches:
+    """The batch itself, as the only minibatch."""
+    return Minibatches(jnp.int32(1), lambda i: batch)
+
+
+def shuffled(batch: Batch, size: int, unit: str, key: Key[Array, ""]) -> Minibatches:
+    """Minibatches of `size` rows in random order; with unit "trajectory", of whole columns with about as many rows.
+
+    Valid units come first in random order, and only the ⌈valid / size⌉ minibatches that hold any are counted, the
+    last one masked. A minibatch's scale is the batch's, times its share of the valid rows, so that its gradient
+    estimates what the batch's does.
+    """
+    rows = flat(batch) if unit == "step" else batch
+    axis = rows.valid.ndim - 1
+    per_unit = rows.valid.size // rows.valid.shape[axis]
+    size = max(1, size // per_unit)
+    counts = rows.valid if axis == 0 else jnp.any(rows.valid, axis=0)
+    order = _valid_first(counts, size, key)
+    units, all_valid = jnp.sum(counts), jnp.sum(batch.valid)
+
+    def take(i: Int[Array, ""]) -> Batch:
+        index = jax.lax.dynamic_slice_in_dim(order, i * size, size)
+        within = i * size + jnp.arange(size) < units
+        part = jax.tree.map(lambda x: jnp.take(x, index, axis=axis), dataclasses.replace(rows, scale=None))
+        valid = part.valid & (within if axis == 0 else within[None, :])
+        share = jnp.sum(valid) / jnp.maximum(all_valid, 1)
+        return dataclasses.replace(part, valid=valid, scale=batch.scale * share)
+
+    return Minibatches(-(-units // size), take)
+
+
+def flat(batch: Batch) -> Batch:
+    """The batch with its leading axes laid out as one axis of rows."""
+    axes = batch.valid.ndim
+    rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[axes:]), dataclasses.replace(batch, scale=None))
+    return dataclasses.replace(rows, scale=batch.scale)
+
+
+def _valid_first(valid: Array, size: int, key: Key[Array, ""]) -> Int[Array, " P"]:
+    """Indices, the valid ones first and in random order, padded to a multiple of `size`."""
+    draws = jnp.where(valid, jr.uniform(key, valid.shape), 2.0)
+    order = jnp.argsort(draws).astype(jnp.int32)
+    return jnp.pad(order, (0, -valid.size % size))
