@@ -12,7 +12,7 @@ Info = dict[str, Float[Array, ""]]
 
 def mean(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
     """The mean over valid rows."""
-    return jnp.sum(jnp.where(batch.valid, x, 0)) / jnp.maximum(jnp.sum(batch.valid), 1)
+    return jnp.sum(jnp.where(batch.valid, x, 0)) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)
 
 
 def divergence(policy: PyTree, batch: Batch) -> Float[Array, ""]:

@@ -84,7 +84,7 @@ class PolicyGradient(eqx.Module):
             halted |= self._too_far(now.policy, batch)
             improved, info = self._improve(now, rows, k_update)
             new, fit_info = self._fit(select(halted, now, improved), rows, k_fit)
-            return (new, halted), info | fit_info | {"epochs": 1.0 - halted}
+            return (new, halted), info | fit_info | {"epochs": jnp.where(halted, 0.0, 1.0)}
 
         (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
         info = {name: jnp.sum(x) if name in COUNTS else jnp.mean(x) for name, x in infos.items()}
@@ -94,8 +94,8 @@ class PolicyGradient(eqx.Module):
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
         """The rows to learn from, with credit as the networks of `state` see it."""
         phi, target = lax.stop_gradient(self.credit(state, tau))
-        count = jnp.sum(jnp.any(tau.valid, axis=0)) if tau.complete else jnp.sum(tau.valid)
-        scale = jnp.maximum(count, 1).astype(float)
+        counted = jnp.any(tau.valid, axis=0) if tau.complete else tau.valid
+        scale = jnp.maximum(jnp.sum(counted, dtype=float), 1)
         batch = Batch(tau.obs, tau.action, tau.log_prob, phi, target, tau.valid, old, scale)
         return flat(batch) if self.objective.unit == "step" else batch
 

@@ -17,9 +17,9 @@ def mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Fl
     trajectories its expectation is (1 − 1/m) ∇J.
     """
     del state
-    count = jnp.sum(tau.valid, axis=0)
+    count = jnp.sum(tau.valid, axis=0, dtype=float)
     mean = jnp.sum(jnp.where(tau.valid, phi, 0), axis=0) / jnp.maximum(count, 1)
-    return jnp.full_like(phi, jnp.sum(mean) / jnp.maximum(jnp.sum(count > 0), 1))
+    return jnp.full_like(phi, jnp.sum(mean) / jnp.maximum(jnp.sum(count > 0, dtype=float), 1))
 
 
 def value_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:

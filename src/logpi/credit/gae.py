@@ -1,5 +1,6 @@
 """Φ_t = Â_t^GAE(γ,λ): the generalised advantage."""
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from logpi.credit.base import Credit
@@ -26,5 +27,5 @@ class GAE(Credit):
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The advantage, and the λ-return."""
         delta, value = residuals(state.critic, tau, self.discount)
-        advantage = discounted_sum(delta, self.discount * self.decay * (1.0 - tau.done))
+        advantage = discounted_sum(delta, jnp.where(tau.done, 0.0, self.discount * self.decay))
         return advantage, advantage + value

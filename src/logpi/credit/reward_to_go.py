@@ -32,5 +32,5 @@ class RewardToGo(Credit):
                 )
             beyond = tau.truncated.at[-1].set(True) & ~tau.terminated
             gain = gain + self.discount * jnp.where(beyond, values(state.critic, tau.next_obs), 0)
-        total = discounted_sum(gain, self.discount * (1.0 - tau.done))
+        total = discounted_sum(gain, jnp.where(tau.done, 0.0, self.discount))
         return total, total

@@ -1,5 +1,6 @@
 """Φ_t = δ_t: the temporal-difference residual of V."""
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from logpi.credit.base import Credit, values
@@ -28,4 +29,4 @@ def residuals(
     """(δ, V(s)) at every row. V of the true successor counts where an episode was only truncated."""
     value = values(critic, tau.obs)
     following = values(critic, tau.next_obs)
-    return tau.reward + discount * (1.0 - tau.terminated) * following - value, value
+    return tau.reward + jnp.where(tau.terminated, 0.0, discount) * following - value, value

@@ -1,10 +1,11 @@
 """What every distribution over actions offers."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Key, PyTree
 
 
+@runtime_checkable
 class Distribution(Protocol):
     """A distribution over actions, batched over the leading axes of its parameters.
 

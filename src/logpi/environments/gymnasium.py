@@ -48,8 +48,8 @@ class Gymnasium:
                 next_obs[i], reward[i], terminated[i], truncated[i], _ = env.step(native[i])
         truncated &= ~terminated
         obs = next_obs
-        ends = np.flatnonzero(terminated | truncated)
-        if ends.size:
+        ends = np.flatnonzero(terminated | truncated).tolist()
+        if ends:
             obs = next_obs.copy()
             for i in ends:
                 obs[i] = self._begin(i)
@@ -61,7 +61,7 @@ class Gymnasium:
             env.close()
 
     def _begin(self, i: int) -> Any:
-        words = np.random.SeedSequence((self._seed, int(i), int(self._episodes[i]))).generate_state(1)
+        words = np.random.SeedSequence((self._seed, i, int(self._episodes[i]))).generate_state(1)
         self._episodes[i] += 1
         return self._envs[i].reset(seed=int(words[0]) >> 1)[0]
 

@@ -1,7 +1,7 @@
 """What logpi asks of an environment, on the device and on the host. Nothing here needs JAX."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from gymnasium import spaces
 
@@ -39,6 +39,7 @@ class Spec:
     time_limit: int | None = None
 
 
+@runtime_checkable
 class Environment(Protocol):
     """N environments written in JAX: pure functions of a state and a key, reset as soon as an episode ends.
 
@@ -59,6 +60,7 @@ class Environment(Protocol):
         ...
 
 
+@runtime_checkable
 class HostEnvironment(Protocol):
     """N environments that are ordinary Python: they keep their own state and answer in NumPy arrays."""
 

@@ -1,6 +1,6 @@
 """Many copies of one environment written in JAX."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -13,6 +13,7 @@ from logpi.environments.actions import to_native
 from logpi.environments.protocol import Spec, Step
 
 
+@runtime_checkable
 class SingleEnvironment(Protocol):
     """One environment in JAX, without time limit or reset: the dynamics alone."""
 

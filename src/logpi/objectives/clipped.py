@@ -30,4 +30,4 @@ class Clipped(Objective):
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """`clip_fraction`: the share of valid rows with |ρ − 1| > ε."""
         far = batch.valid & (jnp.abs(ratio(params, batch) - 1) > self.clip)
-        return {"clip_fraction": jnp.sum(far) / jnp.maximum(jnp.sum(batch.valid), 1)}
+        return {"clip_fraction": jnp.sum(far, dtype=float) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)}

@@ -35,6 +35,6 @@ class Standardised(Objective):
 
 def standardise(x: Float[Array, "*B"], valid: Array) -> Float[Array, "*B"]:
     """(x − mean) / (std + 1e-8), mean and std over valid entries; 0 elsewhere."""
-    count = jnp.maximum(jnp.sum(valid), 1)
+    count = jnp.maximum(jnp.sum(valid, dtype=float), 1)
     centred = jnp.where(valid, x - jnp.sum(jnp.where(valid, x, 0)) / count, 0)
     return centred / (jnp.sqrt(jnp.sum(centred**2) / count) + 1e-8)

@@ -17,7 +17,7 @@ class Value(Objective):
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """Minus half the mean squared error, in units of σ."""
         error = (at_rows(params, batch) - batch.target) / return_scale(params)
-        return -0.5 * jnp.sum(jnp.where(batch.valid, error**2, 0)) / jnp.maximum(jnp.sum(batch.valid), 1)
+        return -0.5 * jnp.sum(jnp.where(batch.valid, error**2, 0)) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)
 
 
 value = Value()

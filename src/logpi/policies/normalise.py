@@ -22,7 +22,7 @@ class Moments(eqx.Module):
     def absorb(self, x: Float[Array, "B *D"], valid: Bool[Array, " B"]) -> "Moments":
         """The moments with the valid rows of x added (Chan, Golub and LeVeque 1983, eq. 2.1)."""
         rows = valid.reshape(-1, *[1] * (x.ndim - 1))
-        n = jnp.sum(valid).astype(x.dtype)
+        n = jnp.sum(valid, dtype=float)
         safe = jnp.maximum(n, 1)
         mean = jnp.sum(jnp.where(rows, x, 0), axis=0) / safe
         variance = jnp.sum(jnp.where(rows, jnp.square(x - mean[None]), 0), axis=0) / safe

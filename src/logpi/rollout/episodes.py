@@ -21,8 +21,8 @@ def statistics(tau: Trajectory, running: Float[Array, " N"]) -> tuple[dict[str, 
 
     running, total = lax.scan(row, running, (tau.reward, tau.valid, tau.done))
     ended = tau.done & tau.valid
-    episodes = jnp.sum(ended)
-    mean = lambda x: jnp.sum(jnp.where(ended, x, 0)) / episodes
+    episodes = jnp.sum(ended, dtype=float)
+    mean = lambda x: jnp.sum(jnp.where(ended, x, 0), dtype=float) / episodes
     pick = lambda x: jnp.where(episodes > 0, x, jnp.nan)
     return {
         "steps": jnp.sum(tau.valid),

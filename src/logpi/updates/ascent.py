@@ -52,19 +52,20 @@ class Ascent(eqx.Module):
             theta, opt, norms, skipped = carry
             gradient = jax.grad(lambda vector: objective(unravel(vector), rows))(theta)
             norm = jnp.linalg.norm(gradient)
-            change, moved = transform.update(-self._shorten(gradient, norm), opt, theta)
+            with jax.numpy_dtype_promotion("standard"):  # Optax's Adam takes a float to an integer power
+                change, moved = transform.update(-self._shorten(gradient, norm), opt, theta)  # it descends
             good = jnp.isfinite(norm)
             keep = lambda new, old: jnp.where(good, new, old)
             opt = jax.tree.map(keep, moved, opt)
-            return keep(theta + change, theta), opt, norms + keep(norm, 0.0), skipped + ~good
+            return keep(theta + change, theta), opt, norms + keep(norm, 0.0), skipped + jnp.where(good, 0.0, 1.0)
 
-        start = (theta, opt, jnp.zeros(()), jnp.zeros((), jnp.int32))
+        start = (theta, opt, jnp.zeros(()), jnp.zeros(()))
         (new, opt, norms, skipped), steps = self._passes(step, start, objective, batch, key)
         info = {
             "gradient_norm": norms / jnp.maximum(steps - skipped, 1),
             "step_norm": jnp.linalg.norm(new - theta),
             "learning_rate": jnp.asarray(self.rate, float),
-            "skipped_updates": skipped.astype(float),
+            "skipped_updates": skipped,
         }
         return unravel(new), opt, info
 
@@ -81,7 +82,7 @@ class Ascent(eqx.Module):
             return lax.fori_loop(0, parts.count, lambda i, c: step(c, parts.take(i)), carry), parts.count
 
         carry, counts = lax.scan(epoch, start, jr.split(key, self.epochs))
-        return carry, jnp.sum(counts)
+        return carry, jnp.sum(counts, dtype=float)
 
     def _cut(self, objective: Objective, batch: Batch, key: Array) -> Minibatches:
         return whole(batch) if self.minibatch is None else shuffled(batch, self.minibatch, objective.unit, key)

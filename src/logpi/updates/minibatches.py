@@ -37,14 +37,14 @@ def shuffled(batch: Batch, size: int, unit: str, key: Key[Array, ""]) -> Minibat
     size = max(1, size // per_unit)
     counts = rows.valid if axis == 0 else jnp.any(rows.valid, axis=0)
     order = _valid_first(counts, size, key)
-    units, all_valid = jnp.sum(counts), jnp.sum(batch.valid)
+    units, all_valid = jnp.sum(counts), jnp.sum(batch.valid, dtype=float)
 
     def take(i: Int[Array, ""]) -> Batch:
         index = jax.lax.dynamic_slice_in_dim(order, i * size, size)
         within = i * size + jnp.arange(size) < units
-        part = jax.tree.map(lambda x: jnp.take(x, index, axis=axis), dataclasses.replace(rows, scale=None))
+        part = _over_rows(lambda x: jnp.take(x, index, axis=axis), rows)
         valid = part.valid & (within if axis == 0 else within[None, :])
-        share = jnp.sum(valid) / jnp.maximum(all_valid, 1)
+        share = jnp.sum(valid, dtype=float) / jnp.maximum(all_valid, 1)
         return dataclasses.replace(part, valid=valid, scale=batch.scale * share)
 
     return Minibatches(-(-units // size), take)
@@ -53,8 +53,13 @@ def shuffled(batch: Batch, size: int, unit: str, key: Key[Array, ""]) -> Minibat
 def flat(batch: Batch) -> Batch:
     """The batch with its leading axes laid out as one axis of rows."""
     axes = batch.valid.ndim
-    rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[axes:]), dataclasses.replace(batch, scale=None))
-    return dataclasses.replace(rows, scale=batch.scale)
+    return _over_rows(lambda x: x.reshape(-1, *x.shape[axes:]), batch)
+
+
+def _over_rows(function: Callable[[Array], Array], batch: Batch) -> Batch:
+    """The function of every field that has rows; the scale has none."""
+    names = [field.name for field in dataclasses.fields(batch) if field.name != "scale"]
+    return Batch(**{name: jax.tree.map(function, getattr(batch, name)) for name in names}, scale=batch.scale)
 
 
 def _valid_first(valid: Array, size: int, key: Key[Array, ""]) -> Int[Array, " P"]:

@@ -1,12 +1,13 @@
 """What every update offers."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.types import Batch
 
 
+@runtime_checkable
 class Update(Protocol):
     """One improvement of an objective, starting from θ. What adapts from one update to the next lives in `opt`."""
 
