@@ -11,8 +11,9 @@ class Steps:
 
     complete = False
 
-    def largest(self, num_envs: int) -> int:
+    def largest(self, num_envs: int, time_limit: int | None) -> int:
         """The most environment steps one iteration can take."""
+        del time_limit
         return self.length * num_envs
 
 
@@ -29,9 +30,9 @@ class Episodes:
 
     complete = True
 
-    def largest(self, num_envs: int) -> int:
-        """The most environment steps one iteration can take."""
-        return (self.limit or 0) * num_envs * self.per_environment
+    def largest(self, num_envs: int, time_limit: int | None) -> int:
+        """The most environment steps one iteration can take, where episodes end by `time_limit` at the latest."""
+        return (time_limit or 0) * num_envs * self.per_environment
 
 
 Collect = Steps | Episodes

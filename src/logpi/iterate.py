@@ -17,6 +17,7 @@ from logpi.rollout import device, episodes
 from logpi.rollout.acting import actor
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import draw
+from logpi.seeds import TRAINING, derive
 from logpi.types import State, Trajectory
 
 
@@ -104,13 +105,13 @@ def _host_iteration(algorithm: Any, environment: HostEnvironment, carry: Carry, 
     bind = actor(full_mu, example, first)
     rollout = HostRollout(environment, collect, example, bind(mu)(example, first)[0])
     learned, _, static = _compiled(learn, carry, full_mu, rollout.buffers, jnp.float32(0))
-    rollout.begin(seed)
+    rollout.begin(derive(seed, TRAINING, 0))
 
     def run(carry: Carry, progress: float) -> tuple[Carry, dict[str, Any]]:
         started = time.perf_counter()
         arrays = eqx.filter(carry, eqx.is_array)
         mu, noise = prepared(arrays, example)
-        episode_seed = int(np.random.SeedSequence((seed, int(carry.iteration))).generate_state(1)[0])
+        episode_seed = derive(seed, TRAINING, int(carry.iteration))
         fields = rollout.collect(bind(jax.device_get(mu)), np.asarray(noise), episode_seed)
         collected = time.perf_counter()
         arrays, info = learned(arrays, mu, fields, jnp.float32(progress))

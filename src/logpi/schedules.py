@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-from jaxtyping import PyTree
-
 
 @dataclass(frozen=True)
 class Linear:
@@ -19,10 +16,11 @@ class Linear:
         return self.start + (self.end - self.start) * progress
 
 
-def resolve(tree: PyTree, progress: Any) -> PyTree:
-    """The same tree with every schedule in it replaced by its value at `progress`."""
-    return jax.tree.map(
-        lambda leaf: leaf.at(progress) if isinstance(leaf, Linear) else leaf,
-        tree,
-        is_leaf=lambda leaf: isinstance(leaf, Linear),
-    )
+def parse(text: str) -> Linear:
+    """A schedule written "start:end", as the command line takes it.
+
+    >>> parse("1e-3:0")
+    Linear(start=0.001, end=0.0)
+    """
+    start, end = text.split(":")
+    return Linear(float(start), float(end))

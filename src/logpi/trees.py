@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, PyTree
 
+from logpi.schedules import Linear
+
 
 def scan(body: Callable[[PyTree, Any], tuple[PyTree, PyTree]], carry: PyTree, xs: PyTree) -> tuple[PyTree, PyTree]:
     """`jax.lax.scan` in which only the arrays of the carry change; whatever else it holds stays as it is."""
@@ -25,3 +27,9 @@ def scan(body: Callable[[PyTree, Any], tuple[PyTree, PyTree]], carry: PyTree, xs
 def select(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
     """The arrays of `yes` where the condition holds, else those of `no`."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) else a, yes, no)
+
+
+def resolve(tree: PyTree, progress: Any) -> PyTree:
+    """The tree with every schedule in it replaced by its value at `progress`."""
+    schedule = lambda leaf: isinstance(leaf, Linear)
+    return jax.tree.map(lambda leaf: leaf.at(progress) if schedule(leaf) else leaf, tree, is_leaf=schedule)

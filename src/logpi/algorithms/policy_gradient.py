@@ -18,8 +18,7 @@ from logpi.objectives.value import OnCritic, value
 from logpi.policies.behaviour import Behaviour
 from logpi.policies.critic import ActorCritic
 from logpi.policies.normalise import absorb
-from logpi.schedules import resolve
-from logpi.trees import scan, select
+from logpi.trees import resolve, scan, select
 from logpi.types import Batch, State, Trajectory
 from logpi.updates.minibatches import flat
 from logpi.updates.protocol import Update

@@ -42,12 +42,13 @@ class Vmap(eqx.Module):
     single: Any
     num_envs: int = eqx.field(static=True)
     time_limit: int | None = eqx.field(static=True, default=None)
+    name: str = eqx.field(static=True, default="")
 
     @property
     def spec(self) -> Spec:
         """Spaces, number of copies, time limit."""
         space, actions = self.single.observation_space, self.single.action_space
-        return Spec(type(self.single).__name__, self.num_envs, space, actions, self.time_limit)
+        return Spec(self.name or type(self.single).__name__, self.num_envs, space, actions, self.time_limit)
 
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
         """Begin an episode everywhere."""

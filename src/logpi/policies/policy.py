@@ -67,7 +67,7 @@ def head(space: spaces.Space, initial_std: float = 1.0) -> tuple[Any, int]:
         case spaces.Discrete():
             return Discrete(), int(space.n)
         case spaces.Box(shape=(size,)):
-            return Continuous(jnp.full(size, jnp.log(initial_std))), size
+            return Continuous(jnp.full(size, jnp.log(initial_std), float)), size
     raise ValueError(f"action space {space} has no distribution; supported: Discrete, Box with one axis")
 
 

@@ -1,5 +1,6 @@
 """Gradient ascent with any Optax optimiser."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,9 @@ from logpi.types import Batch, ravel
 from logpi.updates.minibatches import Minibatches, shuffled, whole
 
 Info = dict[str, Float[Array, ""]]
+
+adam = functools.partial(optax.adam, eps=1e-5)
+"""Adam with the ε that policy gradients are run with: gradients are often small here."""
 
 
 class Ascent(eqx.Module):

@@ -1,0 +1,1 @@
+"""Algorithms: the composition, and one preset per method."""

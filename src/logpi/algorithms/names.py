@@ -1,0 +1,19 @@
+"""Algorithms by name."""
+
+from collections.abc import Callable
+
+from logpi.algorithms.a2c import a2c
+from logpi.algorithms.ppo import ppo
+from logpi.algorithms.recipe import Recipe
+from logpi.algorithms.reinforce import reinforce
+from logpi.algorithms.vpg import vpg
+from logpi.errors import LogpiError
+
+ALGORITHMS: dict[str, Callable[..., Recipe]] = {"reinforce": reinforce, "vpg": vpg, "a2c": a2c, "ppo": ppo}
+
+
+def algorithm(name: str) -> Callable[..., Recipe]:
+    """The preset of that name; raises LogpiError, listing the names there are."""
+    if name not in ALGORITHMS:
+        raise LogpiError(f"unknown algorithm {name}; allowed: {', '.join(ALGORITHMS)}")
+    return ALGORITHMS[name]

@@ -1,0 +1,104 @@
+"""Every option an algorithm can be given: what it means, what is allowed, how it is read from text."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from logpi.errors import LogpiError
+from logpi.schedules import Linear, parse
+
+
+@dataclass(frozen=True)
+class Option:
+    """What an option means and takes. `read` turns text or a value into the value, or raises ValueError."""
+
+    help: str
+    allowed: str
+    read: Callable[[Any], Any]
+
+
+def _number(low: float, high: float, above: bool = False) -> Callable[[Any], Any]:
+    """A number within bounds (above the lower one, if `above`), or a schedule between two such numbers."""
+
+    def inside(x: float) -> float:
+        if math.isnan(x) or not low <= x <= high or (above and x == low):
+            raise ValueError
+        return x
+
+    def read(given: Any) -> float | Linear:
+        if isinstance(given, str) and ":" in given:
+            given = parse(given)
+        if isinstance(given, Linear):
+            numbers = _number(low, high)
+            return Linear(numbers(given.start), numbers(given.end))
+        return inside(float(given))
+
+    return read
+
+
+def _whole(given: Any) -> int:
+    number = float(given)
+    if number != int(number) or number < 1:
+        raise ValueError
+    return int(number)
+
+
+def _sizes(given: Any) -> tuple[int, ...]:
+    parts = given.replace("x", ",").split(",") if isinstance(given, str) else given
+    return tuple(_whole(part) for part in parts if part != "")
+
+
+def _switch(given: Any) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if str(given).lower() not in words:
+        raise ValueError
+    return words[str(given).lower()]
+
+
+def _optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda given: None if given is None or str(given).lower() == "none" else read(given)
+
+
+_POSITIVE = "a number above 0, or a schedule start:end"
+_SHARE = "0 … 1"
+
+OPTIONS: dict[str, Option] = {
+    "num_envs": Option("environments stepped side by side", "a whole number ≥ 1", _whole),
+    "rollout_length": Option("steps per environment an iteration", "a whole number ≥ 1", _whole),
+    "episodes": Option("whole episodes per environment an iteration", "a whole number ≥ 1", _whole),
+    "discount": Option("γ, what a reward one step later is worth", _SHARE, _number(0, 1)),
+    "decay": Option("λ of GAE: 0 trusts V, 1 trusts returns", _SHARE, _number(0, 1)),
+    "learning_rate": Option("step size of the policy's optimiser", _POSITIVE, _number(0, math.inf, above=True)),
+    "critic_learning_rate": Option("step size of the critic's", _POSITIVE, _number(0, math.inf, above=True)),
+    "epochs": Option("passes over each batch", "a whole number ≥ 1", _whole),
+    "critic_epochs": Option("the critic's passes over each batch", "a whole number ≥ 1", _whole),
+    "minibatch": Option("rows to a gradient step", "a whole number ≥ 1, at most the batch", _whole),
+    "clip": Option("ε, how far the ratio may pay to move from 1", _POSITIVE, _number(0, math.inf, above=True)),
+    "max_kl": Option(
+        "no further epoch once KL(π_old‖π) exceeds this",
+        "a number above 0, or none",
+        _optional(_number(0, math.inf, above=True)),
+    ),
+    "entropy_weight": Option("weight of the entropy bonus", "a number ≥ 0", _number(0, math.inf)),
+    "value_weight": Option("weight of V's error where π and V learn together", "a number ≥ 0", _number(0, math.inf)),
+    "max_gradient_norm": Option(
+        "gradients longer than this are shortened to it",
+        "a number above 0, or none",
+        _optional(_number(0, math.inf, above=True)),
+    ),
+    "hidden": Option("sizes of the hidden layers", "whole numbers ≥ 1, as 64,64", _sizes),
+    "initial_std": Option("first σ of a Gaussian, in half action ranges", "a number above 0", _number(0, 1e6, True)),
+    "normalise_observations": Option("normalise by running statistics", "true or false", _switch),
+    "normalise_returns": Option("let V learn returns in units of their running σ", "true or false", _switch),
+}
+
+
+def read(name: str, given: Any, known: Any) -> Any:
+    """The value of an option, checked; raises LogpiError naming the key, the value and what is allowed."""
+    if name not in known:
+        raise LogpiError(f"unknown option {name}; allowed: {', '.join(known)}")
+    try:
+        return OPTIONS[name].read(given)
+    except (ValueError, TypeError, OverflowError):
+        raise LogpiError(f"{name} is {given}; allowed: {OPTIONS[name].allowed}") from None

@@ -1,0 +1,39 @@
+"""PPO: many small clipped steps on each batch."""
+
+import logpi
+from logpi.algorithms.recipe import preset
+
+
+@preset(num_envs=8)
+def ppo(
+    *,
+    rollout_length=256,
+    discount=0.99,
+    decay=0.95,
+    learning_rate=3e-4,
+    epochs=10,
+    minibatch=64,
+    clip=0.2,
+    entropy_weight=0.0,
+    value_weight=0.5,
+    max_gradient_norm=0.5,
+    max_kl=None,
+):
+    """PPO: ascent on mean_t [min(ρ_t Â_t, clip(ρ_t, 1 ± ε) Â_t) + c_H H(π_θ) − ½ c_V (V_φ − R_t)²].
+
+    ρ_t = π_θ(a_t|s_t) / π_old(a_t|s_t); Â_t by GAE(γ, λ), standardised in each minibatch; `epochs` passes over each
+    batch in minibatches. Differs from the paper in that advantages are standardised and gradients shortened, as its
+    implementations do; V is not clipped.
+
+    Source: Schulman et al. 2017, "Proximal policy optimization algorithms", eqs. (7) and (9).
+    """
+    return logpi.PolicyGradient(
+        credit=logpi.GAE(discount, decay),
+        objective=logpi.Standardised(logpi.Clipped(clip)) + entropy_weight * logpi.entropy,
+        update=logpi.Ascent(logpi.adam, learning_rate, minibatch=minibatch, max_norm=max_gradient_norm),
+        fit="joint",
+        value_weight=value_weight,
+        epochs=epochs,
+        max_kl=max_kl,
+        collect=logpi.Steps(rollout_length),
+    )

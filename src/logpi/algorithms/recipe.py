@@ -1,0 +1,93 @@
+"""A preset's options, kept until the environment is known; then an algorithm and its networks."""
+
+import functools
+import inspect
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from logpi.algorithms.options import read
+from logpi.environments.protocol import Spec
+from logpi.errors import LogpiError
+
+if TYPE_CHECKING:
+    from logpi.algorithms.policy_gradient import PolicyGradient
+
+NETWORKS: Mapping[str, Any] = MappingProxyType(
+    {
+        "num_envs": 8,
+        "hidden": (64, 64),
+        "initial_std": 1.0,
+        "normalise_observations": False,
+        "normalise_returns": False,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An algorithm by name and the options given to it: immutable, and free of JAX until it is built.
+
+    Each option takes the value given, else the one tuned for the task, else the default.
+    """
+
+    name: str
+    compose: Callable[..., "PolicyGradient"]
+    defaults: Mapping[str, Any]
+    given: Mapping[str, Any]
+
+    def tuned(self, environment: str) -> dict[str, Any]:
+        """The settings tuned for a task, `steps` among them; empty where there are none."""
+        return dict(_tuned_file().get(self.name, {}).get(environment, {}))
+
+    def settings(self, environment: str) -> dict[str, Any]:
+        """The value of every option on a task. Raises LogpiError if they do not fit together."""
+        tuned = {name: x for name, x in self.tuned(environment).items() if name != "steps"}
+        settings = {
+            name: read(name, x, self.defaults) for name, x in {**self.defaults, **tuned, **self.given}.items()
+        }
+        batch = settings["num_envs"] * settings.get("rollout_length", 1)
+        minibatch = settings.get("minibatch", 1)
+        if minibatch > batch:
+            raise LogpiError(
+                f"minibatch is {minibatch}; allowed: 1 … {batch} (num_envs {settings['num_envs']}"
+                f" × rollout_length {settings['rollout_length']})"
+            )
+        return settings
+
+    def build(self, spec: Spec, settings: Mapping[str, Any], key: Any) -> "tuple[PolicyGradient, Any, Any]":
+        """(algorithm, policy, critic) for an environment; the critic is None where nothing fits one."""
+        from logpi.algorithms.networks import networks
+
+        own = {name: x for name, x in settings.items() if name not in NETWORKS}
+        algorithm = self.compose(**own)
+        policy, critic = networks(spec, settings, key)
+        return algorithm, policy, None if algorithm.fit is None else critic
+
+
+def preset(**networks: Any) -> Callable[[Callable[..., "PolicyGradient"]], Callable[..., Recipe]]:
+    """Make a function of options that composes an algorithm into one that gives its `Recipe`.
+
+    The defaults are the function's own; those of the networks and environments can be set here.
+    """
+
+    def wrap(compose: Callable[..., "PolicyGradient"]) -> Callable[..., Recipe]:
+        own = {name: p.default for name, p in inspect.signature(compose).parameters.items()}
+        defaults = MappingProxyType({**NETWORKS, **networks, **own})
+
+        @functools.wraps(compose)
+        def recipe(**options: Any) -> Recipe:
+            given = {name: read(name, value, defaults) for name, value in options.items()}
+            return Recipe(compose.__name__, compose, defaults, MappingProxyType(given))
+
+        return recipe
+
+    return wrap
+
+
+@functools.cache
+def _tuned_file() -> dict[str, Any]:
+    return tomllib.loads(resources.files("logpi.algorithms").joinpath("tuned.toml").read_text("utf-8"))

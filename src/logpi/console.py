@@ -1,0 +1,57 @@
+"""What a person sees while training: a live bar on a terminal, plain lines elsewhere; then a summary."""
+
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+Record = dict[str, Any]
+
+
+class Reporter:
+    """Shows return, KL, speed and time left. On standard error, so that standard output stays clean."""
+
+    def __init__(self, steps: int, every: float = 2.0):
+        """`steps` is the budget; away from a terminal a line is printed at most every `every` seconds."""
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._steps, self._every, self._last = steps, every, -every
+        self._recent: list[float] = []
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=self._console, transient=True, refresh_per_second=5)
+        self._task = self._bar.add_task("compiling …", total=steps)
+        if self._console.is_terminal:
+            self._bar.start()
+
+    def say(self, line: str) -> None:
+        """One line, above the bar if there is one."""
+        self._console.print(line, soft_wrap=True, markup=False)
+
+    def record(self, record: Record) -> None:
+        """One iteration."""
+        if record.get("return_mean") is not None:
+            self._recent = [*self._recent[-9:], record["return_mean"]]
+        mean = sum(self._recent) / len(self._recent) if self._recent else float("nan")
+        figures = f"return {mean:.1f}  KL {record['kl']:.4f}  {record['steps_per_second']:,.0f} steps/s"
+        if self._console.is_terminal:
+            self._bar.update(self._task, completed=record["steps"], description=figures)
+        elif time.monotonic() - self._last >= self._every:
+            self._last = time.monotonic()
+            self.say(f"{record['steps']:>10,} / {self._steps:,} steps  {figures}")
+
+    def close(self, summary: Record | None) -> None:
+        """Take the bar away and show the summary."""
+        self._bar.stop()
+        if summary:
+            self._console.print(_table(summary))
+
+
+def _table(summary: Record) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    shown = {name: x for name, x in summary.items() if x is not None and not isinstance(x, dict | list)}
+    for name, value in shown.items():
+        text = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+        table.add_row(name, text)
+    return table

@@ -1,0 +1,14 @@
+"""A method, completely, with its values."""
+
+import equinox as eqx
+from jaxtyping import PyTree
+
+
+def describe(algorithm: PyTree) -> str:
+    """The algorithm as text: every part, every value. What is printed is what runs.
+
+    >>> from logpi import GAE
+    >>> print(describe(GAE(0.99, 0.95)))
+    GAE(discount=0.99, decay=0.95)
+    """
+    return eqx.tree_pformat(algorithm, width=100)

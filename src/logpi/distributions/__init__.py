@@ -1,0 +1,1 @@
+"""Distributions over actions: `noise, push, sample, log_prob, entropy, kl, mode`."""

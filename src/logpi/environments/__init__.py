@@ -1,0 +1,1 @@
+"""Environments, on the device and on the host: what answers to actions."""

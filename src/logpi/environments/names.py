@@ -1,0 +1,112 @@
+"""Environments by name, and whatever else can stand for one."""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import VectorEnv
+
+from logpi.environments.gymnasium import Gymnasium
+from logpi.environments.gymnasium_vector import GymnasiumVector
+from logpi.errors import LogpiError
+
+BUILT_IN = {
+    "logpi:CartPole-v0": ("logpi.environments.cartpole:CartPole", 200),
+    "logpi:CartPole-v1": ("logpi.environments.cartpole:CartPole", 500),
+    "logpi:Pendulum-v1": ("logpi.environments.pendulum:Pendulum", 200),
+}
+
+
+def check(name: str) -> None:
+    """Raise LogpiError unless `name` can be resolved; makes nothing and imports no JAX."""
+    if name in BUILT_IN:
+        return
+    if name.startswith("logpi:"):
+        raise LogpiError(f"unknown environment {name}; allowed: {', '.join(BUILT_IN)}")
+    if _is_factory(name):
+        return
+    try:
+        gymnasium.spec(name)
+    except (gymnasium.error.Error, ImportError, ValueError) as error:
+        raise LogpiError(_unknown(name, error)) from None
+
+
+def name_of(env: Any) -> str:
+    """What an environment is called: its name, its Gymnasium id, or the name of its class or factory."""
+    if isinstance(env, str):
+        return env
+    spec = getattr(env, "spec", None)
+    return getattr(spec, "id", None) or getattr(spec, "name", None) or getattr(env, "__name__", type(env).__name__)
+
+
+def make(env: Any, num_envs: int, time_limit: int | None = None) -> Any:
+    """`num_envs` copies of an environment, ready for a rollout.
+
+    - `env`: a Gymnasium id; `logpi:…`, one of the built-in device environments; `package.module:factory`; a factory;
+      a Gymnasium environment (then there is one copy) or vector environment; or one of logpi's own, as it is.
+    - `time_limit`: ends episodes sooner than the task does, or at all.
+
+    A factory takes no arguments and gives one environment (Gymnasium's or a JAX one), or takes `num_envs`.
+    """
+    if isinstance(env, str):
+        return _by_name(env, num_envs, time_limit)
+    if isinstance(env, gymnasium.Env):
+        return Gymnasium(lambda: env, 1, name_of(env), time_limit)
+    if isinstance(env, VectorEnv):
+        return GymnasiumVector(env, name_of(env))
+    if callable(env):
+        return _from_factory(env, num_envs, name_of(env), time_limit)
+    return env
+
+
+def _by_name(name: str, num_envs: int, time_limit: int | None) -> Any:
+    check(name)
+    if name in BUILT_IN:
+        place, limit = BUILT_IN[name]
+        return _copies(_load(place)(), num_envs, min(limit, time_limit or limit), name)
+    if _is_factory(name):
+        return _from_factory(_load(name), num_envs, name, time_limit)
+    return Gymnasium(lambda: gymnasium.make(name, disable_env_checker=True), num_envs, name, time_limit)
+
+
+def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_limit: int | None) -> Any:
+    if "num_envs" in inspect.signature(factory).parameters:
+        return make(factory(num_envs=num_envs), num_envs, time_limit)
+    first = factory()
+    if isinstance(first, gymnasium.Env):
+        ready = [first]
+        return Gymnasium(lambda: ready.pop() if ready else factory(), num_envs, name, time_limit)
+    if isinstance(first, VectorEnv) or hasattr(first, "spec"):
+        return make(first, num_envs, time_limit)
+    return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)
+
+
+def _copies(single: Any, num_envs: int, time_limit: int | None, name: str) -> Any:
+    from logpi.environments.vmap import Vmap
+
+    return Vmap(single, num_envs, time_limit, name)
+
+
+def _is_factory(name: str) -> bool:
+    module, _, attribute = name.partition(":")
+    return attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
+def _load(place: str) -> Callable[..., Any]:
+    module, _, attribute = place.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise LogpiError(f"environment {place}: {error}; run where `python -c 'import {module}'` works") from None
+    except AttributeError:
+        raise LogpiError(f"environment {place}: module {module} has no {attribute}") from None
+
+
+def _unknown(name: str, error: Exception) -> str:
+    near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else "`logpi envs` lists those installed"
+    what = str(error).splitlines()[0].rstrip(".")
+    return f"unknown environment {name} ({what}); allowed: a Gymnasium id, logpi:…, package.module:factory; {hint}"

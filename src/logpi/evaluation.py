@@ -1,0 +1,130 @@
+"""How good a policy is: whole episodes, its most likely actions, seeds that training never used."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.random as jr
+import numpy as np
+from jaxtyping import PyTree
+
+from logpi.collect import Episodes
+from logpi.environments.names import make
+from logpi.errors import LogpiError
+from logpi.iterate import on_device
+from logpi.policies.behaviour import Behaviour, Greedy
+from logpi.rollout import device
+from logpi.rollout.acting import actor
+from logpi.rollout.host import HostRollout
+from logpi.rollout.noise import draw
+from logpi.seeds import EVALUATION, derive
+
+SIDE_BY_SIDE = 20
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Returns and lengths of the episodes, in the order in which they were seeded."""
+
+    returns: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The mean return."""
+        return float(self.returns.mean())
+
+    @property
+    def ci(self) -> tuple[float, float]:
+        """A 95 % interval for the mean return: the percentile bootstrap, 2000 resamples, always the same ones."""
+        rows = np.random.default_rng(0).integers(len(self.returns), size=(2000, len(self.returns)))
+        low, high = np.percentile(self.returns[rows].mean(axis=1), [2.5, 97.5])
+        return float(low), float(high)
+
+
+def evaluate(
+    policy: PyTree, env: Any, *, episodes: int = 100, seed: int = 0, stochastic: bool = False, limit: int | None = None
+) -> Evaluation:
+    """Play whole episodes with a policy and report their returns: undiscounted, raw rewards.
+
+    - `env`: whatever `make` takes.
+    - `seed`: of the episodes; never the same as any seed of a training run's.
+    - `stochastic`: sample actions instead of taking the mode.
+    - `limit`: the longest an episode may be, for a task that has no time limit.
+
+        >>> import logpi, jax
+        >>> env = logpi.make("logpi:CartPole-v1", 1)
+        >>> policy = logpi.mlp_policy(env.spec.observation_space, env.spec.action_space, key=jax.random.key(0))
+        >>> evaluate(policy, "logpi:CartPole-v1", episodes=3).returns.shape
+        (3,)
+    """
+    if episodes < 1:
+        raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
+    environment = make(env, min(episodes, SIDE_BY_SIDE), limit)
+    try:
+        return evaluator(environment, policy, episodes, stochastic)(policy, seed)
+    finally:
+        if not on_device(environment):
+            environment.close()
+
+
+def evaluator(
+    environment: Any, policy: PyTree, episodes: int, stochastic: bool = False
+) -> Callable[[PyTree, int], Evaluation]:
+    """A function (policy, seed) ↦ Evaluation for policies like this one, prepared once and used many times.
+
+    Each environment plays ⌈episodes / N⌉ whole episodes, and those beyond the number asked for are left out by their
+    place, not by when they end: that would favour short ones.
+    """
+    act_like = (lambda p: Behaviour(p)) if stochastic else (lambda p: Behaviour(Greedy(p)))
+    n = environment.spec.num_envs
+    collect = Episodes(per_environment=-(-episodes // n))
+    play = (_on_device if on_device(environment) else _on_host)(environment, act_like(policy), collect)
+
+    def run(policy: PyTree, seed: int) -> Evaluation:
+        reward, valid = play(act_like(policy), derive(seed, EVALUATION))
+        returns = np.where(valid, reward, 0).sum(axis=0, dtype=np.float64)
+        return Evaluation(returns[:episodes], valid.sum(axis=0)[:episodes])
+
+    return run
+
+
+Play = Callable[[Behaviour, int], tuple[np.ndarray, np.ndarray]]
+
+
+def _on_device(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
+    static = eqx.filter(mu, eqx.is_array, inverse=True)
+
+    @jax.jit
+    def play(arrays: PyTree, key: Any) -> Any:
+        tau = device.rollout(environment, eqx.combine(arrays, static), (), key, collect)[1]
+        return tau.reward, tau.valid
+
+    return lambda mu, seed: jax.device_get(play(eqx.filter(mu, eqx.is_array), jr.key(seed)))
+
+
+def _on_host(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
+    obs = environment.reset(0)
+    static = eqx.filter(mu, eqx.is_array, inverse=True)
+    limit = environment.spec.time_limit
+    if limit is None:
+        raise LogpiError(f"{environment.spec.name} has no time limit: give evaluate a limit=…")
+
+    @jax.jit
+    def noise(arrays: PyTree, key: Any) -> Any:
+        keys = jr.split(key, collect.per_environment)
+        return jax.vmap(lambda k: draw(eqx.combine(arrays, static), obs, k, limit))(keys)
+
+    first = jax.device_get(noise(eqx.filter(mu, eqx.is_array), jr.key(0)))[0, 0]
+    bind = actor(mu, obs, first)
+    arrays = lambda mu: jax.device_get(eqx.filter(mu, eqx.is_array))
+    rollout = HostRollout(environment, collect, obs, bind(arrays(mu))(obs, first)[0])
+
+    def play(mu: Behaviour, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        draws = np.asarray(noise(eqx.filter(mu, eqx.is_array), jr.key(seed)))
+        fields = rollout.collect(bind(arrays(mu)), draws, seed)
+        return fields["reward"], fields["valid"]
+
+    return play

@@ -1,0 +1,1 @@
+"""Objectives: scalars whose gradient at θ_old is the policy gradient. One formula, one file."""

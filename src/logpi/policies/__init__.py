@@ -1,0 +1,1 @@
+"""Policies and critics: what θ and φ are."""

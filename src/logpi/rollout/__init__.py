@@ -1,0 +1,1 @@
+"""Rollouts: from a behaviour policy and an environment to trajectories."""

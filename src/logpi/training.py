@@ -1,0 +1,146 @@
+"""Training: a task, an algorithm and a budget become a run."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+from jaxtyping import PyTree
+
+from logpi.algorithms.ppo import ppo
+from logpi.algorithms.recipe import Recipe
+from logpi.collect import Episodes
+from logpi.compile_cache import use_persistent_cache
+from logpi.console import Reporter
+from logpi.describe import describe
+from logpi.environments.names import make, name_of
+from logpi.errors import LogpiError
+from logpi.evaluation import SIDE_BY_SIDE, evaluator
+from logpi.iterate import Carry, begin, compile_iteration, on_device
+from logpi.runs.configuration import configuration
+from logpi.runs.directory import default_path
+from logpi.runs.recorder import Recorder
+from logpi.runs.run import Run
+
+DEFAULT_STEPS = 1_000_000
+EVALUATION_EPISODES = 20
+Callback = Callable[[dict[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything settled before the first step."""
+
+    environment: Any
+    algorithm: Any
+    policy: PyTree
+    critic: PyTree
+    steps: int
+    settings: dict[str, Any]
+    tuned: dict[str, Any]
+
+
+def train(
+    env: Any,
+    algorithm: Any = None,
+    *,
+    steps: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    policy: PyTree = None,
+    critic: PyTree = None,
+    callbacks: Iterable[Callback] = (),
+    evaluations: int = 5,
+) -> Run:
+    """Train a policy on a task.
+
+    - `env`: a name, a factory or an environment: whatever `make` takes.
+    - `algorithm`: a recipe such as `ppo()` (the default), or an algorithm put together from parts, which needs
+      `policy` and, if it fits one, `critic`.
+    - `steps`: environment steps at most; by default the budget tuned for the task, else 1,000,000. An iteration is
+      begun only if it fits in what is left, so a run never takes more (one iteration is always made).
+    - `seed`: same seed, same machine: the same bits.
+    - `out`: the run's directory, by default runs/ENV/ALGORITHM-SEED-TIME.
+    - `callbacks`: functions called with each iteration's record; one that returns True ends the run.
+    - `evaluations`: how many times, evenly spaced, the policy is evaluated; the best one is kept beside the last.
+
+    Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
+    """
+    use_persistent_cache()
+    key_networks, key = jax.random.split(jax.random.key(seed))
+    recipe = ppo() if algorithm is None else algorithm
+    plan = _plan(env, recipe, steps, (policy, critic), key_networks)
+    name = recipe.name if isinstance(recipe, Recipe) else "custom"
+    path = Path(out) if out is not None else default_path(name_of(env), name, seed)
+    facts = configuration(name_of(env), name, seed, plan.steps, plan.settings, describe(plan.algorithm))
+    reporter = Reporter(plan.steps)
+    if plan.tuned:
+        reporter.say(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
+    recorder = Recorder(path, facts, [reporter.record, *callbacks])
+    try:
+        carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, key)
+        carry = _loop(plan, carry, seed, recorder, _evaluation(env, plan, evaluations, reporter))
+        summary = recorder.finish("done")
+    except BaseException as error:
+        recorder.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+        reporter.close(None)
+        raise
+    finally:
+        if not on_device(plan.environment):
+            plan.environment.close()
+    reporter.close(summary | {"directory": str(path)})
+    return Run(carry.state.policy, carry.state.critic, recorder.rows, summary, path)
+
+
+def _plan(env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTree], key: Any) -> Plan:
+    """Settle options, environment and networks."""
+    if isinstance(recipe, Recipe):
+        tuned = recipe.tuned(name_of(env))
+        settings = recipe.settings(name_of(env))
+        environment = make(env, settings["num_envs"])
+        algorithm, policy, critic = recipe.build(environment.spec, settings, key)
+        budget = steps or tuned.get("steps", DEFAULT_STEPS)
+        return Plan(environment, algorithm, policy, critic, budget, settings, tuned)
+    if networks[0] is None:
+        raise LogpiError("an algorithm put together from parts needs its networks: train(…, policy=…, critic=…)")
+    limit = recipe.collect.limit if isinstance(recipe.collect, Episodes) else None
+    environment = make(env, 8, limit)
+    return Plan(environment, recipe, *networks, steps or DEFAULT_STEPS, {"num_envs": environment.spec.num_envs}, {})
+
+
+def _loop(plan: Plan, carry: Carry, seed: int, recorder: Recorder, assess: Callable | None) -> Carry:
+    """Iterate until the next iteration would not fit in the budget, or a callback says stop."""
+    started = time.perf_counter()
+    iteration = compile_iteration(plan.algorithm, plan.environment, carry, seed)
+    recorder.compile_seconds = time.perf_counter() - started
+    spec = plan.environment.spec
+    largest = plan.algorithm.collect.largest(spec.num_envs, spec.time_limit)
+    while recorder.steps == 0 or recorder.steps + largest <= plan.steps:
+        carry, info = iteration(carry, recorder.steps / plan.steps)
+        last = recorder.steps + int(info["steps"]) + largest > plan.steps
+        networks = (carry.state.policy, carry.state.critic)
+        stop = recorder.record(info, networks, assess, last)
+        if stop:
+            break
+    return carry
+
+
+def _evaluation(env: Any, plan: Plan, times: int, reporter: Reporter) -> Callable | None:
+    """A function (policy, steps, last) ↦ Evaluation, or None where none is due yet."""
+    own_copies = isinstance(env, str) or (callable(env) and not on_device(env))
+    if times < 1 or plan.environment.spec.time_limit is None or not (own_copies or on_device(plan.environment)):
+        if times >= 1:
+            reporter.say("no evaluation while training: that needs a time limit and an environment known by name")
+        return None
+    copies = make(env, min(EVALUATION_EPISODES, SIDE_BY_SIDE))
+    run, due = evaluator(copies, plan.policy, EVALUATION_EPISODES), [1]
+
+    def assess(policy: PyTree, steps: int, last: bool) -> Any:
+        if not last and steps < due[0] * plan.steps / times:
+            return None
+        due[0] += 1
+        return run(policy, 0)
+
+    return assess

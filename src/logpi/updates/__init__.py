@@ -1,0 +1,1 @@
+"""Updates: (objective, θ, batch) → θ′."""

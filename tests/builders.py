@@ -1,0 +1,199 @@
+"""Small policies, batches and environments that many tests are made of."""
+
+import dataclasses
+
+import equinox as eqx
+import gymnasium
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from gymnasium import spaces
+
+from logpi.collect import Steps
+from logpi.environments.gymnasium import Gymnasium
+from logpi.environments.vmap import Vmap
+from logpi.policies.policy import mlp_policy
+from logpi.rollout import device
+from logpi.rollout.acting import actor
+from logpi.rollout.host import HostRollout
+from logpi.rollout.noise import draw
+from logpi.types import Batch, Trajectory, ravel, trainable
+
+SEEN = spaces.Box(-1.0, 1.0, (3,))
+CHOICES = spaces.Discrete(3)
+VECTORS = spaces.Box(-1.0, 1.0, (2,))
+
+
+def stirred(tree, key, size=0.5):
+    """The tree with θ moved by size · N(0, 1): networks begin too regular to prove much on."""
+    flat, unravel = ravel(tree)
+    return unravel(flat + size * jr.normal(key, flat.shape))
+
+
+def policy(actions, key, seen=SEEN, hidden=(8,), **options):
+    """A small policy with nothing special about its θ."""
+    return stirred(mlp_policy(seen, actions, hidden=hidden, key=key, **options), key)
+
+
+def batch(pi, key, shape=(24,)):
+    """Rows that π itself acted on, with random credit and targets."""
+    k_obs, k_action, k_weight, k_target = jr.split(key, 4)
+    obs = jr.normal(k_obs, (*shape, 3))
+    old = at(pi, obs, len(shape))
+    action = old.sample(k_action)
+    weight, target = jr.normal(k_weight, shape), jr.normal(k_target, shape)
+    valid, scale = jnp.ones(shape, bool), jnp.float32(obs[..., 0].size)
+    return Batch(obs, action, old.log_prob(action), weight, target, valid, old, scale)
+
+
+def at(function, obs, axes):
+    """A function of one observation, evaluated at all of them."""
+    for _ in range(axes):
+        function = jax.vmap(function)
+    return function(obs)
+
+
+def replaced(rows, **fields):
+    """The batch or trajectory with these fields in place of its own."""
+    return dataclasses.replace(rows, **fields)
+
+
+def gradient(objective, params, rows):
+    """∇_θ J, as a tree like the parameters'."""
+    theta, rest = trainable(params)
+    return jax.grad(lambda theta: objective(eqx.combine(theta, rest), rows))(theta)
+
+
+def bits(tree):
+    """Every array of a tree, as bytes: equal if and only if nothing at all has changed."""
+    return [np.asarray(x).tobytes() for x in jax.tree.leaves(tree) if eqx.is_array(x)]
+
+
+def close(one, other, **tolerance):
+    """Assert that two trees are equal within a tolerance, leaf by leaf."""
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **tolerance), one, other)
+
+
+class Walk(eqx.Module):
+    """A walk on the line by quarters, from 0 until |x| ≥ 1. It starts the same every time, and floats hold it exactly.
+
+    Rewards are the positions reached. With `continuous`, the move is the action itself, in −½ … ¼.
+    """
+
+    continuous: bool = eqx.field(static=True, default=False)
+
+    @property
+    def observation_space(self):
+        return spaces.Box(-2.0, 2.0, (2,))
+
+    @property
+    def action_space(self):
+        return spaces.Box(-0.5, 0.25, (1,)) if self.continuous else spaces.Discrete(2)
+
+    def reset(self, key):
+        del key
+        return jnp.zeros(2), jnp.zeros(2)
+
+    def step(self, key, state, action):
+        del key
+        move = action[0] if self.continuous else (2 * action - 1).astype(float) / 4
+        state = jnp.stack([state[0] + move, move])
+        return state, state, state[0], jnp.abs(state[0]) >= 1
+
+
+class WalkOnHost(gymnasium.Env):
+    """The same walk as an ordinary Gymnasium environment."""
+
+    def __init__(self, continuous=False):
+        self.observation_space, self.action_space = Walk(continuous).observation_space, Walk(continuous).action_space
+        self._continuous = continuous
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._x = np.float32(0)
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        move = np.float32(action[0] if self._continuous else (2 * action - 1) / 4)
+        self._x = self._x + move
+        return np.array([self._x, move], np.float32), float(self._x), bool(abs(self._x) >= 1), False, {}
+
+
+class Counting(gymnasium.Env):
+    """obs = 100 · episode + t; episode e has 3 + e mod 3 steps and ends in turn terminated, truncated, both.
+
+    The reward is ten times the step's number, plus the action.
+    """
+
+    observation_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
+    action_space = spaces.Discrete(2)
+
+    def __init__(self):
+        self._episode = -1
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._episode, self._t = self._episode + 1, 0
+        return self._obs(), {}
+
+    def step(self, action):
+        self._t += 1
+        over, kind = self._t == 3 + self._episode % 3, self._episode % 3
+        return self._obs(), 10.0 * self._t + int(action), over and kind != 1, over and kind != 0, {}
+
+    def _obs(self):
+        return np.array([100 * self._episode + self._t], np.float32)
+
+
+class Jitter(gymnasium.Env):
+    """Observations drawn afresh at every reset and step; actions are kept. Never ends by itself."""
+
+    observation_space = spaces.Box(-np.inf, np.inf, (2,), np.float64)
+
+    def __init__(self, actions=VECTORS):
+        self.action_space = actions
+        self.seen = []
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.np_random.standard_normal(2), {}
+
+    def step(self, action):
+        self.seen.append(action)
+        return self.np_random.standard_normal(2), 1.0, False, False, {}
+
+
+def walks(num_envs, limit, continuous=False):
+    """The walk N times, on the device and on the host."""
+    on_host = Gymnasium(lambda: WalkOnHost(continuous), num_envs, "walk", limit)
+    return Vmap(Walk(continuous), num_envs, limit), on_host
+
+
+def on_device(environment, mu, collect, key):
+    """One rollout, from a start of its own."""
+    k_begin, k_rollout = jr.split(key)
+    carry = device.begin(environment, collect, k_begin)
+    return eqx.filter_jit(device.rollout)(environment, mu, carry, k_rollout, collect)[1]
+
+
+def on_host(environment, mu, collect, key):
+    """The same on the host: noise drawn once from the same key, a lowered actor, actions scored afterwards."""
+    k_rollout = jr.split(key)[1]
+    example = environment.reset(0)
+    noise = np.asarray(host_noise(environment, mu, collect, k_rollout, example))
+    first = noise[0] if isinstance(collect, Steps) else noise[0, 0]
+    act = actor(mu, example, first)(eqx.filter(mu, eqx.is_array))
+    rollout = HostRollout(environment, collect, example, act(example, first)[0])
+    rollout.begin(0)
+    fields = jax.tree.map(jnp.array, rollout.collect(act, noise, 0))
+    log_prob = jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
+    return Trajectory(**fields, log_prob=log_prob, complete=collect.complete)
+
+
+def host_noise(environment, mu, collect, key, obs):
+    """The draws that a device rollout makes with this key."""
+    if isinstance(collect, Steps):
+        return draw(mu, obs, jr.split(key)[0], collect.length)
+    keys = jr.split(key, collect.per_environment)
+    return jax.vmap(lambda k: draw(mu, obs, jr.split(k, 3)[1], environment.spec.time_limit))(keys)

@@ -1,0 +1,92 @@
+"""Objectives add and scale like the functions they are; rows that are not valid do not exist."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from builders import CHOICES, SEEN, VECTORS, batch, bits, close, gradient, policy, replaced, stirred
+
+from logpi.objectives.base import Objective
+from logpi.objectives.clipped import Clipped
+from logpi.objectives.entropy import entropy
+from logpi.objectives.importance import importance
+from logpi.objectives.score import score
+from logpi.objectives.standardised import Standardised
+from logpi.objectives.value import value
+from logpi.policies.critic import mlp_critic
+from logpi.schedules import Linear
+from logpi.trees import resolve
+
+
+class Whole(Objective):
+    """Stands for any objective of whole trajectories."""
+
+    @property
+    def unit(self):
+        return "trajectory"
+
+
+def test_a_sum_has_the_sum_of_values_gradients_and_figures(key):
+    pi = policy(CHOICES, key)
+    rows = batch(pi, key)
+    both = Clipped(0.2) + 0.01 * entropy
+    np.testing.assert_allclose(both(pi, rows), Clipped(0.2)(pi, rows) + 0.01 * entropy(pi, rows), rtol=1e-6)
+    add = lambda a, b: a + 0.01 * b
+    by_hand = jax.tree.map(add, gradient(Clipped(0.2), pi, rows), gradient(entropy, pi, rows))
+    close(gradient(both, pi, rows), by_hand, atol=1e-6)
+    assert both.info(pi, rows).keys() == {"clip_fraction"}
+
+
+@pytest.mark.parametrize("factor", [0.3, np.float32(0.3), jnp.float32(0.3)], ids=["float", "numpy", "jax"])
+def test_any_kind_of_number_scales_an_objective(key, factor):
+    pi = policy(CHOICES, key)
+    rows = batch(pi, key)
+    np.testing.assert_allclose((factor * score)(pi, rows), 0.3 * score(pi, rows), rtol=1e-6)
+
+
+def test_a_factor_may_change_with_progress(key):
+    pi = policy(CHOICES, key)
+    rows = batch(pi, key)
+    faded = resolve(Linear(1.0, 0.0) * entropy, 0.75)
+    np.testing.assert_allclose(faded(pi, rows), 0.25 * entropy(pi, rows), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("objective", "unit"),
+    [
+        (score + entropy, "step"),
+        (score + Whole(), "trajectory"),
+        (Whole() + score, "trajectory"),
+        (0.5 * Whole(), "trajectory"),
+        (score + 0.5 * (entropy + Whole()), "trajectory"),
+        (Standardised(Whole()), "trajectory"),
+        (0.5 * score, "step"),
+    ],
+)
+def test_the_unit_is_the_coarser_one(objective, unit):
+    assert objective.unit == unit
+
+
+@pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["softmax", "gaussian"])
+@pytest.mark.parametrize(
+    "objective",
+    [score, importance, Clipped(0.2), entropy, value, Standardised(Clipped(0.2)) + 0.01 * entropy],
+    ids=lambda o: type(o).__name__,
+)
+def test_rows_that_are_not_valid_have_no_effect(key, actions, objective):
+    """Bit for bit: neither on the value, nor on the gradient, nor on the figures."""
+    pi = policy(actions, key)
+    params = stirred(mlp_critic(SEEN, hidden=(8,), key=key), key) if objective is value else pi
+    valid = jax.random.bernoulli(key, 0.6, (24,))
+    rows = replaced(batch(pi, key), valid=valid)
+    spoil = lambda x, bad: jnp.where(valid.reshape(-1, *[1] * (x.ndim - 1)), x, jnp.asarray(bad, x.dtype))
+    spoilt = replaced(
+        rows,
+        obs=spoil(rows.obs, 1e6),
+        action=spoil(rows.action, 1),
+        log_prob=spoil(rows.log_prob, -1e6),
+        weight=spoil(rows.weight, jnp.nan),
+        target=spoil(rows.target, 1e6),
+    )
+    answers = lambda rows: (objective(params, rows), gradient(objective, params, rows), objective.info(params, rows))
+    assert bits(answers(spoilt)) == bits(answers(rows))
