@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.random as jr
 import numpy as np
@@ -16,10 +15,10 @@ from logpi.errors import LogpiError
 from logpi.iterate import on_device
 from logpi.policies.behaviour import Behaviour, Greedy
 from logpi.rollout import device
-from logpi.rollout.acting import actor
 from logpi.rollout.host import HostRollout
-from logpi.rollout.noise import draw
+from logpi.rollout.noise import rollout_noise
 from logpi.seeds import EVALUATION, derive
+from logpi.trees import compiled
 
 SIDE_BY_SIDE = 20
 
@@ -45,7 +44,13 @@ class Evaluation:
 
 
 def evaluate(
-    policy: PyTree, env: Any, *, episodes: int = 100, seed: int = 0, stochastic: bool = False, limit: int | None = None
+    policy: PyTree,
+    env: Any,
+    *,
+    episodes: int = 100,
+    seed: int = 0,
+    stochastic: bool = False,
+    limit: int | None = None,
 ) -> Evaluation:
     """Play whole episodes with a policy and report their returns: undiscounted, raw rewards.
 
@@ -95,36 +100,22 @@ Play = Callable[[Behaviour, int], tuple[np.ndarray, np.ndarray]]
 
 
 def _on_device(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
-    static = eqx.filter(mu, eqx.is_array, inverse=True)
+    def play(mu: Behaviour, key: Any) -> tuple[tuple, Any]:
+        tau = device.rollout(environment, mu, (), key, collect)[1]
+        return (), (tau.reward, tau.valid)
 
-    @jax.jit
-    def play(arrays: PyTree, key: Any) -> Any:
-        tau = device.rollout(environment, eqx.combine(arrays, static), (), key, collect)[1]
-        return tau.reward, tau.valid
-
-    return lambda mu, seed: jax.device_get(play(eqx.filter(mu, eqx.is_array), jr.key(seed)))
+    program = compiled(play, mu, jr.key(0))
+    return lambda mu, seed: jax.device_get(program(mu, jr.key(seed))[1])
 
 
 def _on_host(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
     obs = environment.reset(0)
-    static = eqx.filter(mu, eqx.is_array, inverse=True)
     limit = environment.spec.time_limit
-    if limit is None:
-        raise LogpiError(f"{environment.spec.name} has no time limit: give evaluate a limit=…")
-
-    @jax.jit
-    def noise(arrays: PyTree, key: Any) -> Any:
-        keys = jr.split(key, collect.per_environment)
-        return jax.vmap(lambda k: draw(eqx.combine(arrays, static), obs, k, limit))(keys)
-
-    first = jax.device_get(noise(eqx.filter(mu, eqx.is_array), jr.key(0)))[0, 0]
-    bind = actor(mu, obs, first)
-    arrays = lambda mu: jax.device_get(eqx.filter(mu, eqx.is_array))
-    rollout = HostRollout(environment, collect, obs, bind(arrays(mu))(obs, first)[0])
+    noise = compiled(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, limit)), mu, jr.key(0))
+    rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1])
 
     def play(mu: Behaviour, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        draws = np.asarray(noise(eqx.filter(mu, eqx.is_array), jr.key(seed)))
-        fields = rollout.collect(bind(arrays(mu)), draws, seed)
+        fields = rollout.collect(mu, np.asarray(noise(mu, jr.key(seed))[1]), seed)
         return fields["reward"], fields["valid"]
 
     return play

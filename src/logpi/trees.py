@@ -24,6 +24,28 @@ def scan(body: Callable[[PyTree, Any], tuple[PyTree, PyTree]], carry: PyTree, xs
     return eqx.combine(arrays, static), outs
 
 
+def compiled(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) -> Callable[..., tuple[PyTree, PyTree]]:
+    """`function` compiled ahead for arguments like the examples; arguments and its first result may hold functions.
+
+    What is not an array is fixed at the examples' value. A call with arrays of other shapes or dtypes is an error.
+    """
+    arrays, fixed = eqx.partition(examples, eqx.is_array)
+    static: list[PyTree] = []
+
+    def inner(arrays: PyTree) -> tuple[PyTree, PyTree]:
+        first, second = function(*eqx.combine(arrays, fixed))
+        static.append(eqx.filter(first, eqx.is_array, inverse=True))
+        return eqx.filter(first, eqx.is_array), second
+
+    program = jax.jit(inner).lower(arrays).compile()
+
+    def call(*arguments: Any) -> tuple[PyTree, PyTree]:
+        first, second = program(eqx.filter(arguments, eqx.is_array))
+        return eqx.combine(first, static[0]), second
+
+    return call
+
+
 def select(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
     """The arrays of `yes` where the condition holds, else those of `no`."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) else a, yes, no)

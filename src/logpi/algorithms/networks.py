@@ -29,7 +29,11 @@ def networks(spec: Spec, settings: Mapping[str, Any], key: Key[Array, ""]) -> tu
         )
         returns = settings["normalise_returns"]
         critic = mlp_critic(
-            spec.observation_space, hidden=hidden, normalise=normalise, normalise_returns=returns, key=k_critic
+            spec.observation_space,
+            hidden=hidden,
+            normalise=normalise,
+            normalise_returns=returns,
+            key=k_critic,
         )
         return policy, critic
 

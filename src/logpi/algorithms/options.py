@@ -45,12 +45,21 @@ def _whole(given: Any) -> int:
 
 
 def _sizes(given: Any) -> tuple[int, ...]:
-    parts = given.replace("x", ",").split(",") if isinstance(given, str) else given
+    parts = given.split(",") if isinstance(given, str) else given
     return tuple(_whole(part) for part in parts if part != "")
 
 
 def _switch(given: Any) -> bool:
-    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    words = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
     if str(given).lower() not in words:
         raise ValueError
     return words[str(given).lower()]

@@ -25,7 +25,11 @@ from logpi.updates.protocol import Update
 
 Info = dict[str, Float[Array, ""]]
 
-COUNTS = ("epochs", "skipped_updates", "critic_skipped_updates")  # summed over epochs; other figures are means
+COUNTS = (
+    "epochs",
+    "skipped_updates",
+    "critic_skipped_updates",
+)  # summed over epochs; other figures are means
 
 
 class PolicyGradient(eqx.Module):
@@ -122,7 +126,7 @@ class PolicyGradient(eqx.Module):
         rows = flat(batch) if batch.valid.ndim > 1 else batch
         networks = absorb((state.policy, state.critic), rows.obs, rows.target, rows.valid)
         drift = mean(jax.vmap(state.policy)(rows.obs).kl(jax.vmap(networks[0])(rows.obs)), rows)
-        return State(*networks, state.opt, state.critic_opt), info | {"statistics_kl": drift}
+        return State(networks[0], networks[1], state.opt, state.critic_opt), info | {"statistics_kl": drift}
 
 
 def _zeroed(tau: Trajectory) -> Trajectory:

@@ -46,9 +46,7 @@ class Recipe:
     def settings(self, environment: str) -> dict[str, Any]:
         """The value of every option on a task. Raises LogpiError if they do not fit together."""
         tuned = {name: x for name, x in self.tuned(environment).items() if name != "steps"}
-        settings = {
-            name: read(name, x, self.defaults) for name, x in {**self.defaults, **tuned, **self.given}.items()
-        }
+        settings = {name: read(name, x, self.defaults) for name, x in {**self.defaults, **tuned, **self.given}.items()}
         batch = settings["num_envs"] * settings.get("rollout_length", 1)
         minibatch = settings.get("minibatch", 1)
         if minibatch > batch:

@@ -22,4 +22,4 @@ class Discounted(Credit):
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """γ^t Φ_t; the target is unchanged."""
         phi, target = self.credit(state, tau)
-        return phi * self.discount**tau.time, target
+        return phi * self.discount ** tau.time.astype(phi.dtype), target

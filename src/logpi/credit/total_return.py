@@ -23,6 +23,6 @@ class TotalReturn(Credit):
         del state
         if not tau.complete:
             raise LogpiError("TotalReturn needs whole episodes, not windows of steps: collect with Episodes()")
-        reward = jnp.where(tau.valid, tau.reward, 0) * self.discount**tau.time
+        reward = jnp.where(tau.valid, tau.reward, 0) * self.discount ** tau.time.astype(tau.reward.dtype)
         total = jnp.broadcast_to(jnp.sum(reward, axis=0, keepdims=True), reward.shape)
         return total, total

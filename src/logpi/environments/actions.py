@@ -10,7 +10,8 @@ from gymnasium import spaces
 def to_native(space: spaces.Space) -> Callable[[Any], Any]:
     """The map from a policy's actions to those of `space`; it works on NumPy and on JAX arrays alike.
 
-    Discrete: a + start. Box: along each bounded dimension low + (clip(a, −1, 1) + 1)(high − low)/2; the others pass.
+    Discrete: a + start. Box: along each dimension low + (clip(a, −1, 1) + 1)(high − low)/2; a Box without any bound
+    passes actions as they are. Raises ValueError for one that is bounded in part.
     """
     match space:
         case spaces.Discrete() if space.start == 0:

@@ -38,7 +38,7 @@ class CartPole(eqx.Module):
     ) -> tuple[Float[Array, " 4"], Float[Array, " 4"], Float[Array, ""], Bool[Array, ""]]:
         """One Euler step of 0.02 s."""
         del key
-        x, v, angle, spin = state
+        _, v, angle, spin = state
         push = jnp.where(action == 1, self.force, -self.force)
         cos, sin = jnp.cos(angle), jnp.sin(angle)
         pressure = (push + 0.05 * spin**2 * sin) / 1.1

@@ -70,7 +70,9 @@ class Gymnasium:
             return self._native(action).tolist()
         if not np.isfinite(action).all():
             row = np.argwhere(~np.isfinite(action))[0][0]
-            raise LogpiError(f"the policy gave environment {row} of {self.spec.name} a non-finite action: {action[row]}")
+            raise LogpiError(
+                f"the policy gave environment {row} of {self.spec.name} a non-finite action: {action[row]}"
+            )
         return self._native(action).astype(self.spec.action_space.dtype)
 
 

@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from logpi.environments.actions import to_native
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
+from logpi.seeds import derive
 
 
 class GymnasiumVector:
@@ -31,9 +32,12 @@ class GymnasiumVector:
         self._ended = np.zeros(env.num_envs, bool)
 
     def reset(self, seed: int) -> np.ndarray:
-        """Begin new episodes everywhere."""
+        """Begin new episodes everywhere.
+
+        Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
+        """
         self._ended[:] = False
-        return _single(self._env.reset(seed=seed)[0])
+        return _single(self._env.reset(seed=derive(seed))[0])
 
     def step(self, action: np.ndarray, idle: np.ndarray) -> Step:
         """Step all copies."""
@@ -60,7 +64,9 @@ class GymnasiumVector:
     def _checked(self, action: np.ndarray) -> Any:
         if not np.isfinite(action).all():
             row = np.argwhere(~np.isfinite(action))[0][0]
-            raise LogpiError(f"the policy gave environment {row} of {self.spec.name} a non-finite action: {action[row]}")
+            raise LogpiError(
+                f"the policy gave environment {row} of {self.spec.name} a non-finite action: {action[row]}"
+            )
         return self._native(action).astype(self._env.action_space.dtype)
 
 

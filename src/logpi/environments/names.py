@@ -74,14 +74,22 @@ def _by_name(name: str, num_envs: int, time_limit: int | None) -> Any:
 
 def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_limit: int | None) -> Any:
     if "num_envs" in inspect.signature(factory).parameters:
-        return make(factory(num_envs=num_envs), num_envs, time_limit)
-    first = factory()
+        return make(_called(factory, name, num_envs=num_envs), num_envs, time_limit)
+    first = _called(factory, name)
     if isinstance(first, gymnasium.Env):
         ready = [first]
         return Gymnasium(lambda: ready.pop() if ready else factory(), num_envs, name, time_limit)
     if isinstance(first, VectorEnv) or hasattr(first, "spec"):
         return make(first, num_envs, time_limit)
     return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)
+
+
+def _called(factory: Callable[..., Any], name: str, **arguments: Any) -> Any:
+    try:
+        return factory(**arguments)
+    except Exception as error:
+        what = " ".join(str(error).split())
+        raise LogpiError(f"environment {name}: its factory raised {type(error).__name__}: {what}") from error
 
 
 def _copies(single: Any, num_envs: int, time_limit: int | None, name: str) -> Any:

@@ -34,7 +34,11 @@ class Standardised(Objective):
 
 
 def standardise(x: Float[Array, "*B"], valid: Array) -> Float[Array, "*B"]:
-    """(x − mean) / (std + 1e-8), mean and std over valid entries; 0 elsewhere."""
+    """(x − mean) / (std + 1e-8), mean and std over valid entries; 0 elsewhere.
+
+    The largest entry is subtracted first: equal entries then leave exactly 0, no rounding to be blown up to ±1.
+    """
     count = jnp.maximum(jnp.sum(valid, dtype=float), 1)
-    centred = jnp.where(valid, x - jnp.sum(jnp.where(valid, x, 0)) / count, 0)
+    shifted = jnp.where(valid, x - jnp.max(jnp.where(valid, x, -jnp.inf)), 0)
+    centred = jnp.where(valid, shifted - jnp.sum(shifted) / count, 0)
     return centred / (jnp.sqrt(jnp.sum(centred**2) / count) + 1e-8)

@@ -15,13 +15,14 @@ from logpi.rollout.numpy_ops import UnknownPrimitive
 Act = Callable[[Any, Any], tuple[Any, Any]]
 
 
-def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[[PyTree], Act]:
-    """From the arrays of μ to a function (obs[N], noise[N]) ↦ (action[N], what the environment is handed).
+def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[[Behaviour], Act]:
+    """From a μ like this one to a function (obs[N], noise[N]) ↦ (action[N], what the environment is handed).
 
     `obs` and `noise` are examples: only shapes and dtypes matter. The policy is traced here, once.
     """
     arrays, static = eqx.partition(mu, eqx.is_array)
     leaves, treedef = jax.tree.flatten(arrays)
+    weights = lambda mu: jax.tree.leaves(eqx.filter(mu, eqx.is_array))
 
     def act(*flat: Any) -> tuple[Any, Any]:
         pi = eqx.combine(jax.tree.unflatten(treedef, flat[:-2]), static)(flat[-2])
@@ -36,5 +37,5 @@ def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[[PyTree], Act]:
             stacklevel=2,
         )
         jitted = jax.jit(act)
-        return lambda arrays: lambda obs, noise: jax.device_get(jitted(*jax.tree.leaves(arrays), obs, noise))
-    return lambda arrays: program.bind(jax.tree.leaves(arrays))  # type: ignore[return-value]
+        return lambda mu: lambda obs, noise: jax.device_get(jitted(*weights(mu), obs, noise))
+    return lambda mu: program.bind(jax.device_get(weights(mu)))  # type: ignore[return-value]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.extend
 import numpy as np
 from jaxtyping import PyTree
 
@@ -71,7 +72,8 @@ class Program:
 
     def _lookup(self, atom: Any, names: dict[Any, int]) -> int:
         if isinstance(atom, jax.extend.core.Literal):
-            return self._constant(np.asarray(atom.val, atom.aval.dtype))
+            aval: Any = atom.aval
+            return self._constant(np.asarray(atom.val, aval.dtype))
         return names[atom] if atom in names else self._numbers[atom]
 
     def _walk(self, jaxpr: Any, names: dict[Any, int]) -> None:

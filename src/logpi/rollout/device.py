@@ -10,9 +10,8 @@ from jaxtyping import Array, Key, PyTree
 
 from logpi.collect import Collect, Steps
 from logpi.environments.protocol import Environment
-from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
-from logpi.rollout.noise import draw
+from logpi.rollout.noise import draw, episode_keys, longest, window_keys
 from logpi.types import Trajectory
 
 
@@ -30,9 +29,7 @@ def rollout(
     """(μ, where the environments stand) ↦ (where they stand now, τ)."""
     if isinstance(collect, Steps):
         return _window(environment, mu, carry, key, collect.length)
-    limit = environment.spec.time_limit
-    if limit is None:
-        raise LogpiError(f"{environment.spec.name} has no time limit: give Episodes(limit=…) one")
+    limit = longest(environment.spec.time_limit)
     keys = jr.split(key, collect.per_environment)
     columns = jax.vmap(lambda k: _episodes(environment, mu, k, limit))(keys)
     rows = {name: jax.tree.map(_side_by_side, value) for name, value in columns.items()}
@@ -58,7 +55,7 @@ def _act(environment: Environment, mu: Behaviour, state: PyTree, obs: PyTree, no
 
 
 def _window(environment: Environment, mu: Behaviour, carry: PyTree, key: Any, length: int) -> tuple:
-    k_noise, k_step = jr.split(key)
+    k_noise, k_step = window_keys(key)
     noise = draw(mu, carry[1], k_noise, length)
 
     def body(carry: PyTree, x: PyTree) -> tuple:
@@ -73,7 +70,7 @@ def _window(environment: Environment, mu: Behaviour, carry: PyTree, key: Any, le
 
 def _episodes(environment: Environment, mu: Behaviour, key: Any, limit: int) -> dict[str, Any]:
     """One episode from each environment, padded to [limit, N]; stops when the last one has ended."""
-    k_reset, k_noise, k_step = jr.split(key, 3)
+    k_reset, k_noise, k_step = episode_keys(key)
     state, obs = environment.reset(k_reset)
     noise, keys = draw(mu, obs, k_noise, limit), jr.split(k_step, limit)
     alive = jnp.ones(environment.spec.num_envs, bool)

@@ -7,7 +7,8 @@ import numpy as np
 from logpi.collect import Collect, Steps
 from logpi.environments.protocol import HostEnvironment, Step
 from logpi.errors import LogpiError
-from logpi.rollout.acting import Act
+from logpi.policies.behaviour import Behaviour
+from logpi.rollout.acting import Act, actor
 
 
 class HostRollout:
@@ -17,33 +18,30 @@ class HostRollout:
     scores all actions in one batch.
     """
 
-    def __init__(self, environment: HostEnvironment, collect: Collect, obs: Any, action: Any):
-        """`obs` and `action` are examples of what N environments see and get; raises LogpiError without a limit."""
-        self._environment, self._collect = environment, collect
-        n, limit = environment.spec.num_envs, environment.spec.time_limit
-        if collect.complete and limit is None:
-            raise LogpiError(f"{environment.spec.name} has no time limit: give Episodes(limit=…) one")
-        rows = collect.length if isinstance(collect, Steps) else int(limit or 0)
+    def __init__(self, environment: HostEnvironment, collect: Collect, mu: Behaviour, obs: Any, noise: Any):
+        """`obs[N]` are the observations the environment stands at; μ and noise are examples of those to come."""
+        self._environment, self._collect, self._obs = environment, collect, obs
+        one = noise[0] if isinstance(collect, Steps) else noise[0, 0]
+        self._bind = actor(mu, obs, one)
+        action = self._bind(mu)(obs, one)[0]
+        n = environment.spec.num_envs
         columns = n if isinstance(collect, Steps) else n * collect.per_environment
+        rows = noise.shape[0] if isinstance(collect, Steps) else noise.shape[1]
         empty = lambda like: np.zeros((rows, columns, *like.shape[1:]), like.dtype)
         flag = np.zeros((rows, columns), bool)
         self.buffers = {"obs": empty(obs), "action": empty(action), "next_obs": empty(obs)}
         self.buffers |= {"reward": flag.astype(np.float32), "time": flag.astype(np.int32)}
         self.buffers |= {"terminated": flag.copy(), "truncated": flag.copy(), "valid": flag.copy()}
-        self._obs: Any = None
         self._time = np.zeros(n, np.int32)
 
-    def begin(self, seed: int) -> None:
-        """Begin new episodes everywhere."""
-        self._obs = self._environment.reset(seed)
-        self._time[:] = 0
-
-    def collect(self, act: Act, noise: Any, seed: int) -> dict[str, np.ndarray]:
-        """One rollout under `act`, with the noise of all its steps; whole episodes begin afresh from `seed`."""
+    def collect(self, mu: Behaviour, noise: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+        """One rollout under μ, with the noise of all its steps; whole episodes begin afresh from `seed`."""
+        act = self._bind(mu)
         if isinstance(self._collect, Steps):
             self._window(act, noise)
         else:
-            self.begin(seed)
+            self._obs = self._environment.reset(seed)
+            self._time[:] = 0
             self._episodes(act, noise, self._collect.per_environment)
         self._refuse_non_finite()
         return self.buffers
@@ -93,7 +91,7 @@ class HostRollout:
         for field in ("reward", "obs", "next_obs"):
             x = self.buffers[field]
             if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
-                bad = ~np.isfinite(x).reshape(*x.shape[:2], -1).all(-1) & self.buffers["valid"]
+                bad = ~np.isfinite(x).reshape(*x.shape[:2], -1).all(-1) & self.buffers["valid"].astype(bool)
                 if bad.any():
                     t, column = np.argwhere(bad)[0]
                     who = f"environment {column % self._environment.spec.num_envs} of {self._environment.spec.name}"

@@ -4,6 +4,8 @@ import jax
 import jax.random as jr
 from jaxtyping import Array, Key, PyTree
 
+from logpi.collect import Collect, Steps
+from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
 
 
@@ -13,3 +15,35 @@ def draw(mu: Behaviour, obs: PyTree, key: Key[Array, ""], length: int) -> PyTree
     Noise depends on shapes alone, so the same key gives the same draws on the device and on the host.
     """
     return jax.vmap(mu(obs).noise)(jr.split(key, length))
+
+
+def rollout_noise(mu: Behaviour, obs: PyTree, key: Key[Array, ""], collect: Collect, time_limit: int | None) -> PyTree:
+    """All the noise of the rollout that `device.rollout` would make from this key.
+
+    Leaves are [T, N, ...] for a window of steps, [k, limit, N, ...] for k whole episodes from each environment.
+    Raises LogpiError for whole episodes of a task without a time limit.
+    """
+    if isinstance(collect, Steps):
+        return draw(mu, obs, window_keys(key)[0], collect.length)
+    limit = longest(time_limit)
+    keys = jr.split(key, collect.per_environment)
+    return jax.vmap(lambda k: draw(mu, obs, episode_keys(k)[1], limit))(keys)
+
+
+def window_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
+    """Keys of a window: for the noise, for the environments' steps."""
+    k_noise, k_step = jr.split(key)
+    return k_noise, k_step
+
+
+def episode_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""], Key[Array, ""]]:
+    """Keys of an episode: for the start, for the noise, for the environments' steps."""
+    k_reset, k_noise, k_step = jr.split(key, 3)
+    return k_reset, k_noise, k_step
+
+
+def longest(time_limit: int | None) -> int:
+    """How long an episode can be; raises LogpiError if nothing says."""
+    if time_limit is None:
+        raise LogpiError("whole episodes of a task without a time limit need one: collect with Episodes(limit=…)")
+    return time_limit

@@ -43,7 +43,8 @@ class Recorder:
         self.rows.append(row)
         self._directory.row(row)
         self._events(row)
-        return any([listener(row) is True for listener in self._listeners])
+        wishes = [listener(row) is True for listener in self._listeners]  # every listener hears of every row
+        return any(wishes)
 
     def finish(self, status: str) -> dict[str, Any]:
         """Save the networks, draw the curve, write the summary; whatever way the run ended."""

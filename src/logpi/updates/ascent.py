@@ -61,7 +61,12 @@ class Ascent(eqx.Module):
             good = jnp.isfinite(norm)
             keep = lambda new, old: jnp.where(good, new, old)
             opt = jax.tree.map(keep, moved, opt)
-            return keep(theta + change, theta), opt, norms + keep(norm, 0.0), skipped + jnp.where(good, 0.0, 1.0)
+            return (
+                keep(theta + change, theta),
+                opt,
+                norms + keep(norm, 0.0),
+                skipped + jnp.where(good, 0.0, 1.0),
+            )
 
         start = (theta, opt, jnp.zeros(()), jnp.zeros(()))
         (new, opt, norms, skipped), steps = self._passes(step, start, objective, batch, key)

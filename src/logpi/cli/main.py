@@ -1,0 +1,93 @@
+"""`logpi …`: the command line. Nothing here imports JAX until there is something to train or to evaluate."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from logpi.cli.parser import parse
+from logpi.errors import LogpiError
+
+INTERRUPTED, BAD_INPUT = 130, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 done, 2 bad input (one line on standard error), 130 interrupted."""
+    try:
+        command, given = parse(sys.argv[1:] if arguments is None else arguments)
+        COMMANDS[command](**given)
+    except LogpiError as error:
+        print(f"logpi: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("logpi: interrupted; what was trained is saved", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | None, options: dict[str, Any]) -> None:
+    """Train, after checking all that can be checked without starting anything."""
+    from logpi.algorithms.names import ALGORITHMS
+    from logpi.environments.names import check
+
+    evaluations = options.pop("evaluations")
+    recipe = ALGORITHMS[algorithm](**options)
+    recipe.settings(env)
+    check(env)
+    from logpi.training import train
+
+    train(env, recipe, steps=steps, seed=seed, out=out, evaluations=evaluations)
+
+
+def evaluate(
+    directory: str, episodes: int, seed: int, stochastic: bool, best: bool, limit: int | None, as_json: bool
+) -> None:
+    """Evaluate a run's policy on the task it was trained on."""
+    from logpi.runs.directory import read_json
+
+    env = read_json(Path(directory) / "run.json")["environment"]
+    from logpi.compile_cache import use_persistent_cache
+    from logpi.evaluation import evaluate
+    from logpi.runs.run import load
+
+    use_persistent_cache()
+    run = load(directory, which="best" if best else "final")
+    result = evaluate(run.policy, env, episodes=episodes, seed=seed, stochastic=stochastic, limit=limit)
+    if as_json:
+        returns, lengths = result.returns.tolist(), result.lengths.tolist()
+        print(json.dumps({"returns": returns, "lengths": lengths, "mean": result.mean, "ci": result.ci}))
+    else:
+        low, high = result.ci
+        print(f"return {result.mean:.1f}  95 % interval {low:.1f} … {high:.1f}  over {episodes} episodes of {env}")
+
+
+def algorithms() -> None:
+    """List the algorithms."""
+    from logpi.algorithms.names import ALGORITHMS
+
+    for name, make in ALGORITHMS.items():
+        print(f"{name:12} {(make.__doc__ or '').splitlines()[0]}")
+
+
+def envs() -> None:
+    """List the environments there are."""
+    import gymnasium
+
+    from logpi.environments.names import BUILT_IN
+
+    for name in [*BUILT_IN, *sorted(gymnasium.registry)]:
+        print(name)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "train": train,
+    "evaluate": evaluate,
+    "algorithms": algorithms,
+    "envs": envs,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
