@@ -4,14 +4,15 @@ import os
 import tempfile
 from pathlib import Path
 
-import jax
-import pytest
+CACHE = Path(os.environ.get("LOGPI_TEST_CACHE", Path(tempfile.gettempdir()) / f"logpi-test-cache-{os.getuid()}"))
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)  # for the processes that tests start, too
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-_cache = os.environ.get("LOGPI_TEST_CACHE", str(Path(tempfile.gettempdir()) / f"logpi-test-cache-{os.getuid()}"))
-jax.config.update("jax_compilation_cache_dir", _cache)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 @pytest.fixture

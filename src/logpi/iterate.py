@@ -69,17 +69,18 @@ def learn(algorithm: Any, carry: Carry, mu: Behaviour, tau: Trajectory, progress
     return state, running, info | figures
 
 
+def iterate(algorithm: Any, environment: Environment, carry: Carry, progress: Array) -> tuple[Carry, Info]:
+    """One iteration on the device, a pure function: behaviour, rollout, learn."""
+    k_mu, k_rollout, _, key = jr.split(carry.key, 4)
+    mu = algorithm.behaviour(carry.state, k_mu)
+    stands, tau = device.rollout(environment, mu, carry.environment, k_rollout, algorithm.collect)
+    state, running, info = learn(algorithm, carry, mu, tau, progress)
+    return Carry(state, key, stands, running, carry.iteration + 1), info
+
+
 def _on_device(algorithm: Any, environment: Environment, carry: Carry) -> Iteration:
     """The whole iteration as one program."""
-
-    def iterate(carry: Carry, progress: Array) -> tuple[Carry, Info]:
-        k_mu, k_rollout, _, key = jr.split(carry.key, 4)
-        mu = algorithm.behaviour(carry.state, k_mu)
-        stands, tau = device.rollout(environment, mu, carry.environment, k_rollout, algorithm.collect)
-        state, running, info = learn(algorithm, carry, mu, tau, progress)
-        return Carry(state, key, stands, running, carry.iteration + 1), info
-
-    program = compiled(iterate, carry, jnp.float32(0))
+    program = compiled(lambda carry, progress: iterate(algorithm, environment, carry, progress), carry, jnp.float32(0))
 
     def run(carry: Carry, progress: float) -> tuple[Carry, Info]:
         started = time.perf_counter()

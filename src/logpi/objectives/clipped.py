@@ -1,5 +1,7 @@
 """J = E[min(ρΦ, clip(ρ)Φ)]: PPO's surrogate."""
 
+from typing import Any
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
@@ -14,12 +16,12 @@ class Clipped(Objective):
     The gradient of a row is zero where Φ > 0 and ρ > 1 + ε, and where Φ < 0 and ρ < 1 − ε; elsewhere it is that of
     ρ Φ. ε → ∞ is `importance`.
 
-    - `clip`: ε > 0.
+    - `clip`: ε > 0; a number, an array or a schedule.
 
     Source: Schulman et al. 2017 (PPO), eq. (7).
     """
 
-    clip: float
+    clip: Any
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The clipped surrogate."""

@@ -1,0 +1,84 @@
+"""The command line, as a person types it."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+BAD = {
+    "train Nope-v0": ("Nope-v0", "Gymnasium id"),
+    "train CartPole-v1 --discoun 0.9": ("--discoun", "--discount"),
+    "train CartPole-v1 --discount 1.5": ("discount is 1.5", "0 … 1"),
+    "train CartPole-v1 --discount nan": ("discount is nan", "0 … 1"),
+    "train CartPole-v1 --learning-rate -1": ("learning_rate is -1", "above 0"),
+    "train CartPole-v1 --minibatch 4096": ("minibatch is 4096", "1 … 2048"),
+    "train CartPole-v1 --num-envs 2.5": ("num_envs is 2.5", "≥ 1"),
+    "train CartPole-v1 --hidden 64,x": ("hidden is 64,x", "64,64"),
+    "train CartPole-v1 --steps abc": ("abc", "≥ 1"),
+    "train CartPole-v1 pp0": ("pp0", "reinforce, vpg, a2c, ppo"),
+    "train CartPole-v1 reinforce --clip 0.1": ("--clip", "--episodes"),
+    "train logpi:Nope": ("logpi:Nope", "logpi:CartPole-v1"),
+    "evaluate nowhere": ("nowhere", "run.json"),
+    "trian": ("trian", "train"),
+}
+
+
+def logpi(*words, cwd=None):
+    return subprocess.run([sys.executable, "-m", "logpi", *words], capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input_fails_fast_in_one_line(line, tmp_path):
+    started = time.perf_counter()
+    done = logpi(*line.split(), cwd=tmp_path)
+    seconds = time.perf_counter() - started
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in BAD[line])
+    assert seconds < 3
+    assert list(tmp_path.iterdir()) == []
+
+
+ENVIRONMENT = """
+import gymnasium
+
+def make_env():
+    return gymnasium.make("CartPole-v1")
+"""
+
+
+def test_train_and_evaluate_an_environment_of_ones_own(tmp_path):
+    (tmp_path / "mine.py").write_text(ENVIRONMENT)
+    small = "--num-envs 2 --rollout-length 16 --minibatch 16 --epochs 1 --hidden 8 --evaluations 0".split()
+    done = logpi("train", "mine:make_env", "ppo", "--steps", "64", "--out", "here", *small, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "here" / "summary.json").read_text())["steps"] == 64
+    done = logpi("evaluate", "here", "--episodes", "3", "--seed", "5", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert set(result) == {"returns", "lengths", "mean", "ci"} and len(result["returns"]) == 3
+    assert result["mean"] == pytest.approx(sum(result["returns"]) / 3)
+
+
+def test_the_lists():
+    assert [line.split()[0] for line in logpi("algorithms").stdout.splitlines()] == ["reinforce", "vpg", "a2c", "ppo"]
+    assert "CartPole-v1" in logpi("envs").stdout.splitlines()
+
+
+def test_help_is_the_docstring_and_every_option():
+    text = logpi("train", "CartPole-v1", "vpg", "--help").stdout
+    assert "Lovatto" in text and "--critic-epochs" in text and "--clip" not in text
+
+
+def test_the_shell_and_python_give_the_same_algorithm():
+    from logpi.algorithms.names import algorithm
+    from logpi.cli.parser import parse
+
+    given = parse("train CartPole-v1 ppo --discount 0.9 --learning-rate 1e-3:0 --hidden 32,32".split())[1]
+    options = {k: v for k, v in given["options"].items() if k != "evaluations"}
+    import logpi
+
+    recipe = logpi.ppo(discount=0.9, learning_rate=logpi.Linear(1e-3, 0.0), hidden=(32, 32))
+    assert algorithm("ppo")(**options).settings("any") == recipe.settings("any")
