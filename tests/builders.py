@@ -10,14 +10,13 @@ import jax.random as jr
 import numpy as np
 from gymnasium import spaces
 
-from logpi.collect import Steps
 from logpi.environments.gymnasium import Gymnasium
 from logpi.environments.vmap import Vmap
+from logpi.policies.behaviour import Behaviour
 from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
-from logpi.rollout.acting import actor
 from logpi.rollout.host import HostRollout
-from logpi.rollout.noise import draw
+from logpi.rollout.noise import rollout_noise
 from logpi.types import Batch, Trajectory, ravel, trainable
 
 SEEN = spaces.Box(-1.0, 1.0, (3,))
@@ -31,9 +30,15 @@ def stirred(tree, key, size=0.5):
     return unravel(flat + size * jr.normal(key, flat.shape))
 
 
-def policy(actions, key, seen=SEEN, hidden=(8,), **options):
+def policy(actions, key, seen=SEEN, hidden=(8,), size=0.5, **options):
     """A small policy with nothing special about its θ."""
-    return stirred(mlp_policy(seen, actions, hidden=hidden, key=key, **options), key)
+    return stirred(mlp_policy(seen, actions, hidden=hidden, key=key, **options), key, size)
+
+
+def behaviour(environment, key, size=0.1, **options):
+    """μ = π_θ for an environment, undecided enough to see much of it."""
+    spec = environment.spec
+    return Behaviour(policy(spec.action_space, key, spec.observation_space, size=size, **options))
 
 
 def batch(pi, key, shape=(24,)):
@@ -172,28 +177,21 @@ def walks(num_envs, limit, continuous=False):
 
 def on_device(environment, mu, collect, key):
     """One rollout, from a start of its own."""
-    k_begin, k_rollout = jr.split(key)
-    carry = device.begin(environment, collect, k_begin)
-    return eqx.filter_jit(device.rollout)(environment, mu, carry, k_rollout, collect)[1]
+
+    @jax.jit
+    def run(key):
+        k_begin, k_rollout = jr.split(key)
+        carry = device.begin(environment, collect, k_begin)
+        return device.rollout(environment, mu, carry, k_rollout, collect)[1]
+
+    return run(key)
 
 
 def on_host(environment, mu, collect, key):
-    """The same on the host: noise drawn once from the same key, a lowered actor, actions scored afterwards."""
-    k_rollout = jr.split(key)[1]
-    example = environment.reset(0)
-    noise = np.asarray(host_noise(environment, mu, collect, k_rollout, example))
-    first = noise[0] if isinstance(collect, Steps) else noise[0, 0]
-    act = actor(mu, example, first)(eqx.filter(mu, eqx.is_array))
-    rollout = HostRollout(environment, collect, example, act(example, first)[0])
-    rollout.begin(0)
-    fields = jax.tree.map(jnp.array, rollout.collect(act, noise, 0))
+    """The same on the host: the same noise, actions by the lowered actor, scored afterwards by the policy."""
+    obs = environment.reset(0)
+    noise = np.asarray(rollout_noise(mu, obs, jr.split(key)[1], collect, environment.spec.time_limit))
+    fields = HostRollout(environment, collect, mu, obs, noise).collect(mu, noise, 0)
+    fields = jax.tree.map(jnp.array, fields)
     log_prob = jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
     return Trajectory(**fields, log_prob=log_prob, complete=collect.complete)
-
-
-def host_noise(environment, mu, collect, key, obs):
-    """The draws that a device rollout makes with this key."""
-    if isinstance(collect, Steps):
-        return draw(mu, obs, jr.split(key)[0], collect.length)
-    keys = jr.split(key, collect.per_environment)
-    return jax.vmap(lambda k: draw(mu, obs, jr.split(k, 3)[1], environment.spec.time_limit))(keys)

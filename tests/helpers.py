@@ -1,5 +1,7 @@
 """What several test files share: table networks, random trajectories, and credit by its definition, in NumPy."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -37,6 +39,15 @@ class TablePolicy(eqx.Module):
 def learner(policy=None, critic=None):
     """A state that has learned nothing beyond these networks."""
     return State(policy, critic, (), ())
+
+
+READING = learner(critic=Reading())
+
+
+@eqx.filter_jit
+def evaluate(credit, tau, state=READING):
+    """(Φ, target), compiled; by default observations are their own values."""
+    return credit(state, tau)
 
 
 def double_precision():
@@ -89,18 +100,23 @@ def random_window(rng, length, columns, dtype=np.float32, ends=0.25):
     return trajectory(reward, terminated, truncated, v=v, v_next=v_next)
 
 
-def random_windows(dtype=np.float32):
-    """204 random cases: 17 columns of each length 1 … 12, and beside them the hand-picked places of ends."""
+def random_windows(dtype=np.float32, lengths=(1, 2, 3, 5, 8, 12)):
+    """34 random cases of each length; the last six end at the first row, at the last one, at every one."""
     rng = np.random.default_rng(0)
-    for length in range(1, 13):
-        tau = random_window(rng, length, 17, dtype)
-        # The last columns end, one flag each, at the first row, at the last, and at every row.
+    for length in lengths:
+        tau = random_window(rng, length, 34, dtype)
         flags = np.array(tau.terminated), np.array(tau.truncated)
         for flag, other, columns in ((*flags, (-6, -5, -4)), (*flags[::-1], (-3, -2, -1))):
             other[:, columns] = flag[:, columns] = False
             flag[0, columns[0]] = flag[-1, columns[1]] = True
             flag[:, columns[2]] = True
         yield trajectory(np.array(tau.reward), *flags, v=np.array(tau.obs), v_next=np.array(tau.next_obs))
+
+
+def consistent(tau):
+    """The same with V(next) equal to the next row's V, unless an episode or the window ends between them."""
+    going_on = ~tau.done.at[-1].set(True)
+    return dataclasses.replace(tau, next_obs=jnp.where(going_on, jnp.roll(tau.obs, -1, axis=0), tau.next_obs))
 
 
 def random_episodes(rng, length, columns):

@@ -3,11 +3,12 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 
-from logpi.credit.gae import GAE
 from logpi.schedules import Linear, parse
 from logpi.trees import resolve
+from logpi.updates.ascent import Ascent
 
 
 @pytest.mark.parametrize(("progress", "value"), [(0.0, 3.0), (0.25, 2.5), (0.5, 2.0), (1.0, 1.0)])
@@ -26,8 +27,8 @@ def test_any_other_text_is_refused(text):
 
 
 def test_resolve_puts_the_value_in_the_schedules_place():
-    credit = resolve(GAE(Linear(0.5, 1.0), 0.25), 0.5)
-    assert (credit.discount, credit.decay) == (0.75, 0.25)
+    update = resolve(Ascent(optax.adam, rate=Linear(0.5, 1.0), max_norm=0.25), 0.5)
+    assert (update.rate, update.max_norm) == (0.75, 0.25)
 
 
 def test_resolve_finds_schedules_however_deep():
@@ -45,7 +46,7 @@ def test_progress_never_recompiles():
     @jax.jit
     def at(progress):
         compiles.append(progress)
-        return resolve(GAE(Linear(0.0, 1.0), 0.5), progress).discount
+        return resolve(Ascent(optax.adam, rate=Linear(0.0, 1.0)), progress).rate
 
     assert [float(at(jnp.float32(p))) for p in (0.0, 0.5, 1.0)] == [0.0, 0.5, 1.0]
     assert len(compiles) == 1

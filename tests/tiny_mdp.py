@@ -7,7 +7,7 @@ contributes to its probability, so p_θ(τ) = CHANCE · Π π_θ(a|s).
 import jax
 import jax.numpy as jnp
 import numpy as np
-from helpers import TablePolicy, learner, trajectory
+from helpers import TablePolicy, evaluate, learner, trajectory
 
 from logpi.types import Trajectory
 
@@ -71,6 +71,7 @@ def probability(logits):
     return CHANCE * jnp.exp(total)
 
 
+@jax.jit
 def utility(logits, discount=1.0):
     """J(θ) = E Σ_t γ^t r_t by backward recursion: no trajectory, no score function."""
     value = jnp.zeros(2)
@@ -84,6 +85,7 @@ def action_values(value, discount):
     return REWARD + discount * jnp.sum(NEXT[:, :, :2] * value[None, None], axis=-1)
 
 
+@jax.jit
 def expected_gradient(phi):
     """E Σ_t ∇log π(a_t|s_t) Φ_t, every trajectory weighted by its probability."""
     chance = probability(LOGITS)
@@ -97,4 +99,4 @@ def expected_gradient(phi):
 
 def expected_gradient_of(credit, critic=None):
     """The same, Φ by a credit, all trajectories side by side."""
-    return expected_gradient(credit(learner(TablePolicy(LOGITS), critic), TAU)[0])
+    return expected_gradient(evaluate(credit, TAU, learner(TablePolicy(LOGITS), critic))[0])

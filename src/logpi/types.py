@@ -10,6 +10,12 @@ import jax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
+Number = Any
+"""A hyper-parameter: a float, a schedule such as `Linear`, or a scalar array (a new value never recompiles).
+
+Schedules are resolved by `algorithm.at(progress)` before anything computes, so formulas only ever meet numbers.
+"""
+
 
 class Trajectory(eqx.Module):
     """What N environments answered over T steps, time-major: τ.

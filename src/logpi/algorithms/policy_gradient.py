@@ -19,7 +19,7 @@ from logpi.policies.behaviour import Behaviour
 from logpi.policies.critic import ActorCritic
 from logpi.policies.normalise import absorb
 from logpi.trees import resolve, scan, select
-from logpi.types import Batch, State, Trajectory
+from logpi.types import Batch, Number, State, Trajectory
 from logpi.updates.minibatches import flat
 from logpi.updates.protocol import Update
 
@@ -50,10 +50,10 @@ class PolicyGradient(eqx.Module):
     objective: Objective
     update: Update
     fit: Update | Literal["joint"] | None = None
-    value_weight: Any = 0.5
+    value_weight: Number = 0.5
     epochs: int = eqx.field(static=True, default=1)
     recompute: bool = eqx.field(static=True, default=False)
-    max_kl: Any = None
+    max_kl: Number | None = None
     collect: Collect = eqx.field(static=True, default=Steps())
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:

@@ -3,7 +3,7 @@
 from jaxtyping import Array, Float
 
 from logpi.credit.base import Credit
-from logpi.types import State, Trajectory
+from logpi.types import Number, State, Trajectory
 
 
 class Discounted(Credit):
@@ -17,7 +17,7 @@ class Discounted(Credit):
     """
 
     credit: Credit
-    discount: float
+    discount: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """γ^t Φ_t; the target is unchanged."""

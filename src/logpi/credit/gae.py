@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 from logpi.credit.base import Credit
 from logpi.credit.discounted_sum import discounted_sum
 from logpi.credit.td_residual import residuals
-from logpi.types import State, Trajectory
+from logpi.types import Number, State, Trajectory
 
 
 class GAE(Credit):
@@ -21,8 +21,8 @@ class GAE(Credit):
     Source: Schulman et al. 2016, eq. (16).
     """
 
-    discount: float
-    decay: float
+    discount: Number
+    decay: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The advantage, and the λ-return."""

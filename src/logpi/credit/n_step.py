@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from logpi.credit.base import Credit
 from logpi.credit.td_residual import residuals
-from logpi.types import State, Trajectory
+from logpi.types import Number, State, Trajectory
 
 
 class NStep(Credit):
@@ -21,7 +21,7 @@ class NStep(Credit):
     Source: Mnih et al. 2016, §4; Schulman et al. 2016, eqs. (11)–(15).
     """
 
-    discount: float
+    discount: Number
     n: int = eqx.field(static=True)
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 from logpi.credit.base import Credit, values
 from logpi.credit.discounted_sum import discounted_sum
 from logpi.errors import LogpiError
-from logpi.types import State, Trajectory
+from logpi.types import Number, State, Trajectory
 
 
 class RewardToGo(Credit):
@@ -19,7 +19,7 @@ class RewardToGo(Credit):
     Source: Sutton et al. 2000; Schulman et al. 2016, eq. (1), item 2.
     """
 
-    discount: float
+    discount: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The return from each row on, also as target."""

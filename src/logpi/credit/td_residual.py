@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from logpi.credit.base import Credit, values
-from logpi.types import State, Trajectory
+from logpi.types import Number, State, Trajectory
 
 
 class TDResidual(Credit):
@@ -15,7 +15,7 @@ class TDResidual(Credit):
     Source: Schulman et al. 2016, eq. (1), item 6.
     """
 
-    discount: float
+    discount: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The residual, and the one-step return."""

@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
-from logpi.types import State, Trajectory
+from logpi.types import Number, State, Trajectory
 
 
 class TotalReturn(Credit):
@@ -16,7 +16,7 @@ class TotalReturn(Credit):
     Needs whole episodes; raises LogpiError for windows of steps.
     """
 
-    discount: float = 1.0
+    discount: Number = 1.0
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """R(τ) in every row, also as target."""

@@ -20,7 +20,7 @@ class Categorical(eqx.Module):
 
     def noise(self, key: Key[Array, ""]) -> Float[Array, "*B K"]:
         """Standard Gumbel noise, one draw an action."""
-        return jr.gumbel(key, self.logits.shape)
+        return jr.gumbel(key, self.logits.shape, self.logits.dtype)
 
     def push(self, noise: Float[Array, "*B K"]) -> Int[Array, "*B"]:
         """The Gumbel-max trick: argmaxₐ (zₐ + gₐ) ~ π (Gumbel 1954)."""

@@ -21,7 +21,7 @@ class Gaussian(eqx.Module):
 
     def noise(self, key: Key[Array, ""]) -> Float[Array, "*B A"]:
         """Standard normal noise."""
-        return jr.normal(key, self.mean.shape)
+        return jr.normal(key, self.mean.shape, self.mean.dtype)
 
     def push(self, noise: Float[Array, "*B A"]) -> Float[Array, "*B A"]:
         """μ + σ ε."""

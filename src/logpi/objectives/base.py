@@ -1,13 +1,11 @@
 """Objectives: scalars whose gradient at θ_old is the policy gradient."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.types import Batch
+from logpi.types import Batch, Number
 
 
 class Objective(eqx.Module):
@@ -35,7 +33,7 @@ class Objective(eqx.Module):
         """The sum of two objectives."""
         return Sum(self, other)
 
-    def __rmul__(self, factor: Any) -> "Times":
+    def __rmul__(self, factor: Number) -> "Times":
         """The objective times a number or a schedule."""
         return Times(factor, self)
 
@@ -63,7 +61,7 @@ class Sum(Objective):
 class Times(Objective):
     """c · J."""
 
-    factor: Any
+    factor: Number
     objective: Objective
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:

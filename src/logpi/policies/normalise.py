@@ -63,8 +63,9 @@ class Scale(eqx.Module):
 
     @property
     def sigma(self) -> Float[Array, ""]:
-        """The standard deviation of the returns so far; 1 before any."""
-        return jnp.sqrt(self.moments.value.variance + 1e-8)
+        """The standard deviation of the returns so far; 1 before any, and while they are all equal."""
+        variance = self.moments.value.variance
+        return jnp.where(variance > 1e-8, jnp.sqrt(variance), 1.0)
 
     def __call__(self, x: Float[Array, ""]) -> Float[Array, ""]:
         """The value in the task's own units."""

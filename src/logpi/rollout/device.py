@@ -72,11 +72,12 @@ def _episodes(environment: Environment, mu: Behaviour, key: Any, limit: int) -> 
     """One episode from each environment, padded to [limit, N]; stops when the last one has ended."""
     k_reset, k_noise, k_step = episode_keys(key)
     state, obs = environment.reset(k_reset)
-    noise, keys = draw(mu, obs, k_noise, limit), jr.split(k_step, limit)
+    noise = draw(mu, obs, k_noise, limit)
     alive = jnp.ones(environment.spec.num_envs, bool)
 
     def row_at(t: Array, state: PyTree, obs: PyTree, alive: Array) -> tuple:
-        state, obs, row = _act(environment, mu, state, obs, jax.tree.map(lambda x: x[t], noise), keys[t])
+        now, key = jax.tree.map(lambda x: x[t], noise), jr.fold_in(k_step, t)
+        state, obs, row = _act(environment, mu, state, obs, now, key)
         row["valid"] &= alive
         return state, obs, row | {"time": jnp.full_like(alive, t, jnp.int32)}
 

@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.objectives.base import Objective
-from logpi.types import Batch, ravel
+from logpi.types import Batch, Number, ravel
 from logpi.updates.minibatches import Minibatches, shuffled, whole
 
 Info = dict[str, Float[Array, ""]]
@@ -36,10 +36,10 @@ class Ascent(eqx.Module):
     """
 
     optimizer: Callable[[Any], optax.GradientTransformation] = eqx.field(static=True)
-    rate: Any
+    rate: Number
     minibatch: int | None = eqx.field(static=True, default=None)
     epochs: int = eqx.field(static=True, default=1)
-    max_norm: Any = None
+    max_norm: Number | None = None
 
     def init(self, params: PyTree) -> PyTree:
         """The optimiser's state for these parameters."""
