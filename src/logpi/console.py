@@ -22,8 +22,6 @@ class Reporter:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=self._console, transient=True, refresh_per_second=5)
         self._task = self._bar.add_task("compiling …", total=steps)
-        if self._console.is_terminal:
-            self._bar.start()
 
     def say(self, line: str) -> None:
         """One line, above the bar if there is one."""
@@ -41,17 +39,31 @@ class Reporter:
             self._last = time.monotonic()
             self.say(f"{record['steps']:>10,} / {self._steps:,} steps  {figures}")
 
-    def close(self, summary: Record | None) -> None:
-        """Take the bar away and show the summary."""
+    def summary(self, figures: Record) -> None:
+        """The last figures, in place of the bar."""
         self._bar.stop()
-        if summary:
-            self._console.print(_table(summary))
+        self._console.print(_table(figures))
+
+    def __enter__(self) -> "Reporter":
+        """Show the bar, on a terminal."""
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take the bar away."""
+        self._bar.stop()
 
 
 def _table(summary: Record) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2))
     shown = {name: x for name, x in summary.items() if x is not None and not isinstance(x, dict | list)}
     for name, value in shown.items():
-        text = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-        table.add_row(name, text)
+        table.add_row(name, _text(value))
     return table
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.4g}"

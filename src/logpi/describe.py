@@ -1,6 +1,6 @@
 """A method, completely, with its values."""
 
-import equinox as eqx
+import wadler_lindig
 from jaxtyping import PyTree
 
 
@@ -11,4 +11,4 @@ def describe(algorithm: PyTree) -> str:
     >>> print(describe(GAE(0.99, 0.95)))
     GAE(discount=0.99, decay=0.95)
     """
-    return eqx.tree_pformat(algorithm, width=100)
+    return wadler_lindig.pformat(algorithm, width=100, hide_defaults=False, short_arrays=False)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from logpi.console import Reporter
 from logpi.describe import describe
 from logpi.environments.names import make, name_of
 from logpi.errors import LogpiError
-from logpi.evaluation import SIDE_BY_SIDE, evaluator
+from logpi.evaluation import Evaluation, evaluator
 from logpi.iterate import Carry, begin, compile_iteration, on_device
 from logpi.runs.configuration import configuration
 from logpi.runs.directory import default_path
@@ -27,6 +28,7 @@ from logpi.runs.run import Run
 DEFAULT_STEPS = 1_000_000
 EVALUATION_EPISODES = 20
 Callback = Callable[[dict[str, Any]], Any]
+Assess = Callable[[PyTree, int, bool], Evaluation | None]
 
 
 @dataclass(frozen=True)
@@ -68,30 +70,39 @@ def train(
 
     Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
     """
+    _refuse(steps, seed)
     use_persistent_cache()
     key_networks, key = jax.random.split(jax.random.key(seed))
     recipe = ppo() if algorithm is None else algorithm
-    plan = _plan(env, recipe, steps, (policy, critic), key_networks)
-    name = recipe.name if isinstance(recipe, Recipe) else "custom"
-    path = Path(out) if out is not None else default_path(name_of(env), name, seed)
-    facts = configuration(name_of(env), name, seed, plan.steps, plan.settings, describe(plan.algorithm))
-    reporter = Reporter(plan.steps)
-    if plan.tuned:
-        reporter.say(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
-    recorder = Recorder(path, facts, [reporter.record, *callbacks])
-    try:
+    with ExitStack() as stack:
+        plan = _plan(env, recipe, steps, (policy, critic), key_networks)
+        _close_later(stack, env, plan.environment)
+        name = recipe.name if isinstance(recipe, Recipe) else "custom"
+        path = Path(out) if out is not None else default_path(name_of(env), name, seed)
+        facts = configuration(name_of(env), name, seed, plan.steps, plan.settings, describe(plan.algorithm))
+        reporter = stack.enter_context(Reporter(plan.steps))
+        if plan.tuned:
+            reporter.say(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
+        recorder = stack.enter_context(Recorder(path, facts, [reporter.record, *callbacks]))
+        assess = _evaluation(env, plan, evaluations, reporter, stack)
         carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, key)
-        carry = _loop(plan, carry, seed, recorder, _evaluation(env, plan, evaluations, reporter))
+        carry = _loop(plan, carry, seed, recorder, assess)
         summary = recorder.finish("done")
-    except BaseException as error:
-        recorder.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-        reporter.close(None)
-        raise
-    finally:
-        if not on_device(plan.environment):
-            plan.environment.close()
-    reporter.close(summary | {"directory": str(path)})
+        reporter.summary(summary | {"directory": str(path)})
     return Run(carry.state.policy, carry.state.critic, recorder.rows, summary, path)
+
+
+def _refuse(steps: int | None, seed: int) -> None:
+    if steps is not None and steps < 1:
+        raise LogpiError(f"steps is {steps}; allowed: a whole number ≥ 1")
+    if seed < 0:
+        raise LogpiError(f"seed is {seed}; allowed: a whole number ≥ 0")
+
+
+def _close_later(stack: ExitStack, env: Any, environment: Any) -> None:
+    """Close at the end what was opened here; an environment that was handed over stays its owner's."""
+    if not on_device(environment) and (isinstance(env, str) or callable(env)):
+        stack.callback(environment.close)
 
 
 def _plan(env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTree], key: Any) -> Plan:
@@ -99,7 +110,7 @@ def _plan(env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTr
     if isinstance(recipe, Recipe):
         tuned = recipe.tuned(name_of(env))
         settings = recipe.settings(name_of(env))
-        environment = make(env, settings["num_envs"])
+        environment = make(env, settings["num_envs"], settings.get("limit"))
         algorithm, policy, critic = recipe.build(environment.spec, settings, key)
         budget = steps or tuned.get("steps", DEFAULT_STEPS)
         return Plan(environment, algorithm, policy, critic, budget, settings, tuned)
@@ -110,7 +121,7 @@ def _plan(env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTr
     return Plan(environment, recipe, *networks, steps or DEFAULT_STEPS, {"num_envs": environment.spec.num_envs}, {})
 
 
-def _loop(plan: Plan, carry: Carry, seed: int, recorder: Recorder, assess: Callable | None) -> Carry:
+def _loop(plan: Plan, carry: Carry, seed: int, recorder: Recorder, assess: Assess | None) -> Carry:
     """Iterate until the next iteration would not fit in the budget, or a callback says stop."""
     started = time.perf_counter()
     iteration = compile_iteration(plan.algorithm, plan.environment, carry, seed)
@@ -127,17 +138,19 @@ def _loop(plan: Plan, carry: Carry, seed: int, recorder: Recorder, assess: Calla
     return carry
 
 
-def _evaluation(env: Any, plan: Plan, times: int, reporter: Reporter) -> Callable | None:
+def _evaluation(env: Any, plan: Plan, times: int, reporter: Reporter, stack: ExitStack) -> Assess | None:
     """A function (policy, steps, last) ↦ Evaluation, or None where none is due yet."""
-    own_copies = isinstance(env, str) or (callable(env) and not on_device(env))
-    if times < 1 or plan.environment.spec.time_limit is None or not (own_copies or on_device(plan.environment)):
-        if times >= 1:
-            reporter.say("no evaluation while training: that needs a time limit and an environment known by name")
+    if times < 1:
         return None
-    copies = make(env, min(EVALUATION_EPISODES, SIDE_BY_SIDE))
+    again = isinstance(env, str) or callable(env) or on_device(env)
+    if plan.environment.spec.time_limit is None or not again:
+        reporter.say("no evaluation while training: that needs a time limit, and an environment that can be made again")
+        return None
+    copies = make(env, EVALUATION_EPISODES, plan.environment.spec.time_limit)
+    _close_later(stack, env, copies)
     run, due = evaluator(copies, plan.policy, EVALUATION_EPISODES), [1]
 
-    def assess(policy: PyTree, steps: int, last: bool) -> Any:
+    def assess(policy: PyTree, steps: int, last: bool) -> Evaluation | None:
         if not last and steps < due[0] * plan.steps / times:
             return None
         due[0] += 1

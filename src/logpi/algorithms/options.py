@@ -76,6 +76,7 @@ OPTIONS: dict[str, Option] = {
     "num_envs": Option("environments stepped side by side", "a whole number ≥ 1", _whole),
     "rollout_length": Option("steps per environment an iteration", "a whole number ≥ 1", _whole),
     "episodes": Option("whole episodes per environment an iteration", "a whole number ≥ 1", _whole),
+    "limit": Option("the longest an episode may be", "a whole number ≥ 1, or none: the task's own", _optional(_whole)),
     "discount": Option("γ, what a reward one step later is worth", _SHARE, _number(0, 1)),
     "decay": Option("λ of GAE: 0 trusts V, 1 trusts returns", _SHARE, _number(0, 1)),
     "learning_rate": Option("step size of the policy's optimiser", _POSITIVE, _number(0, math.inf, above=True)),

@@ -5,7 +5,7 @@ from logpi.algorithms.recipe import preset
 
 
 @preset(num_envs=8)
-def reinforce(*, discount=0.99, learning_rate=1e-2, entropy_weight=0.0, episodes=1):
+def reinforce(*, discount=0.99, learning_rate=1e-2, entropy_weight=0.0, episodes=1, limit=None):
     """REINFORCE: θ ← θ + α (1/m) Σ_i Σ_t ∇log π_θ(a_t|s_t) (Σ_{l≥t} γ^{l−t} r_l − b).
 
     b is the mean credit of the batch. The factor γ^t of the exact discounted gradient is dropped, as practice does;
@@ -17,5 +17,5 @@ def reinforce(*, discount=0.99, learning_rate=1e-2, entropy_weight=0.0, episodes
         credit=logpi.RewardToGo(discount) - logpi.mean_baseline,
         objective=logpi.score + entropy_weight * logpi.entropy,
         update=logpi.Ascent(logpi.adam, learning_rate),
-        collect=logpi.Episodes(per_environment=episodes),
+        collect=logpi.Episodes(limit, episodes),
     )

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from logpi.errors import LogpiError
+
 
 def to_native(space: spaces.Space) -> Callable[[Any], Any]:
     """The map from a policy's actions to those of `space`; it works on NumPy and on JAX arrays alike.
@@ -20,13 +22,13 @@ def to_native(space: spaces.Space) -> Callable[[Any], Any]:
             return lambda action: action + np.int32(space.start)
         case spaces.Box():
             return _box(space)
-    raise ValueError(f"action space {space} is not supported; supported: Discrete, Box")
+    raise LogpiError(f"action space {space} is not supported; supported: Discrete, Box")
 
 
 def _box(space: spaces.Box) -> Callable[[Any], Any]:
     bounded = space.is_bounded("both")
     if not bounded and (space.bounded_above | space.bounded_below).any():
-        raise ValueError(f"action space {space} is bounded on some sides only; bound all of it or none")
+        raise LogpiError(f"action space {space} is bounded on some sides only; bound all of it or none")
     if not bounded:
         return lambda action: action
     half = ((space.high.astype(np.float64) - space.low) / 2).astype(np.float32)

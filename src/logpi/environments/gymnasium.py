@@ -22,7 +22,7 @@ class Gymnasium:
         """Make the copies; `time_limit` shortens episodes if the task's own limit is longer or missing."""
         self._envs = [_limited(make(), time_limit) for _ in range(num_envs)]
         first = self._envs[0]
-        self.spec = Spec(name, num_envs, first.observation_space, first.action_space, _time_limit(first))
+        self.spec = Spec(name, num_envs, first.observation_space, first.action_space, time_limit_of(first))
         self._native = to_native(first.action_space)
         self._discrete = isinstance(first.action_space, gymnasium.spaces.Discrete)
         self._dtype = _buffer_dtype(first.observation_space)
@@ -77,13 +77,14 @@ class Gymnasium:
 
 
 def _limited(env: gymnasium.Env, time_limit: int | None) -> gymnasium.Env:
-    own = _time_limit(env)
+    own = time_limit_of(env)
     if time_limit is None or (own is not None and own <= time_limit):
         return env
     return gymnasium.wrappers.TimeLimit(env, time_limit)
 
 
-def _time_limit(env: gymnasium.Env) -> int | None:
+def time_limit_of(env: gymnasium.Env) -> int | None:
+    """The step after which the environment's `TimeLimit` wrappers truncate an episode; None if they never do."""
     limits = []
     while isinstance(env, gymnasium.Wrapper):
         if isinstance(env, gymnasium.wrappers.TimeLimit):

@@ -7,6 +7,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from logpi.environments.actions import to_native
+from logpi.environments.gymnasium import time_limit_of
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
 from logpi.seeds import derive
@@ -26,7 +27,8 @@ class GymnasiumVector:
         """Wrap it; refuses one that does not say how it resets."""
         self._env = env
         self._mode = _autoreset_mode(env, name)
-        limit = env.spec.max_episode_steps if env.spec else None
+        inside = getattr(env, "envs", None)  # a SyncVectorEnv's; others only have their spec
+        limit = time_limit_of(inside[0]) if inside else env.spec.max_episode_steps if env.spec else None
         self.spec = Spec(name, env.num_envs, env.single_observation_space, env.single_action_space, limit)
         self._native = to_native(env.single_action_space)
         self._ended = np.zeros(env.num_envs, bool)

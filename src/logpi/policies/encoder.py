@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from gymnasium import spaces
 from jaxtyping import Array, Float
 
+from logpi.errors import LogpiError
+
 
 class Ravel(eqx.Module):
     """Numbers of any shape and dtype, laid out in a row."""
@@ -37,11 +39,11 @@ Encoder = Ravel | OneHot
 def encoder(space: spaces.Space) -> Encoder:
     """The encoder that fits a space; its `size` is the length of the vector it gives.
 
-    Raises ValueError for a space that logpi has no encoder for, naming it.
+    Raises LogpiError for a space that logpi has no encoder for, naming it.
     """
     match space:
         case spaces.Box():
             return Ravel(math.prod(space.shape))
         case spaces.Discrete():
             return OneHot(int(space.n), int(space.start))
-    raise ValueError(f"observation space {space} has no encoder; supported: Box, Discrete")
+    raise LogpiError(f"observation space {space} has no encoder; supported: Box, Discrete")

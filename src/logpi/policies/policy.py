@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from logpi.distributions.categorical import Categorical
 from logpi.distributions.gaussian import Gaussian
 from logpi.distributions.protocol import Distribution
+from logpi.errors import LogpiError
 from logpi.policies.encoder import encoder
 from logpi.policies.mlp import MLP
 from logpi.policies.normalise import Normalise, nothing_seen
@@ -61,14 +62,14 @@ def encoding(space: spaces.Space, normalise: bool) -> tuple[Any, int]:
 def head(space: spaces.Space, initial_std: float = 1.0) -> tuple[Any, int]:
     """The head that fits an action space, and how many numbers it reads.
 
-    Raises ValueError for a space that logpi has no distribution for, naming it.
+    Raises LogpiError for a space that logpi has no distribution for, naming it.
     """
     match space:
         case spaces.Discrete():
             return Discrete(), int(space.n)
         case spaces.Box(shape=(size,)):
             return Continuous(jnp.full(size, jnp.log(initial_std), float)), size
-    raise ValueError(f"action space {space} has no distribution; supported: Discrete, Box with one axis")
+    raise LogpiError(f"action space {space} has no distribution; supported: Discrete, Box with one axis")
 
 
 def mlp_policy(

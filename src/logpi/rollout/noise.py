@@ -45,5 +45,7 @@ def episode_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""], K
 def longest(time_limit: int | None) -> int:
     """How long an episode can be; raises LogpiError if nothing says."""
     if time_limit is None:
-        raise LogpiError("whole episodes of a task without a time limit need one: collect with Episodes(limit=…)")
+        raise LogpiError(
+            "the task has no time limit, and whole episodes need one: collect with Episodes(limit=…), or --limit"
+        )
     return time_limit

@@ -55,9 +55,18 @@ class Recorder:
         summary = finite(self._summary())
         self._directory.summary(summary)
         self._directory.status(status)
+        return summary
+
+    def __enter__(self) -> "Recorder":
+        """The recorder itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        """Keep what there is if the run did not come to its end, and close the files."""
+        if kind is not None:
+            self.finish("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
         self._directory.close()
         self._close_events()
-        return summary
 
     def _assessed(self, assess: Callable | None, networks: PyTree, last: bool) -> dict[str, float]:
         started = time.perf_counter()
