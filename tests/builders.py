@@ -128,14 +128,14 @@ class WalkOnHost(gymnasium.Env):
 class Counting(gymnasium.Env):
     """obs = 100 · episode + t; episode e has 3 + e mod 3 steps and ends in turn terminated, truncated, both.
 
-    The reward is ten times the step's number, plus the action.
+    The reward is ten times the step's number, plus the action. The first episode after it is made is `first`.
     """
 
     observation_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
     action_space = spaces.Discrete(2)
 
-    def __init__(self):
-        self._episode = -1
+    def __init__(self, first=0):
+        self._episode = first - 1
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)

@@ -109,6 +109,7 @@ def test_callbacks_see_each_record_and_can_stop(tmp_path):
     seen = []
     run = trained(tmp_path, callbacks=[seen.append, lambda record: record["iteration"] == 2])
     assert seen == run.metrics and len(run.metrics) == 2
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "stopped"
 
 
 ROW = """iteration steps episodes return_mean return_min return_max length_mean kl entropy clip_fraction

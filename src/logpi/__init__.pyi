@@ -1,8 +1,11 @@
 from .algorithms.a2c import a2c as a2c
+from .algorithms.npg import npg as npg
 from .algorithms.policy_gradient import PolicyGradient as PolicyGradient
 from .algorithms.ppo import ppo as ppo
+from .algorithms.ppo_kl import ppo_kl as ppo_kl
 from .algorithms.recipe import Recipe as Recipe
 from .algorithms.reinforce import reinforce as reinforce
+from .algorithms.trpo import trpo as trpo
 from .algorithms.vpg import vpg as vpg
 from .collect import Episodes as Episodes
 from .collect import Steps as Steps
@@ -35,6 +38,7 @@ from .objectives.base import Objective as Objective
 from .objectives.clipped import Clipped as Clipped
 from .objectives.entropy import entropy as entropy
 from .objectives.importance import importance as importance
+from .objectives.penalised import Penalised as Penalised
 from .objectives.score import score as score
 from .objectives.standardised import Standardised as Standardised
 from .objectives.value import value as value
@@ -55,5 +59,10 @@ from .types import Frozen as Frozen
 from .types import State as State
 from .types import Trajectory as Trajectory
 from .types import trainable as trainable
+from .updates.adaptive import AdaptivePenalty as AdaptivePenalty
+from .updates.adaptive import AdaptiveRate as AdaptiveRate
 from .updates.ascent import Ascent as Ascent
 from .updates.ascent import adam as adam
+from .updates.natural import NaturalGradient as NaturalGradient
+from .updates.restricted import RestrictedStep as RestrictedStep
+from .updates.trust_region import TrustRegion as TrustRegion

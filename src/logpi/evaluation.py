@@ -76,7 +76,7 @@ def evaluate(
 
 
 def evaluator(
-    environment: Any, policy: PyTree, episodes: int, stochastic: bool = False
+    environment: Any, policy: PyTree, episodes: int, stochastic: bool = False, purpose: int = EVALUATION
 ) -> Callable[[PyTree, int], Evaluation]:
     """A function (policy, seed) ↦ Evaluation for policies like this one, prepared once and used many times.
 
@@ -89,7 +89,7 @@ def evaluator(
     play = (_on_device if on_device(environment) else _on_host)(environment, act_like(policy), collect)
 
     def run(policy: PyTree, seed: int) -> Evaluation:
-        reward, valid = play(act_like(policy), derive(seed, EVALUATION))
+        reward, valid = play(act_like(policy), derive(seed, purpose))
         returns = np.where(valid, reward, 0).sum(axis=0, dtype=np.float64)
         return Evaluation(returns[:episodes], valid.sum(axis=0)[:episodes])
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TRAINING, EVALUATION = 0, 1
+TRAINING, EVALUATION, SELECTION = 0, 1, 2  # selection: which policy of a run is kept as its best
 
 
 def derive(seed: int, *path: int) -> int:

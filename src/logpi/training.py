@@ -16,7 +16,7 @@ from logpi.collect import Episodes
 from logpi.compile_cache import use_persistent_cache
 from logpi.console import Reporter
 from logpi.describe import describe
-from logpi.environments.names import make, name_of
+from logpi.environments.names import check, make, name_of
 from logpi.errors import LogpiError
 from logpi.evaluation import Evaluation, evaluator
 from logpi.iterate import Carry, begin, compile_iteration, on_device
@@ -24,6 +24,7 @@ from logpi.runs.configuration import configuration
 from logpi.runs.directory import default_path
 from logpi.runs.recorder import Recorder
 from logpi.runs.run import Run
+from logpi.seeds import SELECTION
 
 DEFAULT_STEPS = 1_000_000
 EVALUATION_EPISODES = 20
@@ -86,8 +87,8 @@ def train(
         recorder = stack.enter_context(Recorder(path, facts, [reporter.record, *callbacks]))
         assess = _evaluation(env, plan, evaluations, reporter, stack)
         carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, key)
-        carry = _loop(plan, carry, seed, recorder, assess)
-        summary = recorder.finish("done")
+        carry, stopped = _loop(plan, carry, seed, recorder, assess)
+        summary = recorder.finish("stopped" if stopped else "done")
         reporter.summary(summary | {"directory": str(path)})
     return Run(carry.state.policy, carry.state.critic, recorder.rows, summary, path)
 
@@ -121,8 +122,8 @@ def _plan(env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTr
     return Plan(environment, recipe, *networks, steps or DEFAULT_STEPS, {"num_envs": environment.spec.num_envs}, {})
 
 
-def _loop(plan: Plan, carry: Carry, seed: int, recorder: Recorder, assess: Assess | None) -> Carry:
-    """Iterate until the next iteration would not fit in the budget, or a callback says stop."""
+def _loop(plan: Plan, carry: Carry, seed: int, recorder: Recorder, assess: Assess | None) -> tuple[Carry, bool]:
+    """Iterate until the next iteration would not fit in the budget, or a callback says stop (then True)."""
     started = time.perf_counter()
     iteration = compile_iteration(plan.algorithm, plan.environment, carry, seed)
     recorder.compile_seconds = time.perf_counter() - started
@@ -131,24 +132,22 @@ def _loop(plan: Plan, carry: Carry, seed: int, recorder: Recorder, assess: Asses
     while recorder.steps == 0 or recorder.steps + largest <= plan.steps:
         carry, info = iteration(carry, recorder.steps / plan.steps)
         last = recorder.steps + int(info["steps"]) + largest > plan.steps
-        networks = (carry.state.policy, carry.state.critic)
-        stop = recorder.record(info, networks, assess, last)
-        if stop:
-            break
-    return carry
+        if recorder.record(info, (carry.state.policy, carry.state.critic), assess, last):
+            return carry, True
+    return carry, False
 
 
 def _evaluation(env: Any, plan: Plan, times: int, reporter: Reporter, stack: ExitStack) -> Assess | None:
     """A function (policy, steps, last) ↦ Evaluation, or None where none is due yet."""
     if times < 1:
         return None
-    again = isinstance(env, str) or callable(env) or on_device(env)
-    if plan.environment.spec.time_limit is None or not again:
+    spec, source = plan.environment.spec, _another(env)
+    if spec.time_limit is None or source is None:
         reporter.say("no evaluation while training: that needs a time limit, and an environment that can be made again")
         return None
-    copies = make(env, EVALUATION_EPISODES, plan.environment.spec.time_limit)
-    _close_later(stack, env, copies)
-    run, due = evaluator(copies, plan.policy, EVALUATION_EPISODES), [1]
+    copies = make(source, EVALUATION_EPISODES, spec.time_limit)
+    _close_later(stack, source, copies)
+    run, due = evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION), [1]
 
     def assess(policy: PyTree, steps: int, last: bool) -> Evaluation | None:
         if not last and steps < due[0] * plan.steps / times:
@@ -157,3 +156,14 @@ def _evaluation(env: Any, plan: Plan, times: int, reporter: Reporter, stack: Exi
         return run(policy, 0)
 
     return assess
+
+
+def _another(env: Any) -> Any:
+    """What can be made again beside the environment that trains: the thing itself, or its name; None if neither."""
+    if isinstance(env, str) or callable(env) or on_device(env):
+        return env
+    try:
+        check(name_of(env))
+    except LogpiError:
+        return None
+    return name_of(env)

@@ -1,9 +1,11 @@
 """The command line, as a person types it."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,7 @@ BAD = {
     "train CartPole-v1 --num-envs 2.5": ("num_envs is 2.5", "≥ 1"),
     "train CartPole-v1 --hidden 64,x": ("hidden is 64,x", "64,64"),
     "train CartPole-v1 --steps abc": ("abc", "≥ 1"),
-    "train CartPole-v1 pp0": ("pp0", "reinforce, vpg, a2c, ppo"),
+    "train CartPole-v1 pp0": ("pp0", "reinforce, vpg, a2c, npg, trpo, ppo, ppo-kl"),
     "train CartPole-v1 reinforce --clip 0.1": ("--clip", "--episodes"),
     "train logpi:Nope": ("logpi:Nope", "logpi:CartPole-v1"),
     "evaluate nowhere": ("nowhere", "run.json"),
@@ -52,7 +54,9 @@ def make_env():
 def test_train_and_evaluate_an_environment_of_ones_own(tmp_path):
     (tmp_path / "mine.py").write_text(ENVIRONMENT)
     small = "--num-envs 2 --rollout-length 16 --minibatch 16 --epochs 1 --hidden 8 --evaluations 0".split()
-    done = logpi("train", "mine:make_env", "ppo", "--steps", "64", "--out", "here", *small, cwd=tmp_path)
+    script = Path(sys.executable).with_name("logpi")  # unlike `python -m`, it starts without this folder on its path
+    words = ["train", "mine:make_env", "ppo", "--steps", "64", "--out", "here", *small]
+    done = subprocess.run([script, *words], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "here" / "summary.json").read_text())["steps"] == 64
     done = logpi("evaluate", "here", "--episodes", "3", "--seed", "5", "--json", cwd=tmp_path)
@@ -62,8 +66,24 @@ def test_train_and_evaluate_an_environment_of_ones_own(tmp_path):
     assert result["mean"] == pytest.approx(sum(result["returns"]) / 3)
 
 
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
+def test_a_signal_ends_the_run_and_keeps_what_was_trained(sent, status, tmp_path):
+    words = "train logpi:CartPole-v1 --steps 100000000 --evaluations 0 --out here".split()
+    process = subprocess.Popen([sys.executable, "-m", "logpi", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    metrics = tmp_path / "here" / "metrics.jsonl"
+    while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
+        time.sleep(0.1)
+    process.send_signal(sent)
+    assert process.wait(timeout=30) == status
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert json.loads((tmp_path / "here" / "run.json").read_text())["status"] == "interrupted"
+    assert (tmp_path / "here" / "checkpoints" / "final").is_dir()
+
+
 def test_the_lists():
-    assert [line.split()[0] for line in logpi("algorithms").stdout.splitlines()] == ["reinforce", "vpg", "a2c", "ppo"]
+    names = [line.split()[0] for line in logpi("algorithms").stdout.splitlines()]
+    assert names == ["reinforce", "vpg", "a2c", "npg", "trpo", "ppo", "ppo-kl"]
     assert "CartPole-v1" in logpi("envs").stdout.splitlines()
 
 

@@ -24,10 +24,10 @@ CELLS = [  # Φ, ρ, the value, and what ∇log π is multiplied by
 @pytest.mark.parametrize(("phi", "rho", "value", "slope"), CELLS)
 def test_the_cells_have_their_hand_values(key, actions, phi, rho, value, slope):
     pi = policy(actions, key)
-    rows = batch(pi, key, shape=(1,))
-    rows = replaced(rows, log_prob=rows.log_prob - np.log(rho, dtype=np.float32), weight=jnp.array([phi]))
+    rows = batch(pi, key)
+    rows = replaced(rows, log_prob=rows.log_prob - np.log(rho, dtype=np.float32), weight=jnp.full(24, phi))
     np.testing.assert_allclose(Clipped(0.2)(pi, rows), value, rtol=1e-5)
-    log_slope = gradient(score, pi, replaced(rows, weight=jnp.ones(1)))
+    log_slope = gradient(score, pi, replaced(rows, weight=jnp.ones(24)))
     by_hand = jax.tree.map(lambda g: slope * g, log_slope)
     close(gradient(Clipped(0.2), pi, rows), by_hand, rtol=1e-5, atol=1e-6 * abs(slope))
 

@@ -26,7 +26,7 @@ def test_its_value_at_the_old_policy_is_the_mean_credit(key):
 def test_the_ratio_is_that_of_the_probabilities(key):
     pi, other = policy(CHOICES, key), policy(CHOICES, jr.key(1))
     rows = batch(pi, key)
-    new = jnp.stack([jnp.exp(other(o).log_prob(a)) for o, a in zip(rows.obs, rows.action)])
+    new = jnp.stack([jnp.exp(other(o).log_prob(a)) for o, a in zip(rows.obs, rows.action, strict=True)])
     np.testing.assert_allclose(ratio(other, rows), new / jnp.exp(rows.log_prob), rtol=1e-4)
 
 
@@ -37,8 +37,8 @@ def test_it_weighs_another_policys_data_into_ones_own(key):
     seen = batch(mu, key, shape=(3,))
     obs = jnp.repeat(seen.obs[:1], 3, axis=0)
     f, action = jnp.array([2.0, -1.0, 5.0]), jnp.arange(3, dtype=jnp.int32)
-    log_mu = jnp.stack([mu(o).log_prob(a) for o, a in zip(obs, action)])
-    own = jnp.stack([jnp.exp(pi(o).log_prob(a)) for o, a in zip(obs, action)])
+    log_mu = jnp.stack([mu(o).log_prob(a) for o, a in zip(obs, action, strict=True)])
+    own = jnp.stack([jnp.exp(pi(o).log_prob(a)) for o, a in zip(obs, action, strict=True)])
     rows = replaced(seen, obs=obs, action=action, log_prob=log_mu, weight=jnp.exp(log_mu) * f, scale=jnp.float32(1))
     np.testing.assert_allclose(importance(pi, rows), own @ f, rtol=1e-5)
 

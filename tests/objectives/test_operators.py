@@ -85,7 +85,7 @@ def test_rows_that_are_not_valid_have_no_effect(key, actions, objective):
         obs=spoil(rows.obs, 1e6),
         action=spoil(rows.action, 1),
         log_prob=spoil(rows.log_prob, -1e6),
-        weight=spoil(rows.weight, jnp.nan),
+        weight=spoil(rows.weight, 1e6),
         target=spoil(rows.target, 1e6),
     )
     answers = lambda rows: (objective(params, rows), gradient(objective, params, rows), objective.info(params, rows))

@@ -3,13 +3,24 @@
 from collections.abc import Callable
 
 from logpi.algorithms.a2c import a2c
+from logpi.algorithms.npg import npg
 from logpi.algorithms.ppo import ppo
+from logpi.algorithms.ppo_kl import ppo_kl
 from logpi.algorithms.recipe import Recipe
 from logpi.algorithms.reinforce import reinforce
+from logpi.algorithms.trpo import trpo
 from logpi.algorithms.vpg import vpg
 from logpi.errors import LogpiError
 
-ALGORITHMS: dict[str, Callable[..., Recipe]] = {"reinforce": reinforce, "vpg": vpg, "a2c": a2c, "ppo": ppo}
+ALGORITHMS: dict[str, Callable[..., Recipe]] = {
+    "reinforce": reinforce,
+    "vpg": vpg,
+    "a2c": a2c,
+    "npg": npg,
+    "trpo": trpo,
+    "ppo": ppo,
+    "ppo-kl": ppo_kl,
+}
 
 
 def algorithm(name: str) -> Callable[..., Recipe]:

@@ -86,10 +86,16 @@ OPTIONS: dict[str, Option] = {
     "minibatch": Option("rows to a gradient step", "a whole number ≥ 1, at most the batch", _whole),
     "clip": Option("ε, how far the ratio may pay to move from 1", _POSITIVE, _number(0, math.inf, above=True)),
     "max_kl": Option(
-        "no further epoch once KL(π_old‖π) exceeds this",
+        "δ, how far KL(π_old‖π) may go: a trust region's limit; where there are epochs, none begins beyond it",
         "a number above 0, or none",
         _optional(_number(0, math.inf, above=True)),
     ),
+    "target_kl": Option("the KL(π_old‖π) a penalty aims at", _POSITIVE, _number(0, math.inf, above=True)),
+    "penalty": Option("the first β of a KL penalty", _POSITIVE, _number(0, math.inf, above=True)),
+    "cg_iterations": Option("iterations of conjugate gradients", "a whole number ≥ 1", _whole),
+    "damping": Option("what is added to the Fisher matrix's diagonal", "a number ≥ 0", _number(0, math.inf)),
+    "backtracks": Option("step lengths tried, the full one first", "a whole number ≥ 1", _whole),
+    "backtrack_ratio": Option("each step length tried, as a share of the last", _SHARE, _number(0, 1)),
     "entropy_weight": Option("weight of the entropy bonus", "a number ≥ 0", _number(0, math.inf)),
     "value_weight": Option("weight of V's error where π and V learn together", "a number ≥ 0", _number(0, math.inf)),
     "max_gradient_norm": Option(

@@ -79,7 +79,7 @@ def preset(**networks: Any) -> Callable[[Callable[..., "PolicyGradient"]], Calla
         @functools.wraps(compose)
         def recipe(**options: Any) -> Recipe:
             given = {name: read(name, value, defaults) for name, value in options.items()}
-            return Recipe(compose.__name__, compose, defaults, MappingProxyType(given))
+            return Recipe(compose.__name__.replace("_", "-"), compose, defaults, MappingProxyType(given))
 
         return recipe
 

@@ -1,6 +1,7 @@
 """`logpi …`: the command line. Nothing here imports JAX until there is something to train or to evaluate."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 from logpi.cli.parser import parse
 from logpi.errors import LogpiError
 
-INTERRUPTED, BAD_INPUT = 130, 2
+INTERRUPTED, TERMINATED, BAD_INPUT = 130, 143, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 done, 2 bad input (one line on standard error), 130 interrupted."""
+    """Run one command; 0 done, 2 bad input (one line on standard error), 130 and 143 interrupted and terminated."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    sys.path.insert(0, "")  # a user's own `module:factory` lies where the user stands
     try:
         command, given = parse(sys.argv[1:] if arguments is None else arguments)
         COMMANDS[command](**given)

@@ -64,7 +64,7 @@ class Recorder:
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         """Keep what there is if the run did not come to its end, and close the files."""
         if kind is not None:
-            self.finish("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
+            self.finish("interrupted" if issubclass(kind, KeyboardInterrupt | SystemExit) else "failed")
         self._directory.close()
         self._close_events()
 

@@ -67,3 +67,8 @@ def _valid_first(valid: Array, size: int, key: Key[Array, ""]) -> Int[Array, " P
     draws = jnp.where(valid, jr.uniform(key, valid.shape), 2.0)
     order = jnp.argsort(draws).astype(jnp.int32)
     return jnp.pad(order, (0, -valid.size % size))
+
+
+def every(batch: Batch, k: int) -> Batch:
+    """Every k-th row of a batch of rows; the batch itself for k = 1."""
+    return batch if k == 1 else _over_rows(lambda x: x[::k], flat(batch))

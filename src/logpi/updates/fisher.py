@@ -1,0 +1,36 @@
+"""The Fisher matrix of a policy, as products with it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from logpi.objectives.base import at_rows
+from logpi.types import Batch
+
+Vector = Float[Array, " P"]
+
+
+def mean_over_rows(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
+    """The mean over valid rows."""
+    return jnp.sum(jnp.where(batch.valid, x, 0)) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)
+
+
+def fisher_product(
+    unravel: Callable[[Vector], Any], theta: Vector, batch: Batch, damping: float | Array = 0.0
+) -> Callable[[Vector], Vector]:
+    """v ↦ (F + damping · I) v,  F = E[∇log π ∇log πᵀ] = ∇² KL(π_θ‖π_θ') at θ' = θ, the mean over valid rows' states.
+
+    With η(θ) the parameters of the distributions, F = Jᵀ M J, where J = ∂η/∂θ and M = ∂²KL/∂η²: exact, because ∇KL
+    vanishes at θ, and a product costs one pass forward and one back where the Hessian of KL(θ) would cost twice that.
+    Everything that does not depend on v is worked out once.
+
+    Source: Martens 2014, §9; Schulman et al. 2015 (TRPO), appendix C.1.
+    """
+    outputs = lambda vector: at_rows(unravel(vector), batch)
+    here, push = jax.linearize(outputs, theta)
+    pull = jax.linear_transpose(push, theta)
+    _, curve = jax.linearize(jax.grad(lambda there: mean_over_rows(here.kl(there), batch)), here)
+    return lambda v: pull(curve(push(v)))[0] + damping * v

@@ -1,0 +1,86 @@
+"""The natural gradient: the steepest step where distance is measured between policies, not parameters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree
+
+from logpi.errors import LogpiError
+from logpi.objectives.base import Objective
+from logpi.policies.critic import ActorCritic
+from logpi.types import Batch, Number, ravel
+from logpi.updates.conjugate_gradient import conjugate_gradient
+from logpi.updates.fisher import fisher_product
+from logpi.updates.minibatches import every
+
+Info = dict[str, Float[Array, ""]]
+Vector = Float[Array, " P"]
+
+
+class NaturalGradient(eqx.Module):
+    """θ + √(2δ / gᵀF⁻¹g) F⁻¹g: the best step of the linearised problem under ½ Δθᵀ F Δθ ≤ δ.
+
+    F⁻¹g by conjugate gradients on Fisher-vector products. The policy that results is the same however π is
+    parameterised (with no damping, to first order), and its mean KL from the old one is δ to second order.
+
+    - `max_kl`: δ > 0, in nats.
+    - `iterations`: of conjugate gradients.
+    - `damping`: F + damping · I is what is solved; steadier, and shorter steps.
+    - `thinning`: F is averaged over every so many rows.
+
+    A zero gradient makes no step; where F has a direction of negative curvature or something is not finite, θ is
+    left as it is and `skipped_updates` counts it. Source: Kakade 2002; Lovatto's deck, Algorithm 2.
+    """
+
+    max_kl: Number
+    iterations: int = eqx.field(static=True, default=10)
+    damping: Number = 1e-3
+    thinning: int = eqx.field(static=True, default=1)
+
+    def init(self, params: PyTree) -> PyTree:
+        """Nothing to keep. Raises LogpiError for a policy and critic learned jointly."""
+        return refuse_joint(params)
+
+    def __call__(
+        self, objective: Objective, params: PyTree, batch: Batch, opt: PyTree, key: Key[Array, ""]
+    ) -> tuple[PyTree, PyTree, Info]:
+        """(θ', nothing, figures): see `natural_step`."""
+        del key
+        theta, unravel, step, info = natural_step(self, objective, params, batch)
+        return unravel(theta + step), opt, info | {"step_norm": jnp.linalg.norm(step)}
+
+
+def natural_step(
+    settings: Any, objective: Objective, params: PyTree, batch: Batch
+) -> tuple[Vector, Callable[[Vector], PyTree], Vector, Info]:
+    """(θ, vector ↦ params, √(2δ / gᵀF⁻¹g) F⁻¹g, figures), with the fields of `settings` named as in NaturalGradient.
+
+    Figures: gradient_norm, `cg_residual` ‖g − Fx‖/‖g‖, `cg_iterations`, `predicted_improvement` gᵀΔθ.
+    """
+    theta, unravel = ravel(params)
+    g = jax.grad(lambda vector: objective(unravel(vector), batch))(theta)
+    product = fisher_product(unravel, theta, every(batch, settings.thinning), settings.damping)
+    solution = conjugate_gradient(product, g, settings.iterations)
+    slope = g @ solution.x
+    good = solution.positive & (slope > 0) & jnp.isfinite(slope)
+    scale = jnp.sqrt(2 * settings.max_kl / jnp.where(good, slope, 1))
+    step = jnp.where(good, scale * solution.x, 0)
+    norm = jnp.linalg.norm(g)
+    info = {
+        "gradient_norm": norm,
+        "cg_residual": solution.residual,
+        "cg_iterations": solution.iterations.astype(float),
+        "predicted_improvement": g @ step,
+        "skipped_updates": jnp.where(good | (norm == 0), 0.0, 1.0),
+    }
+    return theta, unravel, step, info
+
+
+def refuse_joint(params: PyTree) -> tuple[()]:
+    """No state, if the parameters are a policy's alone."""
+    if isinstance(params, ActorCritic):
+        raise LogpiError('a natural gradient is a policy\'s alone: give V a fit of its own instead of fit="joint"')
+    return ()

@@ -1,0 +1,81 @@
+"""The trust region: a natural step, shortened until it is safe."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Key, PyTree
+
+from logpi.objectives.base import Objective, at_rows
+from logpi.types import Batch, Number
+from logpi.updates.divergence import forward
+from logpi.updates.fisher import mean_over_rows
+from logpi.updates.natural import natural_step, refuse_joint
+
+Info = dict[str, Float[Array, ""]]
+
+
+class TrustRegion(eqx.Module):
+    """θ + αⁱ Δθ for the first i with J(θ + αⁱΔθ) ≥ J(θ) and mean KL ≤ δ; Δθ is the natural step of length δ.
+
+    If no i < `backtracks` will do, θ stays as it is, bit for bit.
+
+    - `max_kl`: δ > 0, in nats; the KL is exact, over all valid rows.
+    - `iterations`, `damping`, `thinning`: as in `NaturalGradient`.
+    - `backtracks`: steps tried, the full one among them.
+    - `ratio`: α in (0, 1).
+    - `divergence`: `forward`, KL(π_old‖π_new), or `reverse`.
+
+    Source: Schulman et al. 2015 (TRPO), appendix C; Lovatto's deck, Algorithms 3 and 4.
+    """
+
+    max_kl: Number
+    iterations: int = eqx.field(static=True, default=10)
+    damping: Number = 0.1
+    thinning: int = eqx.field(static=True, default=1)
+    backtracks: int = eqx.field(static=True, default=10)
+    ratio: Number = 0.8
+    divergence: Callable[[Any, Any], Float[Array, "*B"]] = eqx.field(static=True, default=forward)
+
+    def init(self, params: PyTree) -> PyTree:
+        """Nothing to keep. Raises LogpiError for a policy and critic learned jointly."""
+        return refuse_joint(params)
+
+    def __call__(
+        self, objective: Objective, params: PyTree, batch: Batch, opt: PyTree, key: Key[Array, ""]
+    ) -> tuple[PyTree, PyTree, Info]:
+        """(θ', nothing, figures): those of `natural_step`, and surrogate_improvement, backtracks, accepted_steps."""
+        del key
+        theta, unravel, step, info = natural_step(self, objective, params, batch)
+        before, old = objective(params, batch), at_rows(params, batch)
+
+        def gain(vector: Array) -> tuple[Array, Array]:
+            """How much better a candidate is, and whether it is safe."""
+            candidate = unravel(vector)
+            better = objective(candidate, batch) - before
+            far = mean_over_rows(self.divergence(old, at_rows(candidate, batch)), batch)
+            return better, (better >= 0) & (far <= self.max_kl)
+
+        def shorten(loop: tuple) -> tuple:
+            i, _, _, _ = loop
+            share = self.ratio**i
+            return (i + 1, share, *gain(theta + share * step))
+
+        start = (jnp.zeros(()), jnp.ones(()), jnp.zeros(()), jnp.asarray(False))
+        tries, share, better, accepted = lax.while_loop(
+            lambda loop: (loop[0] < self.backtracks) & ~loop[3], shorten, start
+        )
+        new = jnp.where(accepted, theta + share * step, theta)
+        return (
+            unravel(new),
+            opt,
+            info
+            | {
+                "step_norm": jnp.linalg.norm(new - theta),
+                "surrogate_improvement": jnp.where(accepted, better, 0.0),
+                "backtracks": tries - 1,
+                "accepted_steps": jnp.where(accepted, 1.0, 0.0),
+            },
+        )

@@ -1,0 +1,158 @@
+"""Rollouts of ordinary Python environments: the right rows in the right places, and nothing that is not finite."""
+
+import itertools
+
+import equinox as eqx
+import gymnasium
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from builders import Counting, Jitter, WalkOnHost, behaviour, on_host, walks
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from logpi.collect import Episodes, Steps
+from logpi.distributions.categorical import Categorical
+from logpi.environments.gymnasium import Gymnasium
+from logpi.environments.gymnasium_vector import GymnasiumVector
+from logpi.errors import LogpiError
+from logpi.policies.behaviour import Behaviour
+from logpi.policies.policy import mlp_policy
+from logpi.rollout.host import HostRollout
+from logpi.rollout.noise import rollout_noise
+
+
+class One(eqx.Module):
+    """A policy of two actions that always takes the second."""
+
+    def __call__(self, obs):
+        return Categorical(jnp.array([-1e9, 0.0]))
+
+
+def counting(mode, num_envs=3):
+    """Counting environments, each one episode ahead of the last, by any adapter."""
+    numbers = itertools.count()
+    make = lambda: Counting(next(numbers) % num_envs)
+    loop = Gymnasium(make, num_envs, "counting", 9)
+    if mode == "loop":
+        return loop
+    env = GymnasiumVector(SyncVectorEnv([make] * num_envs, autoreset_mode=mode), "counting")
+    env.spec = loop.spec
+    return env
+
+
+def collected(environment, collect, windows=1):
+    """The buffers after one or more rollouts of always acting 1."""
+    mu, obs = Behaviour(One()), environment.reset(0)
+    noise = np.asarray(rollout_noise(mu, obs, jr.key(0), collect, environment.spec.time_limit))
+    rollout = HostRollout(environment, collect, mu, obs, noise)
+    taken = [jax.tree.map(np.copy, rollout.collect(mu, noise, 0)) for _ in range(windows)]
+    return {name: np.concatenate([fields[name] for fields in taken]) for name in taken[0]}
+
+
+MODES = ["loop", *AutoresetMode]
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda m: getattr(m, "name", m))
+def test_windows_hold_the_transitions_in_order(mode):
+    """s′ = s + 1 in every valid row, rewards 10(t + 1) + 1, time within episodes, across three windows."""
+    tau = collected(counting(mode), Steps(8), windows=3)
+    valid, time = tau["valid"], tau["time"]
+    assert valid.all() or mode is AutoresetMode.NEXT_STEP
+    np.testing.assert_array_equal(tau["obs"][..., 0][valid] % 100, time[valid])
+    np.testing.assert_array_equal(tau["next_obs"][valid], tau["obs"][valid] + 1)
+    np.testing.assert_array_equal(tau["reward"][valid], 10 * (time[valid] + 1) + 1)
+    episode = tau["obs"][..., 0] // 100
+    ends = time + 1 == 3 + episode % 3
+    np.testing.assert_array_equal((tau["terminated"] | tau["truncated"])[valid], ends[valid])
+    np.testing.assert_array_equal(tau["truncated"][valid], (ends & (episode % 3 == 1))[valid])
+    for i in range(3):
+        mine = episode[valid[:, i], i]
+        assert np.isin(np.diff(mine), [0, 1]).all() and mine[-1] - mine[0] >= 4
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda m: getattr(m, "name", m))
+@pytest.mark.parametrize("per_environment", [1, 3])
+def test_each_column_is_one_whole_episode(mode, per_environment):
+    """Exactly k from each environment, episode e of environment i in column e·N + i, padded to the limit."""
+    tau = collected(counting(mode), Episodes(per_environment=per_environment))
+    assert tau["valid"].shape == (9, 3 * per_environment)
+    episode = tau["obs"][0, :, 0] // 100
+    ahead = np.arange(per_environment)[:, None] + np.arange(3)
+    np.testing.assert_array_equal(episode - episode[0], ahead.ravel())
+    lengths = 3 + episode % 3
+    np.testing.assert_array_equal(tau["valid"], np.arange(9)[:, None] < lengths)
+    last = np.arange(9)[:, None] == lengths - 1
+    np.testing.assert_array_equal((tau["terminated"] | tau["truncated"])[tau["valid"]], last[tau["valid"]])
+    np.testing.assert_array_equal(tau["time"][tau["valid"]], np.nonzero(tau["valid"])[0])
+
+
+def test_whole_episodes_without_a_time_limit_are_refused():
+    with pytest.raises(LogpiError, match=r"without a time limit.*Episodes\(limit=…\)"):
+        collected(Gymnasium(Counting, 2, "counting"), Episodes())
+
+
+@pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "gaussian"])
+def test_the_first_ratio_is_one(key, continuous):
+    """What NumPy sampled scores the same by the learner's policy, at the observations that were stored."""
+    _, environment = walks(4, 12, continuous)
+    mu = behaviour(environment, key)
+    tau = on_host(environment, mu, Steps(32), key)
+    again = jax.vmap(jax.vmap(mu.policy))(tau.obs).log_prob(tau.action)
+    assert jnp.max(jnp.abs(jnp.exp(again - tau.log_prob) - 1)) < 1e-4
+
+
+def test_what_is_stored_is_what_was_sampled_and_what_is_sent_lies_within_bounds(key):
+    copies = []
+    environment = Gymnasium(lambda: copies.append(Jitter()) or copies[-1], 3, "jitter")
+    spec = environment.spec
+    mu = Behaviour(mlp_policy(spec.observation_space, spec.action_space, initial_std=5.0, key=key))
+    tau = on_host(environment, mu, Steps(32), key)
+    sent = np.stack([copy.seen for copy in copies], axis=1)
+    assert np.max(np.abs(tau.action)) > 5 and np.max(np.abs(sent)) == 1
+    np.testing.assert_allclose(sent[-32:], np.clip(tau.action, -1, 1), atol=1e-6)
+
+
+class Broken(WalkOnHost):
+    """Answers one number that is not finite, at its fourth step, its last."""
+
+    def __init__(self, field, bad):
+        super().__init__()
+        self._field, self._bad, self._steps = field, bad, 0
+
+    def step(self, action):
+        obs, reward, *rest = super().step(action)
+        self._steps += 1
+        if self._steps == 4:
+            obs, reward = (obs, self._bad) if self._field == "reward" else (obs * np.float32(self._bad), reward)
+        return obs, reward, *rest
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("field", ["reward", "next_obs"])
+def test_an_answer_that_is_not_finite_names_environment_field_and_step(field, bad):
+    made = []
+
+    def make():
+        made.append(Broken(field, bad) if len(made) == 1 else WalkOnHost())
+        return made[-1]
+
+    with pytest.raises(LogpiError, match=f"environment 1 of walk answered a non-finite {field} at step 3"):
+        collected(Gymnasium(make, 3, "walk"), Steps(6))
+
+
+def test_pixels_stay_bytes():
+    class Pixels(gymnasium.Env):
+        observation_space = gymnasium.spaces.Box(0, 255, (4, 4, 3), np.uint8)
+        action_space = gymnasium.spaces.Discrete(2)
+
+        def reset(self, *, seed=None, options=None):
+            return np.full((4, 4, 3), 255, np.uint8), {}
+
+        def step(self, action):
+            return np.full((4, 4, 3), 7, np.uint8), 0.0, False, False, {}
+
+    tau = collected(Gymnasium(Pixels, 3, "pixels"), Steps(5))
+    assert tau["obs"].dtype == np.uint8 and tau["obs"].nbytes == 5 * 3 * 4 * 4 * 3
+    assert (tau["obs"][0] == 255).all() and (tau["next_obs"] == 7).all()

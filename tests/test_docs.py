@@ -1,0 +1,62 @@
+"""What the documentation says of the code: every line it quotes, every file, test, option and column it names."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import logpi
+from logpi.algorithms.names import ALGORITHMS
+from logpi.algorithms.options import OPTIONS
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+QUOTE = re.compile(r'^```python title="(?P<file>[^"]+)"\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
+QUOTES = [
+    match.group("file", "code") for page in sorted(DOCS.glob("*.md")) for match in QUOTE.finditer(page.read_text())
+]
+EVERYTHING = "".join(page.read_text() for page in DOCS.glob("*.md"))
+METHODS, COMMANDS = (DOCS / "methods.md").read_text(), (DOCS / "command-line.md").read_text()
+
+
+@pytest.mark.parametrize(("file", "code"), QUOTES, ids=[file for file, _ in QUOTES])
+def test_every_quoted_line_is_the_sources(file, code):
+    source = (ROOT / file).read_text()
+    assert any(textwrap.indent(code, " " * depth) in source for depth in range(0, 13, 4)), f"{file} has changed"
+
+
+def test_the_policy_gradient_passes_through_six_files():
+    page = (DOCS / "six-files.md").read_text()
+    assert len({match["file"] for match in QUOTE.finditer(page)}) == 6
+
+
+def test_every_file_named_exists():
+    named = set(re.findall(r"`((?:src|tests|examples)/[\w/]+\.py)(?:::\w+)?`", EVERYTHING))
+    assert len(named) > 50 and not [path for path in named if not (ROOT / path).is_file()]
+
+
+def test_every_proof_named_exists():
+    named = {tuple(name.split("::")) for name in re.findall(r"`(tests/[\w/]+\.py::\w+)`", EVERYTHING)}
+    defined = lambda path, test: re.search(rf"^def {test}\(", (ROOT / path).read_text(), re.MULTILINE)
+    assert len(named) > 50 and not [name for name in named if not defined(*name)]
+
+
+@pytest.mark.parametrize("room", ["algorithms", "credit", "distributions", "objectives", "updates"])
+def test_every_public_part_has_its_proof(room):
+    names = re.findall(rf"from \.{room}\.(\w+) import", (ROOT / "src/logpi/__init__.pyi").read_text())
+    missing = {name for name in names if f"src/logpi/{room}/{name}.py" not in METHODS}
+    assert missing <= {"base", "recipe"}
+
+
+def test_every_algorithm_and_option_is_described():
+    assert all(f"`{name}`" in COMMANDS for name in ALGORITHMS)
+    described = set(re.findall(r"^\| `--([\w-]+)` \|", COMMANDS, re.MULTILINE))
+    assert {name.replace("_", "-") for name in OPTIONS} <= described
+
+
+def test_every_column_of_the_metrics_is_described(tmp_path):
+    recipe = logpi.vpg(num_envs=2, rollout_length=8, critic_epochs=1, hidden=(4,))
+    run = logpi.train("logpi:CartPole-v1", recipe, steps=16, evaluations=1, out=tmp_path)
+    table = COMMANDS.partition("## Metrics")[2].partition("## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(run.metrics[0])
