@@ -38,7 +38,7 @@ class Users(eqx.Module):
 
 
 def layer_norm(x):
-    return (x - jnp.mean(x)) / jnp.sqrt(jnp.var(x) + 1e-5)
+    return (x - jnp.mean(x)) * jax.lax.rsqrt(jnp.var(x) + 1e-5)
 
 
 def convolved(x):

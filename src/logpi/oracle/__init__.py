@@ -1,0 +1,1 @@
+"""Exact answers on small problems: what every estimator is held against."""

@@ -1,0 +1,81 @@
+"""What makes tables an MDP; what does not is refused, naming the entry at fault."""
+
+import numpy as np
+
+from logpi.errors import LogpiError
+
+TOLERANCE = 1e-5  # how far a distribution's sum may be from 1
+
+
+def check(
+    transition: np.ndarray,
+    reward: np.ndarray,
+    initial: np.ndarray,
+    discount: float,
+    horizon: int | None,
+    terminal: np.ndarray,
+) -> None:
+    """Raise LogpiError unless the tables are an MDP."""
+    _shapes(transition, reward, initial, terminal)
+    _distribution("transition", transition)
+    _distribution("initial", initial)
+    if not np.isfinite(reward).all():
+        where = _first(~np.isfinite(reward))
+        raise LogpiError(f"reward[{_text(where)}] is {reward[where]}; allowed: finite numbers")
+    if not 0 <= discount <= 1:
+        raise LogpiError(f"discount is {discount}; allowed: 0 … 1")
+    if horizon is not None and (not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1):
+        raise LogpiError(f"horizon is {horizon}; allowed: a whole number ≥ 1, or None for an infinite one")
+    begins_ended = terminal & (initial > 0)
+    if begins_ended.any():
+        raise LogpiError(f"initial[{_text(_first(begins_ended))}] is positive, but that state is terminal")
+    if discount == 1 and horizon is None:
+        _ends(transition, terminal)
+
+
+def _shapes(transition: np.ndarray, reward: np.ndarray, initial: np.ndarray, terminal: np.ndarray) -> None:
+    shape = transition.shape
+    if len(shape) != 3 or shape[0] != shape[2] or 0 in shape:
+        raise LogpiError(f"transition has shape {shape}; allowed: [S, A, S]")
+    for name, array, allowed in (
+        ("reward", reward, shape),
+        ("initial", initial, shape[:1]),
+        ("terminal", terminal, shape[:1]),
+    ):
+        if array.shape != allowed:
+            raise LogpiError(f"{name} has shape {array.shape}; allowed: {allowed}, by the shape of transition")
+
+
+def _distribution(name: str, table: np.ndarray) -> None:
+    """The last axis of a table holds probabilities."""
+    wrong = ~(table >= 0)  # a NaN is no probability either
+    if wrong.any():
+        where = _first(wrong)
+        raise LogpiError(f"{name}[{_text(where)}] is {table[where]}; allowed: probabilities ≥ 0")
+    off = np.abs(table.sum(axis=-1) - 1) > TOLERANCE
+    if off.any():
+        where = _first(off)
+        row = f"[{_text(where)}]" if where else ""
+        raise LogpiError(f"{name}{row} sums to {table.sum(axis=-1)[where]:.6g}; allowed: 1")
+
+
+def _ends(transition: np.ndarray, terminal: np.ndarray) -> None:
+    """Where nothing is discounted and no horizon cuts, every state must be able to reach a terminal one."""
+    if not terminal.any():
+        raise LogpiError("discount is 1 with an infinite horizon; allowed: less than 1, a horizon, or a terminal state")
+    follows, reaches = (transition > 0).any(axis=1), terminal
+    for _ in terminal:
+        reaches = reaches | (follows & reaches[None]).any(axis=1)
+    if not reaches.all():
+        raise LogpiError(
+            f"state {_text(_first(~reaches))} can reach no terminal state, which a discount of 1 with an infinite"
+            " horizon needs; allowed: discount < 1, or a horizon"
+        )
+
+
+def _first(mask: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argwhere(mask)[0])
+
+
+def _text(index: tuple[int, ...]) -> str:
+    return ", ".join(map(str, index))

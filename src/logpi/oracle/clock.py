@@ -1,0 +1,37 @@
+"""Time as part of the state."""
+
+from typing import Any
+
+import numpy as np
+
+from logpi.errors import LogpiError
+from logpi.oracle.mdp import MDP
+
+
+def with_clock(mdp: MDP) -> MDP:
+    """The same task with states (t, s), number t·S + s, and one terminal state more, number H·S.
+
+    The clock ends it, so it has no horizon of its own. V of a finite horizon depends on time; here it is a function of
+    the state, as critics assume, and some optimal policy is stationary. The last step earns r(s, a), the expected
+    reward. Raises LogpiError without a horizon.
+    """
+    if mdp.horizon is None:
+        raise LogpiError("only a task with a horizon has a clock to put into its state: MDP(…, horizon=H)")
+    steps, size = mdp.horizon, mdp.states
+    total, terminal = steps * size + 1, np.asarray(mdp.terminal)
+    transition, reward = np.zeros((2, total, mdp.actions, total))
+    transition[:, :, -1] = 1
+    for t in range(steps - 1):
+        now, then = slice(t * size, (t + 1) * size), slice((t + 1) * size, (t + 2) * size)
+        transition[now, :, then], reward[now, :, then] = mdp.transition, mdp.reward
+        transition[now, :, -1] = 0
+    return _last_step(mdp, transition, reward, np.append(np.tile(terminal, steps), True))
+
+
+def _last_step(mdp: MDP, transition: Any, reward: Any, terminal: Any) -> MDP:
+    """The last step earns what it earned, and leads to the end."""
+    last = slice(-1 - mdp.states, -1)
+    reward[last, :, -1] = np.sum(np.asarray(mdp.transition) * np.asarray(mdp.reward), axis=-1)
+    initial = np.zeros(len(terminal))
+    initial[: mdp.states] = mdp.initial
+    return MDP(transition, reward, initial, mdp.discount, terminal=terminal)

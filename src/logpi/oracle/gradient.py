@@ -1,0 +1,39 @@
+"""∇U and the Fisher matrix, exact, by differentiating the solution."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from logpi.oracle.solve import log_table, occupancy, utility
+from logpi.types import ravel, trainable
+
+
+@eqx.filter_jit
+def gradient(mdp: Any, policy: Any) -> PyTree:
+    """∇_θ U by reverse-mode differentiation through the linear solve or the recursion; no score function is used."""
+    theta, rest = trainable(_tree(policy))
+    return jax.grad(lambda theta: utility(mdp, eqx.combine(theta, rest)))(theta)
+
+
+@eqx.filter_jit
+def fisher(mdp: Any, policy: Any) -> Float[Array, "P P"]:
+    """F = Σ_s d(s) Σ_a π(a|s) ∇log π(a|s) ∇log π(a|s)ᵀ / Σ_s d(s), θ as `logpi.types.ravel` lays it out.
+
+    Source: Kakade 2001, "A natural policy gradient", eqs. (2) and (3).
+    """
+    theta, unravel = ravel(_tree(policy))
+    log_pi = log_table(mdp, policy)
+    scores = jax.jacrev(lambda vector: log_table(mdp, unravel(vector)))(theta)
+    visits = occupancy(mdp, policy)
+    visits = visits if visits.ndim == log_pi.ndim - 1 else jnp.sum(visits, axis=0)
+    weight = jnp.ravel(jnp.exp(log_pi) * (visits / jnp.sum(visits))[..., None])
+    rows = scores.reshape(-1, theta.size)
+    return rows.T @ (weight[:, None] * rows)
+
+
+def _tree(policy: Any) -> PyTree:
+    """A table as an array of floats; a policy as it is."""
+    return policy if callable(policy) else jnp.asarray(policy, float)

@@ -1,0 +1,95 @@
+"""The linear-quadratic regulator: continuous states and actions with an exact utility and gradient."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from logpi.distributions.gaussian import Gaussian
+from logpi.errors import LogpiError
+
+
+class LinearGaussian(eqx.Module):
+    """π(u|x) = N(K x, diag σ²).
+
+    - `gain`: K.
+    - `log_std`: log σ.
+    """
+
+    gain: Float[Array, "U X"]
+    log_std: Float[Array, " U"]
+
+    def __call__(self, obs: Float[Array, " X"]) -> Gaussian:
+        """π(·|x)."""
+        return Gaussian(self.gain @ obs, self.log_std)
+
+
+class LQR(eqx.Module):
+    """x' = A x + B u + w with w ~ N(0, W), reward −xᵀ Q x − uᵀ R u, x₀ ~ N(0, Σ₀).
+
+    - `dynamics` A, `control` B.
+    - `state_cost` Q, `control_cost` R: symmetric.
+    - `noise` W, `initial` Σ₀: covariances.
+    - `discount`: γ ∈ [0, 1], less than 1 without a horizon.
+    - `horizon`: H ≥ 1 steps, then an episode terminates; None for an infinite one.
+
+    Raises LogpiError for an infinite horizon without discount, or shapes that do not fit.
+    """
+
+    dynamics: Float[Array, "X X"]
+    control: Float[Array, "X U"]
+    state_cost: Float[Array, "X X"]
+    control_cost: Float[Array, "U U"]
+    noise: Float[Array, "X X"]
+    initial: Float[Array, "X X"]
+    discount: float = eqx.field(static=True)
+    horizon: int | None = eqx.field(static=True, default=None)
+
+    def __post_init__(self):
+        """Refuse what is no LQR."""
+        x, u = self.control.shape
+        for name in ("dynamics", "state_cost", "control_cost", "noise", "initial"):
+            allowed = (u, u) if name == "control_cost" else (x, x)
+            if getattr(self, name).shape != allowed:
+                raise LogpiError(f"{name} has shape {getattr(self, name).shape}; allowed: {allowed}, as control has")
+        if not 0 <= self.discount <= (1 if self.horizon else 1 - 1e-9):
+            raise LogpiError(f"discount is {self.discount}; allowed: 0 … 1, and less than 1 without a horizon")
+        if self.horizon is not None and self.horizon < 1:
+            raise LogpiError(f"horizon is {self.horizon}; allowed: a whole number ≥ 1, or None for an infinite one")
+
+    @eqx.filter_jit
+    def utility(self, policy: LinearGaussian) -> Float[Array, ""]:
+        """J = E Σ_t γ^t r_t = −E[Σ_t γ^t (xᵀ C x + tr R Σ_u)], C = Q + Kᵀ R K, Σ_u = diag σ²; −∞ where it diverges.
+
+        With F = A + B K and N = W + B Σ_u Bᵀ, the second moment M = E x xᵀ follows M ← F M Fᵀ + N from Σ₀; over an
+        infinite horizon J = −tr(C Z) − tr(R Σ_u)/(1 − γ), where Z = Σ_t γ^t M_t = γ F Z Fᵀ + Σ₀ + γ N/(1 − γ).
+        """
+        closed, cost, excited, effort = self._closed_loop(policy)
+        if self.horizon is None:
+            visited = Lyapunov(closed, self.discount).solve(self.initial + self.discount / (1 - self.discount) * excited)
+            return -jnp.sum(cost * visited) - effort / (1 - self.discount)
+
+        def step(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], Array]:
+            moment, weight = carry
+            reward = -weight * (jnp.sum(cost * moment) + effort)
+            return (closed @ moment @ closed.T + excited, weight * self.discount), reward
+
+        return jnp.sum(lax.scan(step, (self.initial, jnp.ones(())), None, self.horizon)[1])
+
+    def gradient(self, policy: LinearGaussian) -> LinearGaussian:
+        """∇J with respect to K and log σ, exact, by differentiating the recursion or the Lyapunov equation's solution.
+
+        It equals the closed form of Fazel et al. 2018, lemma 1.
+        """
+        return jax.grad(lambda policy: self.utility(policy))(policy)
+
+    def _closed_loop(self, policy: LinearGaussian) -> tuple[Any, Any, Any, Any]:
+        """F, C, N and tr R Σ_u."""
+        variance = jnp.diag(jnp.exp(2 * policy.log_std))
+        closed = self.dynamics + self.control @ policy.gain
+        cost = self.state_cost + policy.gain.T @ self.control_cost @ policy.gain
+        excited = self.noise + self.control @ variance @ self.control.T
+        return closed, cost, excited, jnp.sum(self.control_cost * variance)

@@ -1,0 +1,104 @@
+"""A finite MDP, and all that can be known of a policy in it exactly."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PyTree
+
+from logpi.oracle import gradient, optimal, solve, trajectories
+from logpi.oracle.checks import check
+from logpi.types import Trajectory
+
+
+class MDP(eqx.Module):
+    """(S, A, P, R, ρ0, γ), with exact answers to what methods estimate: U, ∇U, V, Q, A, occupancy, Fisher matrix.
+
+    - `transition`: P[s, a, s'] = P(s'|s, a), rows over s' that sum to 1.
+    - `reward`: R[s, a, s'], finite.
+    - `initial`: ρ0[s], no weight on terminal states.
+    - `discount`: γ ∈ [0, 1]; less than 1 unless there is a horizon, or terminal states that every state can reach.
+    - `horizon`: H ≥ 1, the number of steps after which an episode terminates; None if nothing cuts it.
+    - `terminal`: bool[s]; an episode terminates on arrival in such a state, which is worth 0. What the tables hold
+      in its own rows changes nothing.
+
+    A policy is a table of logits [S, A], or any callable from one observation to a `Categorical`, where the
+    observation of state s is the unit vector e_s. With a horizon, a table may also be [H, S, A], one for each time,
+    and V, Q, A and occupancy have a leading axis of time. Raises LogpiError for tables that are no MDP, naming the
+    entry at fault.
+
+        >>> import jax.numpy as jnp, numpy as np
+        >>> two = MDP(np.full((2, 2, 2), 0.5), np.ones((2, 2, 2)), np.array([1.0, 0.0]), discount=0.5)
+        >>> two.utility(jnp.zeros((2, 2)))
+        Array(2., dtype=float32)
+    """
+
+    transition: Float[Array, "S A S"]
+    reward: Float[Array, "S A S"]
+    initial: Float[Array, " S"]
+    discount: Float[Array, ""]
+    terminal: Bool[Array, " S"]
+    horizon: int | None = eqx.field(static=True)
+
+    def __init__(
+        self, transition: Any, reward: Any, initial: Any, discount: Any, horizon: int | None = None, terminal: Any = None
+    ):
+        """An MDP from tables, arrays or nested lists."""
+        tables = [np.asarray(x, np.float64) for x in (transition, reward, initial)]
+        ends = np.zeros(tables[0].shape[:1], bool) if terminal is None else np.asarray(terminal, bool)
+        check(tables[0], tables[1], tables[2], float(discount), horizon, ends)
+        self.transition, self.reward, self.initial = (jnp.asarray(x, float) for x in tables)
+        self.discount = jnp.asarray(discount, float)
+        self.terminal, self.horizon = jnp.asarray(ends), horizon
+
+    @property
+    def states(self) -> int:
+        """S, the number of states, terminal ones included."""
+        return self.transition.shape[0]
+
+    @property
+    def actions(self) -> int:
+        """A, the number of actions."""
+        return self.transition.shape[1]
+
+    def utility(self, policy: Any) -> Float[Array, ""]:
+        """U = E Σ_t γ^t r_t = Σ_s ρ0(s) V(s)."""
+        return solve.utility(self, policy)
+
+    def gradient(self, policy: Any) -> PyTree:
+        """∇_θ U, exact, in the shape of what is trainable in the policy (of the table, for a table)."""
+        return gradient.gradient(self, policy)
+
+    def value(self, policy: Any) -> Float[Array, "*H S"]:
+        """V(s) = E[Σ_{l≥t} γ^{l−t} r_l | s_t = s], 0 in terminal states."""
+        return solve.values(self, policy)[0]
+
+    def action_value(self, policy: Any) -> Float[Array, "*H S A"]:
+        """Q(s, a) = Σ_s' P(s'|s, a) (R(s, a, s') + γ V(s')), 0 in terminal states."""
+        return solve.values(self, policy)[1]
+
+    def advantage(self, policy: Any) -> Float[Array, "*H S A"]:
+        """A(s, a) = Q(s, a) − V(s)."""
+        value, action_value = solve.values(self, policy)
+        return action_value - value[..., None]
+
+    def occupancy(self, policy: Any) -> Float[Array, "*H S"]:
+        """d(s) = Σ_t γ^t P(s_t = s) before the end; it sums to 1/(1 − γ) where nothing ends. With a horizon: its terms."""
+        return solve.occupancy(self, policy)
+
+    def fisher(self, policy: Any) -> Float[Array, "P P"]:
+        """F = E_{s~d, a~π}[∇log π ∇log πᵀ] for the flat θ, d the occupancy normalised to sum 1."""
+        return gradient.fisher(self, policy)
+
+    def optimal(self) -> optimal.Optimum:
+        """A policy that no other exceeds, as a table of logits, and its utility."""
+        return optimal.optimal(self)
+
+    def trajectories(self, policy: Any, at_most: int = 100_000) -> Trajectory:
+        """Every trajectory there can be, one a column; the MDP needs a horizon. LogpiError if more than `at_most`."""
+        return trajectories.enumerated(self, policy, at_most)
+
+    def log_probability(self, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
+        """log p_π(τ) of whole episodes, by the model."""
+        return trajectories.log_probability(self, policy, tau)

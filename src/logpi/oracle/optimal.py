@@ -1,0 +1,60 @@
+"""The best that can be done."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from logpi.oracle.solve import of_table, utility, world
+
+NEVER = -1e4  # a logit whose probability is exactly 0
+ROUNDS = 1000  # policy iteration ends long before; rounding alone could keep it going
+
+
+class Optimum(NamedTuple):
+    """An optimal policy as logits [S, A], with a horizon [H, S, A], and its utility."""
+
+    policy: Float[Array, "*H S A"]
+    utility: Float[Array, ""]
+
+
+@eqx.filter_jit
+def optimal(mdp: Any) -> Optimum:
+    """Policy iteration, or with a horizon V_t = max_a Q_t(s, a) from V_H = 0 back.
+
+    A row is changed only where an action is better than what is done there, so a state in which all actions are worth
+    the same keeps the uniform distribution policy iteration begins with. Source: Puterman 1994, §§ 4.5 and 6.4.
+    """
+    pi = _iterated(mdp) if mdp.horizon is None else _backward(mdp)
+    logits = jnp.where(pi > 0, jnp.log(jnp.maximum(pi, 1e-30)), NEVER)
+    return Optimum(logits, utility(mdp, logits))
+
+
+def _iterated(mdp: Any) -> Float[Array, "S A"]:
+    def improve(loop: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        pi, _, count = loop
+        value, q = of_table(mdp, pi)
+        slack = 64 * jnp.finfo(q.dtype).eps * jnp.maximum(1, jnp.max(jnp.abs(q)))
+        better = jnp.max(q, axis=-1) > value + slack
+        return jnp.where(better[:, None], _greedy(q), pi), jnp.any(better), count + 1
+
+    uniform = jnp.full((mdp.states, mdp.actions), 1 / mdp.actions)
+    going_on = lambda loop: loop[1] & (loop[2] < ROUNDS)
+    return lax.while_loop(going_on, improve, (uniform, jnp.asarray(True), jnp.int32(0)))[0]
+
+
+def _backward(mdp: Any) -> Float[Array, "H S A"]:
+    reward, transition = world(mdp)
+
+    def back(after: Array, _: None) -> tuple[Array, Array]:
+        q = reward + mdp.discount * jnp.einsum("ijk,k->ij", transition, after)
+        return jnp.max(q, axis=-1), _greedy(q)
+
+    return lax.scan(back, jnp.zeros(mdp.states), None, mdp.horizon, reverse=True)[1]
+
+
+def _greedy(q: Float[Array, "S A"]) -> Float[Array, "S A"]:
+    return jax.nn.one_hot(jnp.argmax(q, axis=-1), q.shape[-1])

@@ -1,0 +1,83 @@
+"""V, Q, U and occupancy: linear algebra where the horizon is infinite, a recursion over time where it is not."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from logpi.distributions.categorical import Categorical
+from logpi.errors import LogpiError
+
+
+def log_table(mdp: Any, policy: Any) -> Float[Array, "*H S A"]:
+    """log π(a|s) of a policy, from its logits or from its answers to the observations e_s; [H, S, A] by time.
+
+    Raises LogpiError for a table of another shape, or a policy whose answers are not categorical.
+    """
+    if callable(policy):
+        answers = jax.vmap(policy)(jnp.eye(mdp.states))
+        if not isinstance(answers, Categorical):
+            raise LogpiError(f"the policy answers with {type(answers).__name__}; allowed: Categorical")
+        logits = answers.logits
+    else:
+        logits = jnp.asarray(policy, float)
+    shape = (mdp.states, mdp.actions)
+    if logits.shape != shape and logits.shape != (mdp.horizon, *shape):
+        by_time = "" if mdp.horizon is None else f" or {(mdp.horizon, *shape)}"
+        raise LogpiError(f"the policy's logits have shape {logits.shape}; allowed: {shape}{by_time}")
+    return jax.nn.log_softmax(logits)
+
+
+def world(mdp: Any) -> tuple[Float[Array, "S A"], Float[Array, "S A S"]]:
+    """Expected rewards r(s, a) and transitions between states that are not terminal; all else is 0."""
+    alive = (~mdp.terminal).astype(mdp.transition.dtype)
+    reward = jnp.sum(mdp.transition * mdp.reward, axis=-1) * alive[:, None]
+    return reward, mdp.transition * alive[:, None, None] * alive[None, None, :]
+
+
+@eqx.filter_jit
+def values(mdp: Any, policy: Any) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
+    """(V, Q) of a policy."""
+    return of_table(mdp, jnp.exp(log_table(mdp, policy)))
+
+
+def of_table(mdp: Any, pi: Float[Array, "*H S A"]) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
+    """(V, Q) of the probabilities π(a|s).
+
+    V = (I − γ P_π)⁻¹ r_π, or V_t = Σ_a π_t Q_t from V_H = 0 back; Q = r + γ P V.
+    """
+    reward, transition = world(mdp)
+    action_value = lambda value: reward + mdp.discount * jnp.einsum("ijk,k->ij", transition, value)
+    if mdp.horizon is None:
+        flow, gain = jnp.einsum("ij,ijk->ik", pi, transition), jnp.sum(pi * reward, axis=-1)
+        value = jnp.linalg.solve(jnp.eye(mdp.states) - mdp.discount * flow, gain)
+        return value, action_value(value)
+
+    def back(after: Array, now: Array) -> tuple[Array, tuple[Array, Array]]:
+        q = action_value(after)
+        value = jnp.sum(now * q, axis=-1)
+        return value, (value, q)
+
+    by_time = jnp.broadcast_to(pi, (mdp.horizon, *pi.shape[-2:]))
+    return lax.scan(back, jnp.zeros(mdp.states), by_time, reverse=True)[1]
+
+
+@eqx.filter_jit
+def utility(mdp: Any, policy: Any) -> Float[Array, ""]:
+    """U = Σ_s ρ0(s) V(s), at time 0."""
+    value = values(mdp, policy)[0]
+    return jnp.sum(mdp.initial * (value if mdp.horizon is None else value[0]))
+
+
+@eqx.filter_jit
+def occupancy(mdp: Any, policy: Any) -> Float[Array, "*H S"]:
+    """d = (I − γ P_πᵀ)⁻¹ ρ0, or d_{t+1} = γ P_πᵀ d_t from d_0 = ρ0 on; 0 in terminal states."""
+    pi = jnp.exp(log_table(mdp, policy))
+    flow = mdp.discount * jnp.einsum("...ij,ijk->...ki", pi, world(mdp)[1])
+    if mdp.horizon is None:
+        return jnp.linalg.solve(jnp.eye(mdp.states) - flow, mdp.initial)
+    by_time = jnp.broadcast_to(flow, (mdp.horizon, *flow.shape[-2:]))
+    return lax.scan(lambda d, step: (step @ d, d), mdp.initial, by_time)[1]

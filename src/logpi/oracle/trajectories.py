@@ -1,0 +1,104 @@
+"""p_π(τ), and every trajectory there is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from logpi.errors import LogpiError
+from logpi.oracle.solve import log_table
+from logpi.types import Trajectory
+
+Rows = list[tuple[int, int, int]]
+
+
+def log_probability(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
+    """log p_π(τ) = log ρ0(s_0) + Σ_t log P(s_{t+1}|s_t, a_t) + Σ_t log π(a_t|s_t), for whole episodes of the MDP."""
+    state, after = _states(tau.obs), _states(tau.next_obs)
+    chance = jnp.where(tau.valid, mdp.transition[state, tau.action, after], 1)
+    return jnp.log(mdp.initial[state[0]]) + jnp.sum(jnp.log(chance), axis=0) + log_actions(mdp, policy, tau)
+
+
+def log_actions(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
+    """Σ_t log π(a_t|s_t): all of log p_π(τ) that depends on θ, so ∇log p_π(τ) is its gradient and needs no model.
+
+    Source: Williams 1992; Liu's notes, "Likelihood ratio".
+    """
+    log_pi, state = log_table(mdp, policy), _states(tau.obs)
+    index = (state, tau.action) if log_pi.ndim == 2 else (tau.time, state, tau.action)
+    return jnp.sum(jnp.where(tau.valid, log_pi[index], 0), axis=0)
+
+
+def enumerated(mdp: Any, policy: Any, at_most: int = 100_000) -> Trajectory:
+    """All trajectories of positive probability as complete episodes [H, M], one a column, padded after their end.
+
+    `log_prob` is the policy's. Raises LogpiError without a horizon, or for more than `at_most` trajectories.
+    """
+    if mdp.horizon is None:
+        raise LogpiError("trajectories can be enumerated only with a horizon: MDP(…, horizon=H)")
+    number = count(mdp)
+    if number > at_most:
+        raise LogpiError(f"the MDP has {number} trajectories; allowed: at most {at_most}, or a larger at_most")
+    table = np.zeros((3, mdp.horizon, number), np.int32)
+    length = np.zeros(number, np.int32)
+    for column, rows in enumerate(_all(mdp)):
+        table[:, : len(rows), column], length[column] = np.transpose(rows), len(rows)
+    return _trajectory(mdp, policy, table, length)
+
+
+def count(mdp: Any) -> int:
+    """The number of trajectories of positive probability, Σ_s [ρ0(s) > 0] n_H(s), without making them."""
+    alive, follows = _graph(mdp)
+    paths = np.ones(mdp.states, object)
+    for _ in range(mdp.horizon):
+        paths = np.where(alive, follows.sum(axis=1).astype(object) @ paths, 1)
+    return int(paths[np.asarray(mdp.initial) > 0].sum())
+
+
+def _graph(mdp: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Which states are not terminal, and which transitions can happen."""
+    return ~np.asarray(mdp.terminal), np.asarray(mdp.transition) > 0
+
+
+def _all(mdp: Any) -> Iterator[Rows]:
+    """Every list of (s, a, s') from a start to an end."""
+    alive, follows = _graph(mdp)
+
+    def onwards(state: int, steps: int) -> Iterator[Rows]:
+        if not alive[state] or steps == mdp.horizon:
+            yield []
+            return
+        for action, after in np.argwhere(follows[state]).tolist():
+            for rest in onwards(after, steps + 1):
+                yield [(state, action, after), *rest]
+
+    for start in np.flatnonzero(np.asarray(mdp.initial) > 0).tolist():
+        yield from onwards(start, 0)
+
+
+def _trajectory(mdp: Any, policy: Any, table: np.ndarray, length: np.ndarray) -> Trajectory:
+    """Columns of (s, a, s') as the library's own trajectories."""
+    state, action, after = jnp.asarray(table)
+    time = jnp.broadcast_to(jnp.arange(mdp.horizon, dtype=jnp.int32)[:, None], state.shape)
+    valid, log_pi = time < jnp.asarray(length)[None], log_table(mdp, policy)
+    index = (state, action) if log_pi.ndim == 2 else (time, state, action)
+    return Trajectory(
+        obs=jax.nn.one_hot(state, mdp.states),
+        action=action,
+        log_prob=log_pi[index],
+        reward=jnp.where(valid, mdp.reward[state, action, after], 0),
+        next_obs=jax.nn.one_hot(after, mdp.states),
+        time=time,
+        terminated=time == jnp.asarray(length)[None] - 1,
+        truncated=jnp.zeros(state.shape, bool),
+        valid=valid,
+        complete=True,
+    )
+
+
+def _states(obs: Float[Array, "T N S"]) -> Array:
+    """The numbers of the states that unit vectors stand for."""
+    return jnp.argmax(obs, axis=-1).astype(jnp.int32)

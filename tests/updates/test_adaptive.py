@@ -1,0 +1,71 @@
+"""Penalties and rates that find their own size."""
+
+import jax.random as jr
+import numpy as np
+import optax
+import pytest
+from builders import CHOICES, at, batch, bits, policy, stirred
+
+from logpi.objectives.importance import importance
+from logpi.objectives.penalised import Penalised
+from logpi.updates.adaptive import AdaptivePenalty, AdaptiveRate
+from logpi.updates.ascent import Ascent
+
+
+class Elsewhere:
+    """An update that moves the policy as far as it was told to, whatever the objective."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def init(self, params):
+        return ()
+
+    def __call__(self, objective, params, batch, opt, key):
+        return stirred(params, key, self.size), opt, {}
+
+
+def kl(pi, new, rows):
+    return float(at(pi, rows.obs, 1).kl(at(new, rows.obs, 1)).mean())
+
+
+@pytest.mark.parametrize(("share", "factor"), [(0.5, 2.0), (1.0, 1.0), (2.0, 0.5)], ids=["too far", "well", "too near"])
+def test_the_penalty_doubles_or_halves(share, factor, key):
+    pi = policy(CHOICES, key)
+    rows = batch(pi, jr.key(5))
+    moved = kl(pi, stirred(pi, jr.key(1), 0.1), rows)
+    update = AdaptivePenalty(Elsewhere(0.1), target=share * moved, penalty=3.0)
+    _, (beta, _), info = update(importance, pi, rows, update.init(pi), jr.key(1))
+    np.testing.assert_allclose(beta, 3.0 * factor)
+    np.testing.assert_allclose(info["penalty"], 3.0)
+
+
+def test_what_it_improves_is_the_penalised_objective(key):
+    pi = policy(CHOICES, key)
+    rows, ascent = batch(pi, jr.key(5)), Ascent(optax.sgd, 0.5, epochs=3)
+    adaptive = AdaptivePenalty(ascent, target=0.01, penalty=2.0)
+    one = adaptive(importance, pi, rows, adaptive.init(pi), jr.key(1))[0]
+    other = ascent(Penalised(2.0), pi, rows, ascent.init(pi), jr.key(1))[0]
+    assert bits(one) == bits(other)
+
+
+@pytest.mark.parametrize(("share", "factor"), [(0.4, 1 / 1.5), (1.0, 1.0), (3.0, 1.5)], ids=["too far", "well", "near"])
+def test_the_rate_follows_the_divergence(share, factor, key):
+    pi = policy(CHOICES, key)
+    rows, ascent = batch(pi, jr.key(5)), Ascent(optax.sgd, 0.003)
+    new = ascent(importance, pi, rows, ascent.init(pi), jr.key(1))[0]
+    update = AdaptiveRate(ascent, target=share * kl(pi, new, rows))
+    same, (rate, _), info = update(importance, pi, rows, update.init(pi), jr.key(1))
+    assert bits(same) == bits(new)
+    np.testing.assert_allclose(rate, 0.003 * factor, rtol=1e-5)
+    np.testing.assert_allclose(info["learning_rate"], 0.003)
+
+
+def test_the_rate_stays_within_its_bounds(key):
+    pi = policy(CHOICES, key)
+    rows = batch(pi, jr.key(5))
+    update = AdaptiveRate(Ascent(optax.sgd, 0.009), target=1e6)
+    opt = update.init(pi)
+    for _ in range(3):
+        _, opt, _ = update(importance, pi, rows, opt, jr.key(1))
+    np.testing.assert_allclose(opt[0], 0.01)
