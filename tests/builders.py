@@ -190,7 +190,7 @@ def on_device(environment, mu, collect, key):
 def on_host(environment, mu, collect, key):
     """The same on the host: the same noise, actions by the lowered actor, scored afterwards by the policy."""
     obs = environment.reset(0)
-    noise = np.asarray(rollout_noise(mu, obs, jr.split(key)[1], collect, environment.spec.time_limit))
+    noise = np.asarray(rollout_noise(mu, obs, jr.split(key)[1], collect, environment.spec))
     fields = HostRollout(environment, collect, mu, obs, noise).collect(mu, noise, 0)
     fields = jax.tree.map(jnp.array, fields)
     log_prob = jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])

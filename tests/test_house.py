@@ -21,6 +21,7 @@ ROOMS = [
     "distributions",
     "environments.protocol",
     "policies",
+    "oracle",
     "environments",
     "rollout",
     "credit",

@@ -30,6 +30,7 @@ from .environments.names import make as make
 from .environments.pendulum import Pendulum as Pendulum
 from .environments.protocol import Spec as Spec
 from .environments.protocol import Step as Step
+from .environments.tabular import Tabular as Tabular
 from .environments.vmap import Vmap as Vmap
 from .errors import LogpiError as LogpiError
 from .evaluation import Evaluation as Evaluation
@@ -42,6 +43,7 @@ from .objectives.penalised import Penalised as Penalised
 from .objectives.score import score as score
 from .objectives.standardised import Standardised as Standardised
 from .objectives.value import value as value
+from .oracle.mdp import MDP as MDP
 from .policies.behaviour import Behaviour as Behaviour
 from .policies.behaviour import Greedy as Greedy
 from .policies.critic import Critic as Critic

@@ -110,8 +110,7 @@ def _on_device(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
 
 def _on_host(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
     obs = environment.reset(0)
-    limit = environment.spec.time_limit
-    noise = compiled(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, limit)), mu, jr.key(0))
+    noise = compiled(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec)), mu, jr.key(0))
     rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1])
 
     def play(mu: Behaviour, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -99,7 +99,7 @@ def _on_host(algorithm: Any, environment: HostEnvironment, carry: Carry, seed: i
     def prepare(carry: Carry, obs: Array) -> tuple[Behaviour, PyTree]:
         k_mu, k_rollout, _, _ = jr.split(carry.key, 4)
         mu = algorithm.behaviour(carry.state, k_mu)
-        return mu, rollout_noise(mu, obs, k_rollout, collect, environment.spec.time_limit)
+        return mu, rollout_noise(mu, obs, k_rollout, collect, environment.spec)
 
     def absorb(carry: Carry, mu: Behaviour, fields: dict[str, Array], progress: Array) -> tuple[Carry, Info]:
         log_prob = jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])

@@ -37,13 +37,22 @@ def compiled(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) -> 
         static.append(eqx.filter(first, eqx.is_array, inverse=True))
         return eqx.filter(first, eqx.is_array), second
 
-    program = jax.jit(inner).lower(arrays).compile()
+    program = jax.jit(inner, compiler_options=compiler_options()).lower(arrays).compile()
 
     def call(*arguments: Any) -> tuple[PyTree, PyTree]:
         first, second = program(eqx.filter(arguments, eqx.is_array))
         return eqx.combine(first, static[0]), second
 
     return call
+
+
+def compiler_options() -> dict[str, bool]:
+    """How programs are compiled here: on the CPU, what does not depend on each other still runs in order.
+
+    Side by side, independent loops of one program can wait for each other's threads for ever (seen on two cores with
+    jaxlib 0.10.2; compare openxla/xla issue 33048), and for networks this small nothing is gained by it.
+    """
+    return {"xla_cpu_enable_concurrency_optimized_scheduler": False} if jax.default_backend() == "cpu" else {}
 
 
 def select(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:

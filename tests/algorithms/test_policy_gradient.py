@@ -251,11 +251,10 @@ def test_statistics_are_absorbed_once_and_only_at_the_end(key):
 
 def test_returns_are_measured_by_the_targets_of_valid_rows(key):
     """The critic's scale becomes their deviation; the policy is not moved by it."""
-    algorithm = changed(A2C, credit=RewardToGo(0.9))
-    state = begun(algorithm, key, normalise_returns=True)
-    tau = experience(algorithm.collect)
-    new, info = learned(algorithm, state, tau, key)
-    target = np.asarray(algorithm.credit(state, tau)[1])
+    state = begun(A2C, key, normalise_returns=True)
+    tau = experience(A2C.collect)
+    new, info = learned(A2C, state, tau, key)
+    target = np.asarray(A2C.credit(state, tau)[1])
     np.testing.assert_allclose(new.critic.scale.sigma, target.std(), rtol=1e-4)
     assert info["statistics_kl"] == 0
 

@@ -27,6 +27,15 @@ METHODS = {
         critic_learning_rate="1e-2:0",
     ),
     "a2c": logpi.a2c(discount=GAMMA, rollout_length=16, learning_rate="1e-2:0"),
+    "npg": logpi.npg(
+        discount=GAMMA, num_envs=8, rollout_length=16, damping=1e-2, critic_epochs=10, critic_learning_rate="1e-2:0"
+    ),
+    "trpo": logpi.trpo(
+        discount=GAMMA, num_envs=8, rollout_length=16, max_kl=0.02, critic_epochs=10, critic_learning_rate="1e-2:0"
+    ),
+    "ppo-kl": logpi.ppo_kl(
+        discount=GAMMA, rollout_length=16, learning_rate="3e-3:0", critic_learning_rate="3e-3:0", epochs=4, minibatch=32
+    ),
     "ppo": logpi.ppo(discount=GAMMA, rollout_length=16, learning_rate="3e-3:0", epochs=4, minibatch=32),
 }
 

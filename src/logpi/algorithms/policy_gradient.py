@@ -90,7 +90,7 @@ class PolicyGradient(eqx.Module):
             return (new, halted), info | fit_info | {"epochs": jnp.where(halted, 0.0, 1.0)}
 
         (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
-        info = {name: jnp.sum(x) if name in COUNTS else jnp.mean(x) for name, x in infos.items()}
+        info = _over_epochs(infos)
         info |= before(state.critic, batch) | figures(self.objective, new.policy, batch)
         return self._absorbed(new, batch, info)
 
@@ -127,6 +127,14 @@ class PolicyGradient(eqx.Module):
         networks = absorb((state.policy, state.critic), rows.obs, rows.target, rows.valid)
         drift = mean(jax.vmap(state.policy)(rows.obs).kl(jax.vmap(networks[0])(rows.obs)), rows)
         return State(networks[0], networks[1], state.opt, state.critic_opt), info | {"statistics_kl": drift}
+
+
+def _over_epochs(infos: dict[str, Float[Array, " epochs"]]) -> Info:
+    """Figures of the whole iteration: means over the epochs that were made, and sums of what is counted."""
+    made = infos["epochs"]
+    live = {name: x if name.startswith("critic_") else x * made for name, x in infos.items()}
+    many = lambda name: float(made.size) if name.startswith("critic_") else jnp.maximum(jnp.sum(made), 1.0)
+    return {name: jnp.sum(x) if name in COUNTS else jnp.sum(x) / many(name) for name, x in live.items()}
 
 
 def _zeroed(tau: Trajectory) -> Trajectory:

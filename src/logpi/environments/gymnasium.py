@@ -25,7 +25,7 @@ class Gymnasium:
         self.spec = Spec(name, num_envs, first.observation_space, first.action_space, time_limit_of(first))
         self._native = to_native(first.action_space)
         self._discrete = isinstance(first.action_space, gymnasium.spaces.Discrete)
-        self._dtype = _buffer_dtype(first.observation_space)
+        self._dtype = buffer_dtype(first.observation_space)
         self._episodes = np.zeros(num_envs, np.int64)
         self._seed = 0
 
@@ -93,6 +93,7 @@ def time_limit_of(env: gymnasium.Env) -> int | None:
     return min(limits, default=None)
 
 
-def _buffer_dtype(space: gymnasium.Space) -> np.dtype:
+def buffer_dtype(space: gymnasium.Space) -> np.dtype:
+    """The dtype observations are kept in: the space's own, 64 bits as 32."""
     dtype = np.dtype(space.dtype or np.float32)
     return {np.dtype(np.float64): np.dtype(np.float32), np.dtype(np.int64): np.dtype(np.int32)}.get(dtype, dtype)

@@ -7,7 +7,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from logpi.environments.actions import to_native
-from logpi.environments.gymnasium import time_limit_of
+from logpi.environments.gymnasium import buffer_dtype, time_limit_of
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
 from logpi.seeds import derive
@@ -32,6 +32,7 @@ class GymnasiumVector:
         self.spec = Spec(name, env.num_envs, env.single_observation_space, env.single_action_space, limit)
         self._native = to_native(env.single_action_space)
         self._ended = np.zeros(env.num_envs, bool)
+        self._dtype = buffer_dtype(env.single_observation_space)
 
     def reset(self, seed: int) -> np.ndarray:
         """Begin new episodes everywhere.
@@ -39,13 +40,13 @@ class GymnasiumVector:
         Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
         """
         self._ended[:] = False
-        return _single(self._env.reset(seed=derive(seed))[0])
+        return np.array(self._env.reset(seed=derive(seed))[0], self._dtype)
 
     def step(self, action: np.ndarray, idle: np.ndarray) -> Step:
         """Step all copies."""
         native = self._checked(action)
         obs, reward, terminated, truncated, info = self._env.step(native)
-        obs, reward = _single(obs), np.asarray(reward, np.float32)
+        obs, reward = np.array(obs, self._dtype), np.asarray(reward, np.float32)
         truncated = np.asarray(truncated) & ~np.asarray(terminated)
         valid = ~idle & ~self._ended if self._mode is AutoresetMode.NEXT_STEP else ~idle
         done = terminated | truncated
@@ -56,7 +57,7 @@ class GymnasiumVector:
             for i in np.flatnonzero(done):
                 next_obs[i] = info["final_obs"][i]
         elif done.any() and self._mode is AutoresetMode.DISABLED:
-            obs = _single(self._env.reset(options={"reset_mask": done})[0])
+            obs = np.array(self._env.reset(options={"reset_mask": done})[0], self._dtype)
         return Step(obs, next_obs, reward, np.array(terminated), truncated, valid)
 
     def close(self) -> None:
@@ -83,8 +84,3 @@ def _autoreset_mode(env: VectorEnv, name: str) -> AutoresetMode:
     if not isinstance(env.single_observation_space, spaces.Box | spaces.Discrete):
         raise LogpiError(f"observation space {env.single_observation_space} is not supported; supported: Box, Discrete")
     return mode
-
-
-def _single(obs: Any) -> np.ndarray:
-    obs = np.asarray(obs)
-    return obs.astype(np.float32) if obs.dtype == np.float64 else obs.copy()

@@ -17,6 +17,11 @@ BUILT_IN = {
     "logpi:CartPole-v0": ("logpi.environments.cartpole:CartPole", 200),
     "logpi:CartPole-v1": ("logpi.environments.cartpole:CartPole", 500),
     "logpi:Pendulum-v1": ("logpi.environments.pendulum:Pendulum", 200),
+    "tabular:two-state": ("logpi.oracle.problems:two_state", 100),
+    "tabular:chain": ("logpi.oracle.problems:chain", 100),
+    "tabular:grid": ("logpi.oracle.problems:grid", 100),
+    "tabular:cliff": ("logpi.oracle.problems:cliff", 500),
+    "tabular:random": ("logpi.oracle.problems:random", 100),
 }
 
 
@@ -24,8 +29,9 @@ def check(name: str) -> None:
     """Raise LogpiError unless `name` can be resolved; makes nothing and imports no JAX."""
     if name in BUILT_IN:
         return
-    if name.startswith("logpi:"):
-        raise LogpiError(f"unknown environment {name}; allowed: {', '.join(BUILT_IN)}")
+    kind = name.partition(":")[0]
+    if allowed := [other for other in BUILT_IN if other.startswith(f"{kind}:")]:
+        raise LogpiError(f"unknown environment {name}; allowed: {', '.join(allowed)}")
     if _is_factory(name):
         return
     try:
@@ -45,8 +51,8 @@ def name_of(env: Any) -> str:
 def make(env: Any, num_envs: int, time_limit: int | None = None) -> Any:
     """`num_envs` copies of an environment, ready for a rollout.
 
-    - `env`: a Gymnasium id; `logpi:…`, one of the built-in device environments; `package.module:factory`; a factory;
-      a Gymnasium environment (then there is one copy) or vector environment; or one of logpi's own, as it is.
+    - `env`: a Gymnasium id; `logpi:…` or `tabular:…`, the built-in device environments; `package.module:factory`; a
+      factory; a Gymnasium environment (then there is one copy) or vector environment; or one of logpi's own, as it is.
     - `time_limit`: ends episodes sooner than the task does, or at all.
 
     A factory takes no arguments and gives one environment (Gymnasium's or a JAX one), or takes `num_envs`.
@@ -59,14 +65,18 @@ def make(env: Any, num_envs: int, time_limit: int | None = None) -> Any:
         return GymnasiumVector(env, name_of(env))
     if callable(env):
         return _from_factory(env, num_envs, name_of(env), time_limit)
-    return env
+    if hasattr(env, "spec"):
+        return env
+    if hasattr(env, "reset") and hasattr(env, "step"):
+        return _copies(env, num_envs, time_limit or getattr(env, "time_limit", None), name_of(env))
+    raise LogpiError(f"{name_of(env)} is no environment: it has no reset and step; a name, a factory or one that has")
 
 
 def _by_name(name: str, num_envs: int, time_limit: int | None) -> Any:
     check(name)
     if name in BUILT_IN:
         place, limit = BUILT_IN[name]
-        return _copies(_load(place)(), num_envs, min(limit, time_limit or limit), name)
+        return _copies(_built_in(place), num_envs, min(limit, time_limit or limit), name)
     if _is_factory(name):
         return _from_factory(_load(name), num_envs, name, time_limit)
     return Gymnasium(lambda: gymnasium.make(name, disable_env_checker=True), num_envs, name, time_limit)
@@ -98,6 +108,15 @@ def _copies(single: Any, num_envs: int, time_limit: int | None, name: str) -> An
     return Vmap(single, num_envs, time_limit, name)
 
 
+def _built_in(place: str) -> Any:
+    single = _load(place)()
+    if place.startswith("logpi.oracle."):
+        from logpi.environments.tabular import Tabular
+
+        return Tabular(single)
+    return single
+
+
 def _is_factory(name: str) -> bool:
     module, _, attribute = name.partition(":")
     return attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
@@ -117,4 +136,5 @@ def _unknown(name: str, error: Exception) -> str:
     near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "`logpi envs` lists those installed"
     what = str(error).splitlines()[0].rstrip(".")
-    return f"unknown environment {name} ({what}); allowed: a Gymnasium id, logpi:…, package.module:factory; {hint}"
+    allowed = "a Gymnasium id, logpi:…, tabular:…, package.module:factory"
+    return f"unknown environment {name} ({what}); allowed: {allowed}; {hint}"

@@ -52,7 +52,7 @@ def _distribution(name: str, table: np.ndarray) -> None:
     if wrong.any():
         where = _first(wrong)
         raise LogpiError(f"{name}[{_text(where)}] is {table[where]}; allowed: probabilities ≥ 0")
-    off = np.abs(table.sum(axis=-1) - 1) > TOLERANCE
+    off = np.asarray(np.abs(table.sum(axis=-1) - 1) > TOLERANCE)
     if off.any():
         where = _first(off)
         row = f"[{_text(where)}]" if where else ""

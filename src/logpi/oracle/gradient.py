@@ -22,7 +22,7 @@ def gradient(mdp: Any, policy: Any) -> PyTree:
 def fisher(mdp: Any, policy: Any) -> Float[Array, "P P"]:
     """F = Σ_s d(s) Σ_a π(a|s) ∇log π(a|s) ∇log π(a|s)ᵀ / Σ_s d(s), θ as `logpi.types.ravel` lays it out.
 
-    Source: Kakade 2001, "A natural policy gradient", eqs. (2) and (3).
+    Source: Kakade 2001, "A natural policy gradient".
     """
     theta, unravel = ravel(_tree(policy))
     log_pi = log_table(mdp, policy)

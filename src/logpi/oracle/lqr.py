@@ -6,10 +6,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from logpi.distributions.gaussian import Gaussian
 from logpi.errors import LogpiError
+
+
+def _floats(matrix: Any) -> Array:
+    return jnp.asarray(matrix, float)
 
 
 class LinearGaussian(eqx.Module):
@@ -39,26 +43,28 @@ class LQR(eqx.Module):
     Raises LogpiError for an infinite horizon without discount, or shapes that do not fit.
     """
 
-    dynamics: Float[Array, "X X"]
-    control: Float[Array, "X U"]
-    state_cost: Float[Array, "X X"]
-    control_cost: Float[Array, "U U"]
-    noise: Float[Array, "X X"]
-    initial: Float[Array, "X X"]
+    dynamics: Array = eqx.field(converter=_floats)
+    control: Array = eqx.field(converter=_floats)
+    state_cost: Array = eqx.field(converter=_floats)
+    control_cost: Array = eqx.field(converter=_floats)
+    noise: Array = eqx.field(converter=_floats)
+    initial: Array = eqx.field(converter=_floats)
     discount: float = eqx.field(static=True)
     horizon: int | None = eqx.field(static=True, default=None)
 
-    def __post_init__(self):
-        """Refuse what is no LQR."""
+    def __check_init__(self):
+        """Raise LogpiError for what is no LQR."""
+        if self.control.ndim != 2:
+            raise LogpiError(f"control has shape {self.control.shape}; allowed: [X, U]")
         x, u = self.control.shape
         for name in ("dynamics", "state_cost", "control_cost", "noise", "initial"):
-            allowed = (u, u) if name == "control_cost" else (x, x)
-            if getattr(self, name).shape != allowed:
-                raise LogpiError(f"{name} has shape {getattr(self, name).shape}; allowed: {allowed}, as control has")
-        if not 0 <= self.discount <= (1 if self.horizon else 1 - 1e-9):
-            raise LogpiError(f"discount is {self.discount}; allowed: 0 … 1, and less than 1 without a horizon")
+            shape, allowed = getattr(self, name).shape, (u, u) if name == "control_cost" else (x, x)
+            if shape != allowed:
+                raise LogpiError(f"{name} has shape {shape}; allowed: {allowed}, as control has {(x, u)}")
         if self.horizon is not None and self.horizon < 1:
             raise LogpiError(f"horizon is {self.horizon}; allowed: a whole number ≥ 1, or None for an infinite one")
+        if not 0 <= self.discount <= 1 or (self.discount == 1 and self.horizon is None):
+            raise LogpiError(f"discount is {self.discount}; allowed: 0 … 1, and less than 1 without a horizon")
 
     @eqx.filter_jit
     def utility(self, policy: LinearGaussian) -> Float[Array, ""]:
@@ -69,8 +75,9 @@ class LQR(eqx.Module):
         """
         closed, cost, excited, effort = self._closed_loop(policy)
         if self.horizon is None:
-            visited = Lyapunov(closed, self.discount).solve(self.initial + self.discount / (1 - self.discount) * excited)
-            return -jnp.sum(cost * visited) - effort / (1 - self.discount)
+            beyond = self.discount / (1 - self.discount)
+            visited, converges = _lyapunov(closed * self.discount**0.5, self.initial + beyond * excited)
+            return jnp.where(converges, -jnp.sum(cost * visited) - effort / (1 - self.discount), -jnp.inf)
 
         def step(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], Array]:
             moment, weight = carry
@@ -80,10 +87,7 @@ class LQR(eqx.Module):
         return jnp.sum(lax.scan(step, (self.initial, jnp.ones(())), None, self.horizon)[1])
 
     def gradient(self, policy: LinearGaussian) -> LinearGaussian:
-        """∇J with respect to K and log σ, exact, by differentiating the recursion or the Lyapunov equation's solution.
-
-        It equals the closed form of Fazel et al. 2018, lemma 1.
-        """
+        """∇J with respect to K and log σ, exact, by differentiating the recursion or the Lyapunov solution."""
         return jax.grad(lambda policy: self.utility(policy))(policy)
 
     def _closed_loop(self, policy: LinearGaussian) -> tuple[Any, Any, Any, Any]:
@@ -93,3 +97,11 @@ class LQR(eqx.Module):
         cost = self.state_cost + policy.gain.T @ self.control_cost @ policy.gain
         excited = self.noise + self.control @ variance @ self.control.T
         return closed, cost, excited, jnp.sum(self.control_cost * variance)
+
+
+def _lyapunov(closed: Float[Array, "X X"], source: Float[Array, "X X"]) -> tuple[Float[Array, "X X"], Bool[Array, ""]]:
+    """Z = F Z Fᵀ + N as one linear system, and whether Σ_t Fᵗ N Fᵗᵀ converges to it: ‖F^1024‖ < 1."""
+    size = closed.shape[0]
+    visited = jnp.linalg.solve(jnp.eye(size**2) - jnp.kron(closed, closed), source.reshape(-1))
+    power = lax.fori_loop(0, 10, lambda _, f: f @ f, lax.stop_gradient(closed))
+    return visited.reshape(size, size), jnp.linalg.norm(power) < 1

@@ -42,7 +42,13 @@ class MDP(eqx.Module):
     horizon: int | None = eqx.field(static=True)
 
     def __init__(
-        self, transition: Any, reward: Any, initial: Any, discount: Any, horizon: int | None = None, terminal: Any = None
+        self,
+        transition: Any,
+        reward: Any,
+        initial: Any,
+        discount: Any,
+        horizon: int | None = None,
+        terminal: Any = None,
     ):
         """An MDP from tables, arrays or nested lists."""
         tables = [np.asarray(x, np.float64) for x in (transition, reward, initial)]
@@ -84,7 +90,7 @@ class MDP(eqx.Module):
         return action_value - value[..., None]
 
     def occupancy(self, policy: Any) -> Float[Array, "*H S"]:
-        """d(s) = Σ_t γ^t P(s_t = s) before the end; it sums to 1/(1 − γ) where nothing ends. With a horizon: its terms."""
+        """d(s) = Σ_t γ^t P(s_t = s, not ended): it sums to 1/(1 − γ) where nothing ends. With a horizon, its terms."""
         return solve.occupancy(self, policy)
 
     def fisher(self, policy: Any) -> Float[Array, "P P"]:

@@ -44,7 +44,7 @@ def values(mdp: Any, policy: Any) -> tuple[Float[Array, "*H S"], Float[Array, "*
     return of_table(mdp, jnp.exp(log_table(mdp, policy)))
 
 
-def of_table(mdp: Any, pi: Float[Array, "*H S A"]) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
+def of_table(mdp: Any, pi: Float[Array, "*K S A"]) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
     """(V, Q) of the probabilities π(a|s).
 
     V = (I − γ P_π)⁻¹ r_π, or V_t = Σ_a π_t Q_t from V_H = 0 back; Q = r + γ P V.

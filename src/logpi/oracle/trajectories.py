@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from logpi.errors import LogpiError
 from logpi.oracle.solve import log_table
@@ -15,6 +16,7 @@ from logpi.types import Trajectory
 Rows = list[tuple[int, int, int]]
 
 
+@eqx.filter_jit
 def log_probability(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
     """log p_π(τ) = log ρ0(s_0) + Σ_t log P(s_{t+1}|s_t, a_t) + Σ_t log π(a_t|s_t), for whole episodes of the MDP."""
     state, after = _states(tau.obs), _states(tau.next_obs)
@@ -22,6 +24,7 @@ def log_probability(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"
     return jnp.log(mdp.initial[state[0]]) + jnp.sum(jnp.log(chance), axis=0) + log_actions(mdp, policy, tau)
 
 
+@eqx.filter_jit
 def log_actions(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
     """Σ_t log π(a_t|s_t): all of log p_π(τ) that depends on θ, so ∇log p_π(τ) is its gradient and needs no model.
 
@@ -46,7 +49,7 @@ def enumerated(mdp: Any, policy: Any, at_most: int = 100_000) -> Trajectory:
     length = np.zeros(number, np.int32)
     for column, rows in enumerate(_all(mdp)):
         table[:, : len(rows), column], length[column] = np.transpose(rows), len(rows)
-    return _trajectory(mdp, policy, table, length)
+    return _trajectory(mdp, policy, jnp.asarray(table), jnp.asarray(length))
 
 
 def count(mdp: Any) -> int:
@@ -79,11 +82,12 @@ def _all(mdp: Any) -> Iterator[Rows]:
         yield from onwards(start, 0)
 
 
-def _trajectory(mdp: Any, policy: Any, table: np.ndarray, length: np.ndarray) -> Trajectory:
+@eqx.filter_jit
+def _trajectory(mdp: Any, policy: Any, table: Int[Array, "3 H M"], length: Int[Array, " M"]) -> Trajectory:
     """Columns of (s, a, s') as the library's own trajectories."""
-    state, action, after = jnp.asarray(table)
+    state, action, after = table
     time = jnp.broadcast_to(jnp.arange(mdp.horizon, dtype=jnp.int32)[:, None], state.shape)
-    valid, log_pi = time < jnp.asarray(length)[None], log_table(mdp, policy)
+    valid, log_pi = time < length[None], log_table(mdp, policy)
     index = (state, action) if log_pi.ndim == 2 else (time, state, action)
     return Trajectory(
         obs=jax.nn.one_hot(state, mdp.states),
@@ -92,7 +96,7 @@ def _trajectory(mdp: Any, policy: Any, table: np.ndarray, length: np.ndarray) ->
         reward=jnp.where(valid, mdp.reward[state, action, after], 0),
         next_obs=jax.nn.one_hot(after, mdp.states),
         time=time,
-        terminated=time == jnp.asarray(length)[None] - 1,
+        terminated=time == length[None] - 1,
         truncated=jnp.zeros(state.shape, bool),
         valid=valid,
         complete=True,

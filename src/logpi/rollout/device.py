@@ -29,7 +29,7 @@ def rollout(
     """(μ, where the environments stand) ↦ (where they stand now, τ)."""
     if isinstance(collect, Steps):
         return _window(environment, mu, carry, key, collect.length)
-    limit = longest(environment.spec.time_limit)
+    limit = longest(collect, environment.spec)
     keys = jr.split(key, collect.per_environment)
     columns = jax.vmap(lambda k: _episodes(environment, mu, k, limit))(keys)
     rows = {name: jax.tree.map(_side_by_side, value) for name, value in columns.items()}

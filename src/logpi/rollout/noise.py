@@ -4,7 +4,8 @@ import jax
 import jax.random as jr
 from jaxtyping import Array, Key, PyTree
 
-from logpi.collect import Collect, Steps
+from logpi.collect import Collect, Episodes, Steps
+from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
 
@@ -17,7 +18,7 @@ def draw(mu: Behaviour, obs: PyTree, key: Key[Array, ""], length: int) -> PyTree
     return jax.vmap(mu(obs).noise)(jr.split(key, length))
 
 
-def rollout_noise(mu: Behaviour, obs: PyTree, key: Key[Array, ""], collect: Collect, time_limit: int | None) -> PyTree:
+def rollout_noise(mu: Behaviour, obs: PyTree, key: Key[Array, ""], collect: Collect, spec: Spec) -> PyTree:
     """All the noise of the rollout that `device.rollout` would make from this key.
 
     Leaves are [T, N, ...] for a window of steps, [k, limit, N, ...] for k whole episodes from each environment.
@@ -25,7 +26,7 @@ def rollout_noise(mu: Behaviour, obs: PyTree, key: Key[Array, ""], collect: Coll
     """
     if isinstance(collect, Steps):
         return draw(mu, obs, window_keys(key)[0], collect.length)
-    limit = longest(time_limit)
+    limit = longest(collect, spec)
     keys = jr.split(key, collect.per_environment)
     return jax.vmap(lambda k: draw(mu, obs, episode_keys(k)[1], limit))(keys)
 
@@ -42,10 +43,13 @@ def episode_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""], K
     return k_reset, k_noise, k_step
 
 
-def longest(time_limit: int | None) -> int:
-    """How long an episode can be; raises LogpiError if nothing says."""
-    if time_limit is None:
+def longest(collect: Episodes, spec: Spec) -> int:
+    """How long an episode can be; raises LogpiError if nothing says, or if the environment was made for longer ones."""
+    if spec.time_limit is None:
+        raise LogpiError(f"{spec.name} has no time limit, and whole episodes need one: Episodes(limit=…), or --limit")
+    if collect.limit is not None and collect.limit < spec.time_limit:
         raise LogpiError(
-            "the task has no time limit, and whole episodes need one: collect with Episodes(limit=…), or --limit"
+            f"Episodes(limit={collect.limit}) is shorter than the time limit of {spec.name}, {spec.time_limit}:"
+            f" make the environment with it, make(…, time_limit={collect.limit})"
         )
-    return time_limit
+    return spec.time_limit

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 INLINE = {
     "pjit",
@@ -87,6 +88,16 @@ def _concatenate(equation: Any) -> Callable[..., Any]:
     return lambda *parts: np.concatenate(parts, axis=axis)
 
 
+def _stack(equation: Any) -> Callable[..., Any]:
+    axis = equation.params["axis"]
+    return lambda *parts: np.stack(parts, axis=axis)
+
+
+def _cumsum(equation: Any) -> Callable[[Any], Any]:
+    axis, reverse = equation.params["axis"], equation.params["reverse"]
+    return lambda x: np.flip(np.cumsum(np.flip(x, axis), axis), axis) if reverse else np.cumsum(x, axis)
+
+
 def _reshape(equation: Any) -> Callable[[Any], Any]:
     shape = equation.params["new_sizes"]
     return lambda x: x.reshape(shape)
@@ -157,6 +168,9 @@ NUMPY: dict[str, Callable[[Any], Callable[..., Any]]] = {
     "convert_element_type": _convert,
     "slice": _slice,
     "concatenate": _concatenate,
+    "stack": _stack,
+    "cumsum": _cumsum,
+    "erf": _plain(scipy.special.erf),
     "reshape": _reshape,
     "squeeze": _squeeze,
     "expand_dims": _expand,

@@ -37,7 +37,7 @@ class Recorder:
         self.episodes += int(info["episodes"])
         counts = {"iteration": len(self.rows) + 1, "steps": self.steps, "episodes": self.episodes}
         figures = {name: None if value is None else float(value) for name, value in info.items()}
-        row = figures | counts | {"steps_per_second": float(info["steps"]) / seconds}
+        row = {"learning_rate": None} | figures | counts | {"steps_per_second": float(info["steps"]) / seconds}
         row |= self._assessed(assess, networks, last)
         row = finite({name: row[name] for name in (*FIRST, *sorted(set(row) - set(FIRST)))})
         self.rows.append(row)

@@ -32,7 +32,7 @@ class Ascent(eqx.Module):
     - `minibatch`: rows to a step; None takes the whole batch.
     - `max_norm`: ∇J is shortened to this Euclidean norm if it is longer.
 
-    A step whose gradient is not finite is left out and counted in `skipped_updates`.
+    A step whose objective or gradient is not finite is left out and counted in `skipped_updates`.
     """
 
     optimizer: Callable[[Any], optax.GradientTransformation] = eqx.field(static=True)
@@ -54,11 +54,11 @@ class Ascent(eqx.Module):
 
         def step(carry: PyTree, rows: Batch) -> PyTree:
             theta, opt, norms, skipped = carry
-            gradient = jax.grad(lambda vector: objective(unravel(vector), rows))(theta)
+            value, gradient = jax.value_and_grad(lambda vector: objective(unravel(vector), rows))(theta)
             norm = jnp.linalg.norm(gradient)
             with jax.numpy_dtype_promotion("standard"):  # Optax's Adam takes a float to an integer power
                 change, moved = transform.update(-self._shorten(gradient, norm), opt, theta)  # it descends
-            good = jnp.isfinite(norm)
+            good = jnp.isfinite(norm) & jnp.isfinite(value)
             keep = lambda new, old: jnp.where(good, new, old)
             opt = jax.tree.map(keep, moved, opt)
             return (
