@@ -72,13 +72,13 @@ BACKENDS = list(environments(True, True, True))
 
 
 def learned_values(backend, tmp_path, **ends):
-    """V at each time, fitted by one-step targets on what the environment answers."""
+    """V at each time, fitted to returns of what the environment answers."""
     algorithm = logpi.a2c(
         num_envs=4,
         rollout_length=20,
         discount=GAMMA,
-        decay=0.0,
-        learning_rate="2e-2:1e-4",
+        decay=1.0,
+        learning_rate="1e-1:1e-4",
         hidden=(),
         max_gradient_norm=None,
     )
