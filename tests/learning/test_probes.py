@@ -1,4 +1,4 @@
-"""Five tiny tasks, each of which fails if one thing is broken (RELIABILITY: value, sight, discount, action, both).
+"""Five tiny tasks, each of which fails if one thing is broken (value, sight, discount, action, both).
 
 One program a method and kind of action solves all probes at three seeds side by side.
 """

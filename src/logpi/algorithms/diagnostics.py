@@ -3,16 +3,11 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.base import Objective, at_rows
+from logpi.objectives.base import Objective, at_rows, mean
 from logpi.objectives.importance import ratio
 from logpi.types import Batch
 
 Info = dict[str, Float[Array, ""]]
-
-
-def mean(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
-    """The mean over valid rows."""
-    return jnp.sum(jnp.where(batch.valid, x, 0)) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)
 
 
 def divergence(policy: PyTree, batch: Batch) -> Float[Array, ""]:

@@ -9,11 +9,11 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.algorithms.diagnostics import before, divergence, figures, mean
+from logpi.algorithms.diagnostics import before, divergence, figures
 from logpi.collect import Collect, Steps
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
-from logpi.objectives.base import Objective
+from logpi.objectives.base import Objective, mean
 from logpi.objectives.value import OnCritic, value
 from logpi.policies.behaviour import Behaviour
 from logpi.policies.critic import ActorCritic

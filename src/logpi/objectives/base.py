@@ -83,6 +83,11 @@ def total(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
     return jnp.sum(jnp.where(batch.valid, x, 0)) / batch.scale
 
 
+def mean(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
+    """The mean over valid rows, whatever the batch's scale."""
+    return jnp.sum(jnp.where(batch.valid, x, 0)) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)
+
+
 def at_rows(function: PyTree, batch: Batch) -> PyTree:
     """A policy or critic evaluated at every observation of a batch, however many leading axes it has."""
     for _ in batch.valid.shape:

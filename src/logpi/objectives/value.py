@@ -1,9 +1,8 @@
 """J = −½ E[(V − target)²]: what a critic is fitted by."""
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.base import Objective, at_rows
+from logpi.objectives.base import Objective, at_rows, mean
 from logpi.policies.normalise import return_scale
 from logpi.types import Batch
 
@@ -17,7 +16,7 @@ class Value(Objective):
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """Minus half the mean squared error, in units of σ."""
         error = (at_rows(params, batch) - batch.target) / return_scale(params)
-        return -0.5 * jnp.sum(jnp.where(batch.valid, error**2, 0)) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)
+        return -0.5 * mean(error**2, batch)
 
 
 value = Value()

@@ -7,11 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.objectives.base import Objective, at_rows
+from logpi.objectives.base import Objective, at_rows, mean
 from logpi.objectives.penalised import divergence
 from logpi.types import Batch, Number
 from logpi.updates.ascent import Ascent
-from logpi.updates.fisher import mean_over_rows
 
 Info = dict[str, Float[Array, ""]]
 Opt = tuple[Float[Array, ""], Any]
@@ -80,4 +79,4 @@ class AdaptiveRate(eqx.Module):
 
 
 def _moved(params: PyTree, batch: Batch) -> Float[Array, ""]:
-    return mean_over_rows(batch.old.kl(at_rows(params, batch)), batch)
+    return mean(batch.old.kl(at_rows(params, batch)), batch)

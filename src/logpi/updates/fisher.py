@@ -4,18 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from logpi.objectives.base import at_rows
+from logpi.objectives.base import at_rows, mean
 from logpi.types import Batch
 
 Vector = Float[Array, " P"]
-
-
-def mean_over_rows(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
-    """The mean over valid rows."""
-    return jnp.sum(jnp.where(batch.valid, x, 0)) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)
 
 
 def fisher_product(
@@ -32,5 +26,5 @@ def fisher_product(
     outputs = lambda vector: at_rows(unravel(vector), batch)
     here, push = jax.linearize(outputs, theta)
     pull = jax.linear_transpose(push, theta)
-    _, curve = jax.linearize(jax.grad(lambda there: mean_over_rows(here.kl(there), batch)), here)
+    _, curve = jax.linearize(jax.grad(lambda there: mean(here.kl(there), batch)), here)
     return lambda v: pull(curve(push(v)))[0] + damping * v

@@ -8,10 +8,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.objectives.base import Objective, at_rows
+from logpi.objectives.base import Objective, at_rows, mean
 from logpi.types import Batch, Number
 from logpi.updates.divergence import forward
-from logpi.updates.fisher import mean_over_rows
 from logpi.updates.natural import natural_step, refuse_joint
 
 Info = dict[str, Float[Array, ""]]
@@ -55,7 +54,7 @@ class TrustRegion(eqx.Module):
             """How much better a candidate is, and whether it is safe."""
             candidate = unravel(vector)
             better = objective(candidate, batch) - before
-            far = mean_over_rows(self.divergence(old, at_rows(candidate, batch)), batch)
+            far = mean(self.divergence(old, at_rows(candidate, batch)), batch)
             return better, (better >= 0) & (far <= self.max_kl)
 
         def shorten(loop: tuple) -> tuple:
