@@ -32,6 +32,9 @@ ROOMS = [
     "evaluation",
     "console",
     "runs",
+    "interrupts",
+    "planning",
+    "driver",
     "training",
     "cli",
 ]

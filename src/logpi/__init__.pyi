@@ -33,6 +33,7 @@ from .environments.protocol import Step as Step
 from .environments.tabular import Tabular as Tabular
 from .environments.vmap import Vmap as Vmap
 from .errors import LogpiError as LogpiError
+from .errors import NoCheckpoint as NoCheckpoint
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
 from .objectives.base import Objective as Objective
@@ -55,6 +56,7 @@ from .policies.policy import mlp_policy as mlp_policy
 from .runs.run import Run as Run
 from .runs.run import load as load
 from .schedules import Linear as Linear
+from .training import resume as resume
 from .training import train as train
 from .types import Batch as Batch
 from .types import Frozen as Frozen

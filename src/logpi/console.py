@@ -57,6 +57,8 @@ class Reporter:
 
 def _table(summary: Record) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")  # a path is there to be copied: never shortened
     shown = {name: x for name, x in summary.items() if x is not None and not isinstance(x, dict | list)}
     for name, value in shown.items():
         table.add_row(name, _text(value))

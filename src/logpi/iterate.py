@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -33,7 +33,17 @@ class Carry(eqx.Module):
     iteration: Int[Array, ""]
 
 
-Iteration = Callable[[Carry, float], tuple[Carry, Info]]
+class Iteration(NamedTuple):
+    """One iteration, compiled, and what it leaves outside of its carry: episodes under way on the host.
+
+    - `run`: (carry, progress) ↦ (carry, figures); `progress` is the share of the run's steps taken so far.
+    - `unfinished`: a function that gives those episodes as arrays; what it gives does not change with later ones.
+    - `resume`: brings them back, from such arrays: which of the environments had to begin afresh, [N].
+    """
+
+    run: Callable[[Carry, float], tuple[Carry, Info]]
+    unfinished: Callable[[], Callable[[], dict[str, Any]]]
+    resume: Callable[[Carry, dict[str, Any]], np.ndarray]
 
 
 def begin(algorithm: Any, environment: Any, policy: PyTree, critic: PyTree, key: Key[Array, ""]) -> Carry:
@@ -51,10 +61,7 @@ def on_device(environment: Any) -> bool:
 
 
 def compile_iteration(algorithm: Any, environment: Any, carry: Carry, seed: int) -> Iteration:
-    """A function (carry, progress) ↦ (carry, figures), compiled before the first step is taken.
-
-    Errors in how parts fit together surface here. `progress` is the share of the run's steps taken so far.
-    """
+    """One iteration, compiled before the first step is taken. Errors in how parts fit together surface here."""
     if on_device(environment):
         return _on_device(algorithm, environment, carry)
     return _on_host(algorithm, environment, carry, seed)
@@ -88,7 +95,8 @@ def _on_device(algorithm: Any, environment: Environment, carry: Carry) -> Iterat
         info = jax.device_get(info)
         return carry, info | {"rollout_seconds": None, "learn_seconds": time.perf_counter() - started}
 
-    return run
+    nothing_lost = np.zeros(environment.spec.num_envs, bool)
+    return Iteration(run, lambda: dict, lambda carry, kept: nothing_lost)
 
 
 def _on_host(algorithm: Any, environment: HostEnvironment, carry: Carry, seed: int) -> Iteration:
@@ -122,4 +130,9 @@ def _on_host(algorithm: Any, environment: HostEnvironment, carry: Carry, seed: i
         seconds = {"rollout_seconds": collected - started, "learn_seconds": time.perf_counter() - collected}
         return carry, info | seconds
 
-    return run
+    def resume(carry: Carry, kept: dict[str, Any]) -> np.ndarray:
+        if carry.iteration == 0:
+            return np.zeros(environment.spec.num_envs, bool)
+        return rollout.resume(kept, derive(seed, TRAINING, 0), derive(seed, TRAINING, int(carry.iteration)))
+
+    return Iteration(run, rollout.unfinished, resume)

@@ -1,48 +1,25 @@
-"""Training: a task, an algorithm and a budget become a run."""
+"""Training: a task, an algorithm and a budget become a run; and one that was ended goes on."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jax
 from jaxtyping import PyTree
 
 from logpi.algorithms.ppo import ppo
-from logpi.algorithms.recipe import Recipe
-from logpi.collect import Episodes
 from logpi.compile_cache import use_persistent_cache
 from logpi.console import Reporter
 from logpi.describe import describe
-from logpi.environments.names import check, make, name_of
+from logpi.driver import Callback, drive
+from logpi.environments.names import name_of
 from logpi.errors import LogpiError
-from logpi.evaluation import Evaluation, evaluator
-from logpi.iterate import Carry, begin, compile_iteration, on_device
-from logpi.runs.configuration import configuration
-from logpi.runs.directory import default_path
-from logpi.runs.recorder import Recorder
+from logpi.planning import Plan, settle
+from logpi.runs import checkpoints, configuration, progress
+from logpi.runs.directory import RunDirectory, default_path, fresh
+from logpi.runs.lock import hold
 from logpi.runs.run import Run
-from logpi.seeds import SELECTION
-
-DEFAULT_STEPS = 1_000_000
-EVALUATION_EPISODES = 20
-Callback = Callable[[dict[str, Any]], Any]
-Assess = Callable[[PyTree, int, bool], Evaluation | None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything settled before the first step."""
-
-    environment: Any
-    algorithm: Any
-    policy: PyTree
-    critic: PyTree
-    steps: int
-    settings: dict[str, Any]
-    tuned: dict[str, Any]
 
 
 def train(
@@ -56,6 +33,7 @@ def train(
     critic: PyTree = None,
     callbacks: Iterable[Callback] = (),
     evaluations: int = 5,
+    checkpoint_seconds: float = 30.0,
 ) -> Run:
     """Train a policy on a task.
 
@@ -68,102 +46,91 @@ def train(
     - `out`: the run's directory, by default runs/ENV/ALGORITHM-SEED-TIME.
     - `callbacks`: functions called with each iteration's record; one that returns True ends the run.
     - `evaluations`: how many times, evenly spaced, the policy is evaluated; the best one is kept beside the last.
+    - `checkpoint_seconds`: how much work can be lost at most; a run that was ended goes on with `resume`.
 
+    SIGINT finishes the iteration, saves and raises KeyboardInterrupt; SIGTERM saves and raises SystemExit(143).
     Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
     """
-    _refuse(steps, seed)
+    _refuse(steps, seed, evaluations, checkpoint_seconds)
     use_persistent_cache()
-    key_networks, key = jax.random.split(jax.random.key(seed))
-    recipe = ppo() if algorithm is None else algorithm
     with ExitStack() as stack:
-        plan = _plan(env, recipe, steps, (policy, critic), key_networks)
-        _close_later(stack, env, plan.environment)
-        name = recipe.name if isinstance(recipe, Recipe) else "custom"
-        path = Path(out) if out is not None else default_path(name_of(env), name, seed)
-        facts = configuration(name_of(env), name, seed, plan.steps, plan.settings, describe(plan.algorithm))
+        plan = settle(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
+        plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds)
         reporter = stack.enter_context(Reporter(plan.steps))
         if plan.tuned:
             reporter.say(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
-        recorder = stack.enter_context(Recorder(path, facts, [reporter.record, *callbacks]))
-        assess = _evaluation(env, plan, evaluations, reporter, stack)
-        carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, key)
-        carry, stopped = _loop(plan, carry, seed, recorder, assess)
-        summary = recorder.finish("stopped" if stopped else "done")
-        reporter.summary(summary | {"directory": str(path)})
-    return Run(carry.state.policy, carry.state.critic, recorder.rows, summary, path)
+        path = Path(out) if out is not None else default_path(name_of(env), plan.name, seed)
+        stack.enter_context(fresh(path))
+        return drive(plan, RunDirectory(path, _configuration(plan), reporter.say), callbacks, reporter, stack)
 
 
-def _refuse(steps: int | None, seed: int) -> None:
+def resume(
+    directory: str | Path,
+    *,
+    steps: int | None = None,
+    env: Any = None,
+    algorithm: Any = None,
+    policy: PyTree = None,
+    critic: PyTree = None,
+    callbacks: Iterable[Callback] = (),
+) -> Run:
+    """Go on with a run that was ended, by a signal, a crash or its budget, from its newest checkpoint.
+
+    On environments written in JAX, and on host environments that do the same when they are seeded and sent the same,
+    the run that is resumed is the run that was never ended, bit for bit. Host environments that do not are told
+    apart, said so, and begin new episodes.
+
+    - `steps`: a new budget, counted from the run's beginning; schedules then run to its end.
+    - `env`: the environment, where the run's own is not one that logpi or Gymnasium know by name. What a directory
+      says is never imported.
+    - `algorithm`, `policy`, `critic`: as they were given to `train`, if the algorithm was put together from parts.
+    - `callbacks`: as in `train`.
+
+    Raises LogpiError where the directory holds no run, one that is being trained, or one of other shapes; and
+    NoCheckpoint where none of its checkpoints can be read.
+    """
+    path = Path(directory)
+    said = configuration.read(path)
+    _refuse(steps, said["seed"], said["evaluations"], said["checkpoint_seconds"])
+    source = env if env is not None else configuration.environment(said, path)
+    recipe = algorithm if algorithm is not None else configuration.recipe(said, path)
+    use_persistent_cache()
+    with ExitStack() as stack:
+        plan = settle(source, recipe, steps or said["steps"], (policy, critic), said["seed"], stack)
+        plan = replace(plan, evaluations=said["evaluations"], checkpoint_seconds=said["checkpoint_seconds"])
+        reporter = stack.enter_context(Reporter(plan.steps))
+        stack.enter_context(hold(path))
+        saved = checkpoints.newest(path / "checkpoints", say=reporter.say)
+        stood = progress.read(saved.facts)
+        checkpoints.tidy(path / "checkpoints", stood.iteration)
+        now = _configuration(plan) | {"environment": said["environment"], "started": said.get("started")}
+        if now["description"] != said["description"]:
+            reporter.say(f"the algorithm is not the one that {path} was started with; it goes on with this one")
+        reporter.say(f"going on from step {stood.steps:,} of {plan.steps:,}")
+        return drive(plan, RunDirectory(path, now, reporter.say, stood.rows), callbacks, reporter, stack, saved)
+
+
+def _configuration(plan: Plan) -> dict[str, Any]:
+    """What run.json says of a plan."""
+    return configuration.configuration(
+        plan.environment.spec,
+        plan.settings,
+        describe(plan.algorithm),
+        environment=name_of(plan.source),
+        algorithm=plan.name,
+        seed=plan.seed,
+        steps=plan.steps,
+        evaluations=plan.evaluations,
+        checkpoint_seconds=plan.checkpoint_seconds,
+    )
+
+
+def _refuse(steps: int | None, seed: int, evaluations: int, checkpoint_seconds: float) -> None:
     if steps is not None and steps < 1:
         raise LogpiError(f"steps is {steps}; allowed: a whole number ≥ 1")
     if seed < 0:
         raise LogpiError(f"seed is {seed}; allowed: a whole number ≥ 0")
-
-
-def _close_later(stack: ExitStack, env: Any, environment: Any) -> None:
-    """Close at the end what was opened here; an environment that was handed over stays its owner's."""
-    if not on_device(environment) and (isinstance(env, str) or callable(env)):
-        stack.callback(environment.close)
-
-
-def _plan(env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTree], key: Any) -> Plan:
-    """Settle options, environment and networks."""
-    if isinstance(recipe, Recipe):
-        tuned = recipe.tuned(name_of(env))
-        settings = recipe.settings(name_of(env))
-        environment = make(env, settings["num_envs"], settings.get("limit"))
-        algorithm, policy, critic = recipe.build(environment.spec, settings, key)
-        budget = steps or tuned.get("steps", DEFAULT_STEPS)
-        return Plan(environment, algorithm, policy, critic, budget, settings, tuned)
-    if networks[0] is None:
-        raise LogpiError("an algorithm put together from parts needs its networks: train(…, policy=…, critic=…)")
-    limit = recipe.collect.limit if isinstance(recipe.collect, Episodes) else None
-    environment = make(env, 8, limit)
-    return Plan(environment, recipe, *networks, steps or DEFAULT_STEPS, {"num_envs": environment.spec.num_envs}, {})
-
-
-def _loop(plan: Plan, carry: Carry, seed: int, recorder: Recorder, assess: Assess | None) -> tuple[Carry, bool]:
-    """Iterate until the next iteration would not fit in the budget, or a callback says stop (then True)."""
-    started = time.perf_counter()
-    iteration = compile_iteration(plan.algorithm, plan.environment, carry, seed)
-    recorder.compile_seconds = time.perf_counter() - started
-    spec = plan.environment.spec
-    largest = plan.algorithm.collect.largest(spec.num_envs, spec.time_limit)
-    while recorder.steps == 0 or recorder.steps + largest <= plan.steps:
-        carry, info = iteration(carry, recorder.steps / plan.steps)
-        last = recorder.steps + int(info["steps"]) + largest > plan.steps
-        if recorder.record(info, (carry.state.policy, carry.state.critic), assess, last):
-            return carry, True
-    return carry, False
-
-
-def _evaluation(env: Any, plan: Plan, times: int, reporter: Reporter, stack: ExitStack) -> Assess | None:
-    """A function (policy, steps, last) ↦ Evaluation, or None where none is due yet."""
-    if times < 1:
-        return None
-    spec, source = plan.environment.spec, _another(env)
-    if spec.time_limit is None or source is None:
-        reporter.say("no evaluation while training: that needs a time limit, and an environment that can be made again")
-        return None
-    copies = make(source, EVALUATION_EPISODES, spec.time_limit)
-    _close_later(stack, source, copies)
-    run, due = evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION), [1]
-
-    def assess(policy: PyTree, steps: int, last: bool) -> Evaluation | None:
-        if not last and steps < due[0] * plan.steps / times:
-            return None
-        due[0] += 1
-        return run(policy, 0)
-
-    return assess
-
-
-def _another(env: Any) -> Any:
-    """What can be made again beside the environment that trains: the thing itself, or its name; None if neither."""
-    if isinstance(env, str) or callable(env) or on_device(env):
-        return env
-    try:
-        check(name_of(env))
-    except LogpiError:
-        return None
-    return name_of(env)
+    if evaluations < 0:
+        raise LogpiError(f"evaluations is {evaluations}; allowed: a whole number ≥ 0")
+    if not checkpoint_seconds >= 0:
+        raise LogpiError(f"checkpoint_seconds is {checkpoint_seconds}; allowed: a number ≥ 0")

@@ -1,19 +1,31 @@
-"""A run's files."""
+"""A run's files: on disk when written, whole or not there, never the end of a training."""
 
 import json
 import math
+import os
 
 import pytest
 
 import logpi
-from logpi.runs.directory import RunDirectory, default_path, finite, read_metrics
+from logpi.runs.directory import RunDirectory, default_path, fresh
+from logpi.runs.files import finite, read_json, read_metrics, write_json
 
 
-def test_rows_are_on_disk_when_written(tmp_path):
-    directory = RunDirectory(tmp_path / "run", {"seed": 0})
+@pytest.fixture
+def heard():
+    return []
+
+
+@pytest.fixture
+def directory(tmp_path, heard):
+    made = RunDirectory(tmp_path, {"rate": logpi.Linear(1e-3, 0.0)}, heard.append)
+    yield made
+    made.close()
+
+
+def test_rows_are_on_disk_when_written(directory):
     directory.row({"steps": 1, "return_mean": math.nan})
-    assert read_metrics(tmp_path / "run" / "metrics.jsonl") == [{"steps": 1, "return_mean": None}]
-    directory.close()
+    assert read_metrics(directory.path / "metrics.jsonl") == [{"steps": 1, "return_mean": None}]
 
 
 def test_a_torn_last_line_is_left_out(tmp_path):
@@ -21,17 +33,55 @@ def test_a_torn_last_line_is_left_out(tmp_path):
     assert [row["steps"] for row in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2]
 
 
-def test_the_status_is_kept_in_the_configuration(tmp_path):
-    directory = RunDirectory(tmp_path, {"rate": logpi.Linear(1e-3, 0.0)})
-    directory.status("done")
+def test_rows_beyond_those_to_keep_are_cut_off(tmp_path, heard):
+    (tmp_path / "metrics.jsonl").write_text('{"steps": 1}\n{"steps": 2}\n{"ste')
+    directory = RunDirectory(tmp_path, {}, heard.append, kept=len('{"steps": 1}\n'))
+    directory.row({"steps": 3})
+    assert directory.settle() == (tmp_path / "metrics.jsonl").stat().st_size
     directory.close()
-    assert json.loads((tmp_path / "run.json").read_text()) == {"rate": "0.001:0.0", "status": "done"}
+    assert [row["steps"] for row in read_metrics(tmp_path / "metrics.jsonl")] == [1, 3]
+
+
+def test_the_status_is_kept_in_the_configuration(directory):
+    directory.status("done")
+    said = read_json(directory.path / "run.json")
+    assert said["rate"] == "0.001:0.0" and said["status"] == "done" and said["process"]["pid"] == os.getpid()
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(logpi.LogpiError, match="cannot write"):
-        RunDirectory(tmp_path / "file" / "run", {})
+    with pytest.raises(logpi.LogpiError, match="cannot write"), fresh(tmp_path / "file" / "run"):
+        pass
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_metrics_that_cannot_be_written_are_said_once_counted_and_survived(tmp_path, heard):
+    (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
+    directory = RunDirectory(tmp_path, {}, heard.append)
+    directory.row({"steps": 1})
+    directory.row({"steps": 2})
+    directory.close()
+    assert directory.failures == 2 and len(heard) == 1 and "metrics.jsonl" in heard[0]
+
+
+def test_a_line_is_whole_or_not_there(tmp_path, heard):
+    """A disk that fills up within a line leaves the lines before it readable."""
+    import resource
+    import signal
+
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    directory = RunDirectory(tmp_path, {}, heard.append)
+    try:
+        directory.row({"steps": 1})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (directory.written + 10, before[1]))
+        directory.row({"steps": 2, "what": "x" * 100})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    directory.row({"steps": 3})
+    directory.close()
+    assert [row["steps"] for row in read_metrics(tmp_path / "metrics.jsonl")] == [1, 3]
+    assert directory.failures == 1
 
 
 def test_default_paths_hold_no_separator():
@@ -40,3 +90,17 @@ def test_default_paths_hold_no_separator():
 
 def test_json_says_null_for_what_is_not_finite():
     assert finite({"a": [math.inf, 1.5], "b": (math.nan,)}) == {"a": [None, 1.5], "b": [None]}
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "[" * 100_000, ""])
+def test_json_that_is_no_object_is_refused(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(logpi.LogpiError, match="not readable"):
+        read_json(tmp_path / "run.json")
+
+
+def test_a_json_file_that_cannot_be_replaced_stays(tmp_path):
+    write_json(tmp_path / "x.json", {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "x.json", {"a": object()})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}

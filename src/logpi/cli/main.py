@@ -10,7 +10,7 @@ from typing import Any
 from logpi.cli.parser import parse
 from logpi.errors import LogpiError
 
-INTERRUPTED, TERMINATED, BAD_INPUT = 130, 143, 2
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         COMMANDS[command](**given)
     except LogpiError as error:
         print(f"logpi: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
+        return error.status
     except KeyboardInterrupt:
         print("logpi: interrupted; what was trained is saved", file=sys.stderr)
         return INTERRUPTED
@@ -36,35 +36,48 @@ def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | Non
     from logpi.algorithms.names import ALGORITHMS
     from logpi.environments.names import check
 
-    evaluations = options.pop("evaluations")
+    own = {name: options.pop(name) for name in ("evaluations", "checkpoint_seconds")}
     recipe = ALGORITHMS[algorithm](**options)
     recipe.settings(env)
     check(env)
     from logpi.training import train
 
-    train(env, recipe, steps=steps, seed=seed, out=out, evaluations=evaluations)
+    train(env, recipe, steps=steps, seed=seed, out=out, **own)
 
 
-def evaluate(
-    directory: str, episodes: int, seed: int, stochastic: bool, best: bool, limit: int | None, as_json: bool
-) -> None:
+def resume(directory: str, steps: int | None, env: str | None) -> None:
+    """Go on with a run."""
+    _must_be_a_run(directory)
+    from logpi.training import resume
+
+    resume(directory, steps=steps, env=env)
+
+
+def evaluate(directory: str, env: str | None, best: bool, as_json: bool, episodes: int, **how: Any) -> None:
     """Evaluate a run's policy on the task it was trained on."""
-    from logpi.runs.directory import read_json
-
-    env = read_json(Path(directory) / "run.json")["environment"]
+    _must_be_a_run(directory)
     from logpi.compile_cache import use_persistent_cache
     from logpi.evaluation import evaluate
+    from logpi.runs import configuration
     from logpi.runs.run import load
 
+    env = env or configuration.environment(configuration.read(Path(directory)), Path(directory))
     use_persistent_cache()
     run = load(directory, which="best" if best else "final")
-    result = evaluate(run.policy, env, episodes=episodes, seed=seed, stochastic=stochastic, limit=limit)
+    result = evaluate(run.policy, env, episodes=episodes, **how)
     if as_json:
         returns, lengths = result.returns.tolist(), result.lengths.tolist()
         print(json.dumps({"returns": returns, "lengths": lengths, "mean": result.mean, "ci": result.ci}))
     else:
         low, high = result.ci
         print(f"return {result.mean:.1f}  95 % interval {low:.1f} … {high:.1f}  over {episodes} episodes of {env}")
+
+
+def _must_be_a_run(directory: str) -> None:
+    """Fail at once, before JAX is imported, where there is nothing to read."""
+    from logpi.runs.files import read_json
+
+    read_json(Path(directory) / "run.json")
 
 
 def algorithms() -> None:
@@ -87,6 +100,7 @@ def envs() -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
+    "resume": resume,
     "evaluate": evaluate,
     "algorithms": algorithms,
     "envs": envs,

@@ -18,7 +18,10 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
     """The command and its arguments. Raises LogpiError for what does not fit the grammar."""
     parser = Parser("logpi", description="Policy gradients for reinforcement learning.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"logpi {_version()}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="train | evaluate | algorithms | envs")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="train | resume | evaluate | algorithms | envs"
+    )
+    _resume(commands.add_parser("resume", help="go on with a run that was ended", allow_abbrev=False))
     _evaluate(commands.add_parser("evaluate", help="play episodes with a trained policy", allow_abbrev=False))
     commands.add_parser("algorithms", help="list the algorithms")
     commands.add_parser("envs", help="list the environments")
@@ -55,6 +58,9 @@ def _train(parser: Parser, name: str) -> list[str]:
     parser.add_argument("--seed", type=_seed, default=0, help="same seed, same machine: same bits (default 0)")
     parser.add_argument("--out", help="the run's directory (default runs/ENV/ALGORITHM-SEED-TIME)")
     parser.add_argument("--evaluations", type=_seed, default=5, help="evaluations while training (default 5)")
+    parser.add_argument(
+        "--checkpoint-seconds", type=_seconds, default=30.0, help="how much work can be lost at most (default 30)"
+    )
     group = parser.add_argument_group(f"options of {name} (those given prevail over those tuned for the task)")
     for option, default in defaults.items():
         about = OPTIONS[option]
@@ -65,8 +71,15 @@ def _train(parser: Parser, name: str) -> list[str]:
     return list(defaults)
 
 
+def _resume(parser: Parser) -> None:
+    parser.add_argument("directory", help="a run's directory")
+    parser.add_argument("--steps", type=_steps, help="a new budget, counted from the run's beginning")
+    parser.add_argument("--env", help="the environment, where it is a module of yours: package.module:factory")
+
+
 def _evaluate(parser: Parser) -> None:
     parser.add_argument("directory", help="a run's directory")
+    parser.add_argument("--env", help="the environment, where it is a module of yours: package.module:factory")
     parser.add_argument("--episodes", type=_steps, default=100, help="how many (default 100)")
     parser.add_argument("--seed", type=_seed, default=0, help="of the episodes (default 0)")
     parser.add_argument("--stochastic", action="store_true", help="sample actions instead of taking the mode")
@@ -89,7 +102,7 @@ def _algorithm_in(arguments: list[str]) -> str:
 
 
 def _split(given: dict[str, Any], options: list[str]) -> dict[str, Any]:
-    own = {name: given[name] for name in options if name in given} | {"evaluations": given["evaluations"]}
+    own = {name: given[name] for name in (*options, "evaluations", "checkpoint_seconds") if name in given}
     return {name: given[name] for name in ("env", "algorithm", "steps", "seed", "out")} | {"options": own}
 
 
@@ -111,6 +124,15 @@ def _seed(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"it is {text}; allowed: a whole number ≥ 0")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        if (seconds := float(text)) >= 0:
+            return seconds
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"it is {text}; allowed: a number ≥ 0")
 
 
 def _version() -> str:

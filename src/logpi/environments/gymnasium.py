@@ -29,10 +29,19 @@ class Gymnasium:
         self._episodes = np.zeros(num_envs, np.int64)
         self._seed = 0
 
+    @property
+    def episode(self) -> np.ndarray:
+        """Which episode under its seed each environment is in, from 0."""
+        return self._episodes - 1
+
     def reset(self, seed: int) -> np.ndarray:
         """Begin the first episode of each environment under this seed."""
+        return self.restart(seed, np.zeros_like(self._episodes))
+
+    def restart(self, seed: int, episode: np.ndarray) -> np.ndarray:
+        """Begin the given episode of each environment under this seed, as if those before it had been played."""
         self._seed = seed
-        self._episodes[:] = 0
+        self._episodes[:] = episode
         return np.stack([self._begin(i) for i in range(self.spec.num_envs)]).astype(self._dtype)
 
     def step(self, action: np.ndarray, idle: np.ndarray) -> Step:

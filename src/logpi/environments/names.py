@@ -40,6 +40,11 @@ def check(name: str) -> None:
         raise LogpiError(_unknown(name, error)) from None
 
 
+def names_a_module(name: str) -> bool:
+    """Whether making this environment imports a module that its name chooses."""
+    return ":" in name and name not in BUILT_IN
+
+
 def name_of(env: Any) -> str:
     """What an environment is called: its name, its Gymnasium id, or the name of its class or factory."""
     if isinstance(env, str):

@@ -62,7 +62,12 @@ class Environment(Protocol):
 
 @runtime_checkable
 class HostEnvironment(Protocol):
-    """N environments that are ordinary Python: they keep their own state and answer in NumPy arrays."""
+    """N environments that are ordinary Python: they keep their own state and answer in NumPy arrays.
+
+    One that also has `episode`, an int [N] that says which episode each environment is in, and
+    `restart(seed, episode) → obs[N]`, which begins given episodes, can be brought back to where it stood when a run
+    is resumed: the episodes under way are begun again and their actions replayed.
+    """
 
     @property
     def spec(self) -> Spec:

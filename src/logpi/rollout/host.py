@@ -1,5 +1,6 @@
 """Rollouts of environments that are ordinary Python, written into buffers that are made once."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from logpi.environments.protocol import HostEnvironment, Step
 from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
 from logpi.rollout.acting import Act, actor
+from logpi.rollout.unfinished import Kept, Unfinished, replay, snapshot
 
 
 class HostRollout:
@@ -23,7 +25,7 @@ class HostRollout:
         self._environment, self._collect, self._obs = environment, collect, obs
         one = noise[0] if isinstance(collect, Steps) else noise[0, 0]
         self._bind = actor(mu, obs, one)
-        action = self._bind(mu)(obs, one)[0]
+        action, sent = self._bind(mu)(obs, one)
         n = environment.spec.num_envs
         columns = n if isinstance(collect, Steps) else n * collect.per_environment
         rows = noise.shape[0] if isinstance(collect, Steps) else noise.shape[1]
@@ -33,6 +35,31 @@ class HostRollout:
         self.buffers |= {"reward": flag.astype(np.float32), "time": flag.astype(np.int32)}
         self.buffers |= {"terminated": flag.copy(), "truncated": flag.copy(), "valid": flag.copy()}
         self._time = np.zeros(n, np.int32)
+        self._sent = empty(sent)
+        self._unfinished = Unfinished(self._sent)
+        self._replays = isinstance(collect, Steps) and hasattr(environment, "restart")
+
+    def unfinished(self) -> Callable[[], Kept]:
+        """A function that gives what `resume` needs to bring the environments back to where they stand now."""
+        if not self._replays:
+            return dict
+        environment: Any = self._environment  # has `episode`, where it has `restart`
+        episode, obs, pieces = environment.episode.copy(), self._obs, self._unfinished.pieces()
+        return lambda: snapshot(episode, obs, pieces)
+
+    def resume(self, kept: Kept, seed: int, fresh: int) -> np.ndarray:
+        """Bring the environments back to where they stood when that was kept; where it is lost, begin afresh.
+
+        `seed` is what their episodes began from; `fresh` seeds environments whose episodes cannot be begun again.
+        """
+        lost = np.ones(self._environment.spec.num_envs, bool)
+        if isinstance(self._collect, Steps) and kept:
+            self._obs, lost = replay(self._environment, seed, kept)
+            self._unfinished = Unfinished(self._sent, kept, lost)
+            self._time = np.where(lost, 0, kept["length"]).astype(np.int32)
+        elif isinstance(self._collect, Steps):
+            self._obs = self._environment.reset(fresh)
+        return lost
 
     def collect(self, mu: Behaviour, noise: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         """One rollout under μ, with the noise of all its steps; whole episodes begin afresh from `seed`."""
@@ -53,7 +80,10 @@ class HostRollout:
             action, native = act(obs, noise[t])
             step = self._environment.step(native, nobody)
             self._write(t, slice(None), slice(None), obs, action, step)
+            self._sent[t] = native
             self._advance(step)
+        if self._replays:
+            self._unfinished.add(self._sent, np.logical_or(self.buffers["terminated"], self.buffers["truncated"]))
 
     def _episodes(self, act: Act, noise: np.ndarray, per_environment: int) -> None:
         """`noise` is [k, limit, N, …]; episode e of environment i becomes column e·N + i."""

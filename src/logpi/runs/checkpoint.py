@@ -1,67 +1,174 @@
-"""Networks on disk: arrays in safetensors, their paths and shapes in JSON. Nothing that could run is ever loaded."""
+"""One checkpoint on disk: arrays in safetensors, what they are in JSON. Nothing that could run is ever loaded.
 
+A checkpoint is a directory that is whole or not there: it is written beside, forced to disk, and renamed. Its
+manifest holds the digest of the arrays and of itself, so that a bit that flipped is told from one that was saved.
+"""
+
+import hashlib
 import json
 import os
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.random as jr
 import numpy as np
+import safetensors
 import safetensors.numpy
 from jaxtyping import PyTree
 
 from logpi.errors import LogpiError
 
-SCHEMA = 1
+SCHEMA = 2
 ARRAYS, MANIFEST = "arrays.safetensors", "manifest.json"
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was read: the arrays by their paths in the tree, and the facts that were saved with them."""
+
+    path: Path
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]
+
+
 def save(directory: Path, tree: PyTree, **facts: Any) -> None:
-    """Write the arrays of a tree, and facts for people, into a directory that is complete or not there at all."""
-    arrays = {path: np.asarray(leaf) for path, leaf in _leaves(tree)}
-    shapes = {path: {"shape": list(x.shape), "dtype": str(x.dtype)} for path, x in arrays.items()}
-    fresh = directory.with_name(f"{directory.name}.new-{os.getpid()}")
-    fresh.mkdir(parents=True, exist_ok=True)
-    (fresh / ARRAYS).write_bytes(safetensors.numpy.save(arrays))
-    (fresh / MANIFEST).write_text(json.dumps({"schema": SCHEMA, **facts, "arrays": shapes}, indent=1))
-    old = directory.with_name(f"{directory.name}.old-{os.getpid()}")
-    if directory.exists():
-        directory.rename(old)
-    fresh.rename(directory)
-    if old.exists():
-        for file in old.iterdir():
-            file.unlink()
-        old.rmdir()
+    """Write the arrays of a tree, and facts about them, into a directory; one of that name is replaced.
 
-
-def load(directory: Path, like: PyTree) -> PyTree:
-    """A tree like the one given, with the arrays that were saved.
-
-    Raises LogpiError where there is no checkpoint, or where a leaf's shape is not the one saved, naming the leaf.
+    Raises OSError where they cannot be written; what was there before is then untouched.
     """
+    data = safetensors.numpy.save(arrays_of(tree))
+    manifest = {"schema": SCHEMA, "facts": facts, "sha256": _digest(data)}
+    fresh = directory.with_name(f"{directory.name}.new-{os.getpid()}")
     try:
-        manifest = json.loads((directory / MANIFEST).read_text())
-        arrays = safetensors.numpy.load((directory / ARRAYS).read_bytes())
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise LogpiError(f"no readable checkpoint in {directory}: {error}") from None
-    if manifest.get("schema") != SCHEMA:
-        raise LogpiError(f"checkpoint {directory} has schema {manifest.get('schema')}; this version reads {SCHEMA}")
-    wanted = dict(_leaves(like))
-    if missing := sorted(set(wanted) ^ set(arrays)):
-        raise LogpiError(f"checkpoint {directory} is of another network: it differs in {', '.join(missing[:4])}")
+        fresh.mkdir(parents=True, exist_ok=True)
+        _write(fresh / ARRAYS, data)
+        _write(fresh / MANIFEST, json.dumps(manifest | {"seal": _seal(manifest)}, indent=1).encode())
+        remove(directory)
+        fresh.rename(directory)
+        _force(directory.parent)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def read(directory: Path) -> Checkpoint:
+    """The checkpoint in a directory. Raises LogpiError, naming the file at fault, where it is not what was saved."""
+    manifest = _manifest(directory / MANIFEST)
+    try:
+        data = (directory / ARRAYS).read_bytes()
+    except OSError as error:
+        raise LogpiError(f"{directory / ARRAYS} cannot be read: {error.strerror}") from None
+    if _digest(data) != manifest.get("sha256"):
+        raise LogpiError(f"{directory / ARRAYS} is damaged: it is not what was saved")
+    try:
+        return Checkpoint(directory, safetensors.numpy.load(data), manifest["facts"])
+    except (safetensors.SafetensorError, KeyError, TypeError) as error:
+        raise LogpiError(f"{directory / ARRAYS} is no safetensors file: {error}") from None
+
+
+def restore(saved: Checkpoint, like: PyTree, prefix: str = "") -> PyTree:
+    """A tree like the one given, with the arrays saved under `prefix`.
+
+    Leaves of `like` may be shapes alone (`jax.ShapeDtypeStruct`). Raises LogpiError where a leaf is missing or has
+    another shape, naming it.
+    """
+    wanted = dict(_leaves(like, prefix))
+    below = (f"{prefix}.", f"{prefix}[") if prefix else ("",)
+    there = {path for path in saved.arrays if path == prefix or path.startswith(below)}
+    if differs := sorted(set(wanted) ^ there):
+        raise LogpiError(f"checkpoint {saved.path} is of another network: it differs in {', '.join(differs[:4])}")
     for path, leaf in wanted.items():
-        if arrays[path].shape != leaf.shape:
-            raise LogpiError(f"checkpoint {directory}: {path} was saved as {arrays[path].shape}, expected {leaf.shape}")
+        if (shape := saved.arrays[path].shape) != (expected := _data(leaf).shape):
+            raise LogpiError(f"checkpoint {saved.path}: {path} was saved as {shape}, expected {expected}")
+    return pick(saved, like, prefix)
+
+
+def pick(saved: Checkpoint, like: PyTree, prefix: str = "") -> PyTree:
+    """As `restore`, for arrays whose shapes are not known beforehand: only the tree's structure has to fit."""
     flat, treedef = jax.tree_util.tree_flatten_with_path(like)
-    put = lambda path, leaf: jax.numpy.asarray(arrays[_name(path)]) if eqx.is_array(leaf) else leaf
+    put = lambda path, leaf: _put(saved.arrays[_name(path, prefix)], leaf) if _is_array(leaf) else leaf
     return jax.tree.unflatten(treedef, [put(path, leaf) for path, leaf in flat])
 
 
-def _leaves(tree: PyTree) -> list[tuple[str, Any]]:
-    flat = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_array))[0]
-    return [(_name(path), leaf) for path, leaf in flat]
+def arrays_of(tree: PyTree) -> dict[str, np.ndarray]:
+    """The arrays of a tree by their paths; a random key by its data."""
+    return {path: np.asarray(jax.device_get(_data(leaf)), order="C") for path, leaf in _leaves(tree)}
 
 
-def _name(path: Any) -> str:
-    return jax.tree_util.keystr(path).lstrip(".")
+def remove(directory: Path) -> None:
+    """Take a checkpoint away: it is never seen half gone."""
+    if directory.exists():
+        old = directory.with_name(f"{directory.name}.old-{os.getpid()}")
+        directory.rename(old)
+        shutil.rmtree(old)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_bytes())
+        seal = manifest.pop("seal", None)
+    except OSError as error:
+        raise LogpiError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, AttributeError, RecursionError):
+        raise LogpiError(f"{path} is damaged: it is no JSON object") from None
+    if manifest.get("schema") != SCHEMA:
+        raise LogpiError(f"{path} has schema {manifest.get('schema')}; this version of logpi reads {SCHEMA}")
+    if seal != _seal(manifest):
+        raise LogpiError(f"{path} is damaged: it is not what was saved")
+    return manifest
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    return _digest(json.dumps(manifest, sort_keys=True).encode())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _force(directory: Path) -> None:
+    """A rename is on disk when its directory is; where directories cannot be opened, the system sees to it."""
+    if os.name == "posix":
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _leaves(tree: PyTree, prefix: str = "") -> list[tuple[str, Any]]:
+    flat = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, _is_array))[0]
+    return [(_name(path, prefix), leaf) for path, leaf in flat]
+
+
+def _name(path: Any, prefix: str) -> str:
+    return (prefix + jax.tree_util.keystr(path)).lstrip(".")
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, jax.ShapeDtypeStruct | np.ndarray) or eqx.is_array(leaf)
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _data(leaf: Any) -> Any:
+    return jr.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _put(array: np.ndarray, leaf: Any) -> Any:
+    if _is_key(leaf):
+        return jr.wrap_key_data(jax.numpy.asarray(array), impl=jr.key_impl(leaf))
+    return array if isinstance(leaf, np.ndarray) else jax.numpy.asarray(array)

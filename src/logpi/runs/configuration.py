@@ -1,24 +1,73 @@
-"""run.json: all that a run was started with."""
+"""run.json: all that a run was started with, and what is needed to go on with it."""
 
 import platform
 import time
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+from logpi.algorithms.names import ALGORITHMS
+from logpi.algorithms.recipe import Recipe
+from logpi.environments.names import check, names_a_module
+from logpi.errors import LogpiError
+from logpi.runs import spaces
+from logpi.runs.files import read_json
+
 PACKAGES = ("logpi", "jax", "jaxlib", "equinox", "optax", "gymnasium", "numpy")
+KINDS = {
+    "environment": str,
+    "algorithm": str,
+    "seed": int,
+    "steps": int,
+    "settings": dict,
+    "evaluations": int,
+    "checkpoint_seconds": (int, float),
+    "spaces": dict,
+    "description": list,
+}
 
 
-def configuration(
-    environment: str, algorithm: str, seed: int, steps: int, settings: dict[str, Any], description: str
-) -> dict[str, Any]:
-    """The complete configuration of a run, as JSON can say it."""
+def configuration(spec: Any, settings: dict[str, Any], description: str, **facts: Any) -> dict[str, Any]:
+    """The complete configuration of a run, as JSON can say it; `facts` are the arguments it was started with."""
     return {
-        "environment": environment,
-        "algorithm": algorithm,
-        "seed": seed,
-        "steps": steps,
+        **facts,
         "settings": settings,
+        "spaces": {
+            "observation": spaces.to_json(spec.observation_space),
+            "action": spaces.to_json(spec.action_space),
+        },
         "description": description.splitlines(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """The configuration in a run's directory. Raises LogpiError where it is missing, or is none."""
+    said = read_json(directory / "run.json")
+    for name, kind in KINDS.items():
+        if not isinstance(said.get(name), kind):
+            raise LogpiError(f"{directory / 'run.json'} is no run's: it has no {name}")
+    return said
+
+
+def environment(said: dict[str, Any], directory: Path) -> str:
+    """The name of a run's environment, if making it runs none but installed, registered code.
+
+    Raises LogpiError for a name that says which module to import: a directory may come from anyone.
+    """
+    name = said["environment"]
+    if names_a_module(name):
+        raise LogpiError(f"{directory} was trained on {name}, a module of yours: if you trust it, say --env {name}")
+    check(name)
+    return name
+
+
+def recipe(said: dict[str, Any], directory: Path) -> Recipe:
+    """The recipe of a run made by a preset. Raises LogpiError for other runs, and for options that are none."""
+    if said["algorithm"] not in ALGORITHMS:
+        raise LogpiError(
+            f"{directory} was trained by an algorithm put together from parts: pass it and networks like its own,"
+            " algorithm=…, policy=…"
+        )
+    return ALGORITHMS[said["algorithm"]](**said["settings"])

@@ -1,92 +1,93 @@
 """A run's directory: run.json, metrics.jsonl, summary.json, checkpoints/, curve.png, TensorBoard events."""
 
+import errno
 import json
-import math
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from logpi.errors import LogpiError
-from logpi.schedules import Linear
+from logpi.runs.files import finite, write_json
+from logpi.runs.lock import hold, this_process
 
 
 class RunDirectory:
-    """Writes a run's files; each row of metrics is on disk when `row` returns."""
+    """Writes a run's files; each row of metrics is on disk when `row` returns.
 
-    def __init__(self, path: Path, configuration: dict[str, Any]):
-        """Make the directory and write run.json; refuses a directory that already holds a run."""
-        if (path / "run.json").exists():
-            raise LogpiError(f"{path} already holds a run; give another --out, or remove it")
-        try:
-            (path / "checkpoints").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LogpiError(f"cannot write to {path}: {error.strerror}") from None
-        self.path = path
-        self._configuration = configuration
-        self._metrics = (path / "metrics.jsonl").open("w", encoding="utf-8")
+    A file that cannot be written does not end the training: it is said once, and counted in `failures`.
+    """
+
+    def __init__(self, path: Path, configuration: dict[str, Any], say: Callable[[str], Any], kept: int = 0):
+        """Write run.json and open metrics.jsonl behind its first `kept` bytes. `say` is told what cannot be written."""
+        self.path, self.failures, self._say = path, 0, say
+        self._configuration = configuration | {"process": this_process()}
+        self._metrics = (path / "metrics.jsonl").open("ab", buffering=0)
+        there = (path / "metrics.jsonl").stat().st_size
+        self.written = min(kept, there)
+        if there > kept:
+            self._metrics.truncate(kept)
         self.status("running")
 
     def status(self, status: str) -> None:
         """Write run.json anew: running, done, stopped, interrupted or failed."""
-        write_json(self.path / "run.json", self._configuration | {"status": status})
+        self.attempt("run.json", lambda: write_json(self.path / "run.json", self._configuration | {"status": status}))
 
     def row(self, record: dict[str, Any]) -> None:
         """Append one iteration's figures to metrics.jsonl."""
-        self._metrics.write(json.dumps(finite(record)) + "\n")
-        self._metrics.flush()
+        self.attempt("metrics.jsonl", lambda: self._append(json.dumps(finite(record)).encode() + b"\n"))
 
     def summary(self, figures: dict[str, Any]) -> None:
         """Write summary.json."""
-        write_json(self.path / "summary.json", figures)
+        self.attempt("summary.json", lambda: write_json(self.path / "summary.json", figures))
+
+    def settle(self) -> int:
+        """Force the rows to disk; how many bytes they are."""
+        self.attempt("metrics.jsonl", lambda: os.fsync(self._metrics.fileno()))
+        return self.written
+
+    def attempt(self, name: str, write: Callable[[], Any]) -> bool:
+        """Write one of the files; whether that went well."""
+        try:
+            write()
+        except OSError as error:
+            self.failures += 1
+            if self.failures == 1:
+                self._say(f"cannot write {name} in {self.path}: {error.strerror or error}; training goes on")
+            return False
+        return True
 
     def close(self) -> None:
         """Close the metrics."""
         self._metrics.close()
+
+    def _append(self, line: bytes) -> None:
+        """The whole line or none of it: half a line would end what a reader can read."""
+        try:
+            if self._metrics.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._metrics.truncate(self.written)
+            raise
+        self.written += len(line)
+
+
+@contextmanager
+def fresh(path: Path) -> Iterator[None]:
+    """Make the directory of a new run and hold its lock. Raises LogpiError for one that already holds a run."""
+    try:
+        (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LogpiError(f"cannot write to {path}: {error.strerror}") from None
+    with hold(path):
+        if (path / "run.json").exists():
+            raise LogpiError(f"{path} already holds a run: go on with it, logpi resume {path}, or give another --out")
+        yield
 
 
 def default_path(environment: str, algorithm: str, seed: int) -> Path:
     """runs/ENV/ALGORITHM-SEED-TIME."""
     place = environment.replace("/", "-").replace(":", "-")
     return Path("runs") / place / f"{algorithm}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file of a run; raises LogpiError where it is missing or broken."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise LogpiError(f"{path.parent} holds no run: {path.name} is missing") from None
-    except ValueError as error:
-        raise LogpiError(f"{path} is not readable: {error}") from None
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl; a torn last line is left out."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON file that is whole or not there: a new file is renamed over the old."""
-    fresh = path.with_name(f"{path.name}.new-{os.getpid()}")
-    fresh.write_text(json.dumps(finite(value), indent=1) + "\n", encoding="utf-8")
-    fresh.replace(path)
-
-
-def finite(value: Any) -> Any:
-    """The value as JSON can say it: null for what is not a finite number, "start:end" for a schedule."""
-    if isinstance(value, dict):
-        return {name: finite(x) for name, x in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(x) for x in value]
-    if isinstance(value, Linear):
-        return f"{value.start}:{value.end}"
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

@@ -2,59 +2,83 @@
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 from jaxtyping import PyTree
 
-from logpi.runs import checkpoint, curve, tensorboard
-from logpi.runs.directory import RunDirectory, finite
+from logpi.errors import LogpiError
+from logpi.evaluation import Evaluation
+from logpi.runs import checkpoints, curve, tensorboard
+from logpi.runs.directory import RunDirectory
+from logpi.runs.files import finite, read_metrics
+from logpi.runs.progress import Progress
 
 FIRST = ("iteration", "steps", "episodes", "return_mean", "return_min", "return_max", "length_mean")
+
+
+class Kept(eqx.Module):
+    """All that a run needs to go on: what iterations hand on, and the episodes under way on the host."""
+
+    carry: PyTree
+    unfinished: PyTree
 
 
 class Recorder:
     """Turns each iteration's figures into a row on disk and hands it to everyone who wants to know."""
 
-    def __init__(self, path: Path, configuration: dict[str, Any], listeners: Sequence[Callable[[dict], Any]]):
-        """Make the run's directory; listeners are called with each record, and one that returns True ends the run."""
-        self._directory = RunDirectory(path, configuration)
-        self._events, self._close_events = tensorboard.writer(path)
-        self._listeners = listeners
-        self._title = f"{configuration['algorithm']} on {configuration['environment']}, seed {configuration['seed']}"
-        self._networks: PyTree = None
-        self._best: float | None = None
-        self._seconds = {"train": 0.0, "eval": 0.0}
-        self.rows: list[dict[str, Any]] = []
-        self.steps, self.episodes, self.compile_seconds = 0, 0, 0.0
+    def __init__(self, directory: RunDirectory, title: str, listeners: Sequence[Callable], every: float):
+        """Listeners are called with each record; one that returns True ends the run.
 
-    def record(self, info: dict[str, Any], networks: PyTree, assess: Callable | None, last: bool) -> bool:
-        """One iteration: its row, an evaluation if one is due; whether a listener wants to stop."""
-        self._networks = networks
-        seconds = (info["rollout_seconds"] or 0.0) + info["learn_seconds"]
-        self._seconds["train"] += seconds
-        self.steps += int(info["steps"])
-        self.episodes += int(info["episodes"])
-        counts = {"iteration": len(self.rows) + 1, "steps": self.steps, "episodes": self.episodes}
-        figures = {name: None if value is None else float(value) for name, value in info.items()}
-        row = {"learning_rate": None} | figures | counts | {"steps_per_second": float(info["steps"]) / seconds}
-        row |= self._assessed(assess, networks, last)
-        row = finite({name: row[name] for name in (*FIRST, *sorted(set(row) - set(FIRST)))})
-        self.rows.append(row)
+        A checkpoint is saved at the first iteration that ends `every` seconds or more after the last.
+        """
+        self._directory, self._title, self._listeners, self._every = directory, title, listeners, every
+        self._latest: Callable[[], Kept] | None = None
+        self._saved: dict[str, int] = {}
+        self._due = time.monotonic() + every
+        self.progress, self.compile_seconds = Progress(), 0.0
+        self.rows: list[dict[str, Any]] = []
+        self._events = self._close_events = lambda *_: None
+
+    def begin(self, progress: Progress, kept: Callable[[], Kept]) -> None:
+        """Where the run stands before the first iteration of this process: that, too, can be resumed."""
+        self.progress, self._latest = progress, kept
+        self.rows = read_metrics(self._directory.path / "metrics.jsonl")
+        self._events, self._close_events = tensorboard.writer(self._directory.path, progress.steps)
+        if progress.iteration:
+            self._saved[checkpoints.LAST] = progress.iteration
+        else:
+            self._save(checkpoints.LAST)
+
+    def record(self, info: dict[str, Any], evaluation: Evaluation | None, kept: Callable[[], Kept]) -> bool:
+        """One iteration: its row, a checkpoint if one is due; whether a listener wants to stop."""
+        row = finite(self._row(info, evaluation))
         self._directory.row(row)
+        self.rows.append(row)
+        self.progress.rows, self._latest = self._directory.written, kept
         self._events(row)
+        if evaluation is not None and (self.progress.best is None or evaluation.mean >= self.progress.best):
+            self.progress.best = evaluation.mean
+            self._save(checkpoints.BEST)
+        if time.monotonic() >= self._due:
+            self._save(checkpoints.LAST)
+            self._due = time.monotonic() + self._every
         wishes = [listener(row) is True for listener in self._listeners]  # every listener hears of every row
         return any(wishes)
 
     def finish(self, status: str) -> dict[str, Any]:
-        """Save the networks, draw the curve, write the summary; whatever way the run ended."""
-        if self._networks is not None:
-            self._save("final")
+        """Save where the run stands, draw the curve, write the summary; whatever way the run ended."""
+        saved = self._latest is None or self._save(checkpoints.LAST)
         if self.rows:
-            curve.draw(self._directory.path / "curve.png", self.rows, self._title)
+            picture = self._directory.path / "curve.png"
+            self._directory.attempt(picture.name, lambda: curve.draw(picture, self.rows, self._title))
         summary = finite(self._summary())
         self._directory.summary(summary)
         self._directory.status(status)
+        if not saved:
+            raise LogpiError(
+                f"the last checkpoint could not be written to {self._directory.path}: what is there is older"
+            )
         return summary
 
     def __enter__(self) -> "Recorder":
@@ -64,38 +88,50 @@ class Recorder:
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         """Keep what there is if the run did not come to its end, and close the files."""
         if kind is not None:
-            self.finish("interrupted" if issubclass(kind, KeyboardInterrupt | SystemExit) else "failed")
+            self.finish("failed" if issubclass(kind, Exception) else "interrupted")
         self._directory.close()
         self._close_events()
 
-    def _assessed(self, assess: Callable | None, networks: PyTree, last: bool) -> dict[str, float]:
-        started = time.perf_counter()
-        evaluation = assess(networks[0], self.steps, last) if assess else None
-        if evaluation is None:
-            return {}
-        self._seconds["eval"] += time.perf_counter() - started
-        if self._best is None or evaluation.mean >= self._best:
-            self._best = evaluation.mean
-            self._save("best")
-        return {"eval_return_mean": evaluation.mean, "eval_length_mean": float(evaluation.lengths.mean())}
+    def _row(self, info: dict[str, Any], evaluation: Evaluation | None) -> dict[str, Any]:
+        seconds = (info["rollout_seconds"] or 0.0) + info["learn_seconds"]
+        now = self.progress
+        now.iteration, now.steps = now.iteration + 1, now.steps + int(info["steps"])
+        now.episodes, now.train_seconds = now.episodes + int(info["episodes"]), now.train_seconds + seconds
+        now.eval_seconds += info.pop("eval_seconds", 0.0)
+        figures = {name: None if value is None else float(value) for name, value in info.items()}
+        counts = {"iteration": now.iteration, "steps": now.steps, "episodes": now.episodes}
+        row = {"learning_rate": None} | figures | counts | {"steps_per_second": float(info["steps"]) / seconds}
+        if evaluation is not None:
+            row |= {"eval_return_mean": evaluation.mean, "eval_length_mean": float(evaluation.lengths.mean())}
+        return {name: row[name] for name in (*FIRST, *sorted(set(row) - set(FIRST)))}
 
-    def _save(self, which: str) -> None:
-        directory = self._directory.path / "checkpoints" / which
-        checkpoint.save(directory, self._networks, steps=self.steps, iteration=len(self.rows))
+    def _save(self, kind: str) -> bool:
+        """Save the latest state, once; whether it is on disk. The checkpoint before stays if it cannot be."""
+        assert self._latest is not None
+        now, latest = self.progress, self._latest
+        if self._saved.get(kind) == now.iteration:
+            return True
+        self._directory.settle()
+        place = self._directory.path / "checkpoints"
+        write = lambda: checkpoints.save(place, kind, now.iteration, latest(), progress=now.facts())
+        if not self._directory.attempt("a checkpoint", write):
+            return False
+        self._saved[kind] = now.iteration
+        return True
 
     def _summary(self) -> dict[str, Any]:
         latest = lambda name: next((row[name] for row in reversed(self.rows) if row.get(name) is not None), None)
-        train = self._seconds["train"]
+        now = self.progress
         return {
-            "steps": self.steps,
-            "episodes": self.episodes,
-            "train_seconds": train,
+            "steps": now.steps,
+            "episodes": now.episodes,
+            "train_seconds": now.train_seconds,
             "compile_seconds": self.compile_seconds,
-            "eval_seconds": self._seconds["eval"],
-            "steps_per_second": self.steps / train if train else None,
+            "eval_seconds": now.eval_seconds,
+            "steps_per_second": now.steps / now.train_seconds if now.train_seconds else None,
             "return_mean": latest("return_mean"),
             "eval_return_mean": latest("eval_return_mean"),
-            "best_eval_return_mean": self._best,
+            "best_eval_return_mean": now.best,
             "kl": latest("kl"),
             "entropy": latest("entropy"),
             "explained_variance": latest("explained_variance"),

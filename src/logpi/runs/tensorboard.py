@@ -9,11 +9,14 @@ from typing import Any
 Record = dict[str, Any]
 
 
-def writer(path: Path, every: float = 0.5) -> tuple[Callable[[Record], None], Callable[[], None]]:
-    """(write, close): `write` takes each iteration's record and passes one on at most every `every` seconds."""
+def writer(path: Path, steps: int = 0, every: float = 0.5) -> tuple[Callable[[Record], None], Callable[[], None]]:
+    """(write, close): `write` takes each iteration's record and passes one on at most every `every` seconds.
+
+    Events beyond `steps`, left by a process that was killed, are purged: they will be made again.
+    """
     from tensorboardX import SummaryWriter
 
-    events = SummaryWriter(logdir=str(path))
+    events = SummaryWriter(logdir=str(path), purge_step=steps + 1 if steps else None)
     last = [-math.inf]
 
     def write(record: Record) -> None:

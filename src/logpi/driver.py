@@ -1,0 +1,113 @@
+"""The driver of a run: iterate, evaluate, record, until the budget is spent or someone says stop."""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from logpi.console import Reporter
+from logpi.evaluation import Evaluation
+from logpi.interrupts import Interrupts, Terminated
+from logpi.iterate import Carry, Iteration, begin, compile_iteration
+from logpi.planning import Plan, evaluation
+from logpi.runs import checkpoint, progress
+from logpi.runs.checkpoint import Checkpoint
+from logpi.runs.directory import RunDirectory
+from logpi.runs.progress import Progress
+from logpi.runs.recorder import Kept, Recorder
+from logpi.runs.run import Run
+
+TERMINATED = 143
+Callback = Callable[[dict[str, Any]], Any]
+Assess = Callable[[Any, int, int], Evaluation | None]
+
+
+def drive(
+    plan: Plan,
+    directory: RunDirectory,
+    callbacks: Iterable[Callback],
+    reporter: Reporter,
+    stack: ExitStack,
+    saved: Checkpoint | None = None,
+) -> Run:
+    """Make a run from its plan, from the start or from a checkpoint on."""
+    title = f"{plan.name} on {plan.environment.spec.name}, seed {plan.seed}"
+    listeners = [reporter.record, *callbacks]
+    recorder = stack.enter_context(Recorder(directory, title, listeners, plan.checkpoint_seconds))
+    stop = stack.enter_context(Interrupts())
+    assess = _assessment(plan, reporter, stack)
+    carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+    if saved is not None:
+        carry = checkpoint.restore(saved, carry, "carry")
+    recorder.begin(progress.read(saved.facts) if saved else Progress(), lambda: Kept(carry, {}))
+    carry, iteration = _compiled(plan, carry, recorder, reporter, saved)
+    carry, stopped = _loop(plan, carry, iteration, recorder, assess, stop)
+    summary = recorder.finish("interrupted" if stop.wanted else "stopped" if stopped else "done")
+    reporter.summary(summary | {"directory": str(directory.path)})
+    if stop.wanted:
+        raise SystemExit(TERMINATED) if stop.wanted is Terminated else KeyboardInterrupt
+    return Run(carry.state.policy, carry.state.critic, recorder.rows, summary, directory.path)
+
+
+def _compiled(
+    plan: Plan, carry: Carry, recorder: Recorder, reporter: Reporter, saved: Checkpoint | None
+) -> tuple[Carry, Iteration]:
+    """The iteration, with the environments where they stood; and the carry, which forgets episodes that are lost."""
+    started = time.perf_counter()
+    iteration = compile_iteration(plan.algorithm, plan.environment, carry, plan.seed)
+    recorder.compile_seconds = time.perf_counter() - started
+    lost = iteration.resume(carry, _unfinished(saved, iteration.unfinished()()))
+    if lost.any():
+        reporter.say(
+            f"{lost.sum()} of {lost.size} environments of {plan.environment.spec.name} did not replay to where they"
+            " stood: they begin new episodes, and the run is not the one it would have been"
+        )
+        columns = jnp.asarray(lost).reshape(-1)
+        carry = eqx.tree_at(lambda c: c.running, carry, jnp.where(columns, 0.0, carry.running))
+    return carry, iteration
+
+
+def _loop(
+    plan: Plan, carry: Carry, iteration: Iteration, recorder: Recorder, assess: Assess, stop: Interrupts
+) -> tuple[Carry, bool]:
+    """Iterate until the next iteration would not fit in the budget, or a callback says stop (then True)."""
+    spec, now = plan.environment.spec, recorder.progress
+    largest = plan.algorithm.collect.largest(spec.num_envs, spec.time_limit)
+    try:
+        while not stop.wanted and (now.steps == 0 or now.steps + largest <= plan.steps):
+            with stop.droppable():
+                new, info = iteration.run(carry, now.steps / plan.steps)
+                started = time.perf_counter()
+                last = now.steps + int(info["steps"]) + largest > plan.steps
+                assessed = assess(new.state.policy, now.steps, plan.steps if last else now.steps + int(info["steps"]))
+                info |= {"eval_seconds": time.perf_counter() - started} if assessed else {}
+            carry = new
+            if recorder.record(info, assessed, _kept(carry, iteration.unfinished())):
+                return carry, True
+    except Terminated:
+        pass  # what was finished before is kept
+    return carry, False
+
+
+def _kept(carry: Carry, unfinished: Callable[[], dict[str, Any]]) -> Callable[[], Kept]:
+    return lambda: Kept(carry, unfinished())
+
+
+def _unfinished(saved: Checkpoint | None, like: dict[str, Any]) -> dict[str, Any]:
+    """The episodes that were under way; nothing where the checkpoint knows of none."""
+    try:
+        return checkpoint.pick(saved, like, "unfinished") if saved else {}
+    except KeyError:
+        return {}
+
+
+def _assessment(plan: Plan, reporter: Reporter, stack: ExitStack) -> Assess:
+    """A function (policy, steps before, steps now) ↦ Evaluation, or None where none is due between the two."""
+    run = evaluation(plan, stack) if plan.evaluations else None
+    if plan.evaluations and run is None:
+        reporter.say("no evaluation while training: that needs a time limit, and an environment that can be made again")
+    due = lambda steps: steps * plan.evaluations // plan.steps
+    return lambda policy, before, now: run(policy) if run and due(now) > due(before) else None

@@ -1,0 +1,96 @@
+"""Everything that is settled before the first step of a run."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from jaxtyping import Array, Key, PyTree
+
+from logpi.algorithms.recipe import Recipe
+from logpi.collect import Episodes
+from logpi.environments.names import check, make, name_of
+from logpi.errors import LogpiError
+from logpi.evaluation import evaluator
+from logpi.iterate import on_device
+from logpi.seeds import SELECTION
+
+DEFAULT_STEPS = 1_000_000
+EVALUATION_EPISODES = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is made of.
+
+    - `source`: what the environment was asked for by, so that another one can be made.
+    - `name`: of the algorithm.
+    - `tuned`: the settings that were tuned for the task.
+    - `key`: what the run's random numbers come from.
+    - `evaluations`: how many, evenly spaced over the run.
+    - `checkpoint_seconds`: how often the run is saved.
+    """
+
+    source: Any
+    environment: Any
+    name: str
+    algorithm: Any
+    policy: PyTree
+    critic: PyTree
+    steps: int
+    settings: dict[str, Any]
+    tuned: dict[str, Any]
+    key: Key[Array, ""]
+    seed: int
+    evaluations: int = 5
+    checkpoint_seconds: float = 30.0
+
+
+def settle(
+    env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTree], seed: int, stack: ExitStack
+) -> Plan:
+    """Settle options, environment and networks; what is opened here is closed with the stack."""
+    k_networks, key = jax.random.split(jax.random.key(seed))
+    if isinstance(recipe, Recipe):
+        tuned = recipe.tuned(name_of(env))
+        settings = recipe.settings(name_of(env))
+        environment = make(env, settings["num_envs"], settings.get("limit"))
+        _close_later(stack, env, environment)
+        algorithm, policy, critic = recipe.build(environment.spec, settings, k_networks)
+        budget = steps or tuned.get("steps", DEFAULT_STEPS)
+        return Plan(env, environment, recipe.name, algorithm, policy, critic, budget, settings, tuned, key, seed)
+    if networks[0] is None:
+        raise LogpiError("an algorithm put together from parts needs its networks: train(…, policy=…, critic=…)")
+    limit = recipe.collect.limit if isinstance(recipe.collect, Episodes) else None
+    environment = make(env, 8, limit)
+    _close_later(stack, env, environment)
+    settings = {"num_envs": environment.spec.num_envs}
+    return Plan(env, environment, "custom", recipe, *networks, steps or DEFAULT_STEPS, settings, {}, key, seed)
+
+
+def evaluation(plan: Plan, stack: ExitStack) -> Any:
+    """A function policy ↦ Evaluation on environments of its own; None where there can be none."""
+    spec, source = plan.environment.spec, _another(plan.source)
+    if spec.time_limit is None or source is None:
+        return None
+    copies = make(source, EVALUATION_EPISODES, spec.time_limit)
+    _close_later(stack, source, copies)
+    run = evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION)
+    return lambda policy: run(policy, 0)
+
+
+def _close_later(stack: ExitStack, env: Any, environment: Any) -> None:
+    """Close at the end what was opened here; an environment that was handed over stays its owner's."""
+    if not on_device(environment) and (isinstance(env, str) or callable(env)):
+        stack.callback(environment.close)
+
+
+def _another(env: Any) -> Any:
+    """What can be made again beside the environment that trains: the thing itself, or its name; None if neither."""
+    if isinstance(env, str) or callable(env) or on_device(env):
+        return env
+    try:
+        check(name_of(env))
+    except LogpiError:
+        return None
+    return name_of(env)

@@ -1,0 +1,58 @@
+"""JSON as the files of a run say it."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from logpi.errors import LogpiError
+from logpi.schedules import Linear
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of a run; raises LogpiError where it is missing or broken."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise LogpiError(f"{path.parent} holds no run: {path.name} is missing") from None
+    except (ValueError, RecursionError) as error:
+        raise LogpiError(f"{path} is not readable: {error}") from None
+    if not isinstance(value, dict):
+        raise LogpiError(f"{path} is not readable: it is no JSON object")
+    return value
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl; a torn last line is left out."""
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON file that is whole or not there: a new file is renamed over the old."""
+    fresh = path.with_name(f"{path.name}.new-{os.getpid()}")
+    try:
+        fresh.write_text(json.dumps(finite(value), indent=1) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def finite(value: Any) -> Any:
+    """The value as JSON can say it: null for what is not a finite number, "start:end" for a schedule."""
+    if isinstance(value, dict):
+        return {name: finite(x) for name, x in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(x) for x in value]
+    if isinstance(value, Linear):
+        return f"{value.start}:{value.end}"
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

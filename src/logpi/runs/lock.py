@@ -1,0 +1,44 @@
+"""One run, one directory: who trains holds its lock, and a lock dies with its process."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from logpi.errors import LogpiError
+from logpi.runs.files import read_json
+
+
+@contextmanager
+def hold(directory: Path) -> Iterator[None]:
+    """Hold a run's directory; the lock is let go when the process ends, however it ends.
+
+    Raises LogpiError, naming process and host, where another one holds it.
+    """
+    lock = filelock.FileLock(directory / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise LogpiError(f"{directory} is being trained by {_owner(directory)}; wait for it, or end it") from None
+    except OSError as error:
+        raise LogpiError(f"cannot write to {directory}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def this_process() -> dict[str, str | int]:
+    """Who holds the lock, for people: kept in run.json."""
+    return {"pid": os.getpid(), "host": platform.node()}
+
+
+def _owner(directory: Path) -> str:
+    try:
+        process = read_json(directory / "run.json")["process"]
+        return f"process {process['pid']} on {process['host']}"
+    except (LogpiError, KeyError, TypeError):
+        return "another process"
