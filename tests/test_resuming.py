@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import gymnasium
@@ -64,6 +65,22 @@ def test_a_larger_budget_goes_on_from_the_end(tmp_path):
 def test_a_run_that_is_done_has_nothing_more_to_do(tmp_path):
     run = trained(tmp_path, steps=128)
     assert fingerprint(logpi.resume(tmp_path)) == fingerprint(run)
+
+
+def test_a_run_that_was_ended_before_it_began_begins(tmp_path):
+    whole = trained(tmp_path / "whole", steps=128)
+    shutil.copytree(tmp_path / "whole", tmp_path / "ended")
+    shutil.rmtree(tmp_path / "ended" / "checkpoints")
+    assert fingerprint(logpi.resume(tmp_path / "ended")) == fingerprint(whole)
+
+
+def test_if_no_checkpoint_can_be_read_that_is_said(tmp_path):
+    trained(tmp_path, steps=128)
+    for place in (tmp_path / "checkpoints").iterdir():
+        FAULTS[1](place / checkpoint.ARRAYS)
+    for go_on in (logpi.resume, logpi.load):
+        with pytest.raises(logpi.NoCheckpoint, match="can be read"):
+            go_on(tmp_path)
 
 
 def test_an_algorithm_from_parts_goes_on_when_it_is_passed_again(tmp_path):

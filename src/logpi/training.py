@@ -19,6 +19,7 @@ from logpi.planning import Plan, settle
 from logpi.runs import checkpoints, configuration, progress
 from logpi.runs.directory import RunDirectory, default_path, fresh
 from logpi.runs.lock import hold
+from logpi.runs.progress import Progress
 from logpi.runs.run import Run
 
 
@@ -100,8 +101,9 @@ def resume(
         plan = replace(plan, evaluations=said["evaluations"], checkpoint_seconds=said["checkpoint_seconds"])
         reporter = stack.enter_context(Reporter(plan.steps))
         stack.enter_context(hold(path))
-        saved = checkpoints.newest(path / "checkpoints", say=reporter.say)
-        stood = progress.read(saved.facts)
+        begun = checkpoints.there(path / "checkpoints", checkpoints.LAST)  # none: it was ended before it began
+        saved = checkpoints.newest(path / "checkpoints", say=reporter.say) if begun else None
+        stood = progress.read(saved.facts) if saved else Progress()
         checkpoints.tidy(path / "checkpoints", stood.iteration)
         now = _configuration(plan) | {"environment": said["environment"], "started": said.get("started")}
         if now["description"] != said["description"]:
