@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from counting import Counting as Counting
 from gymnasium import spaces
 
 from logpi.environments.gymnasium import Gymnasium
@@ -17,6 +18,7 @@ from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
+from logpi.rollout.observations import with_successors
 from logpi.types import Batch, Trajectory, ravel, trainable
 
 SEEN = spaces.Box(-1.0, 1.0, (3,))
@@ -125,32 +127,6 @@ class WalkOnHost(gymnasium.Env):
         return np.array([self._x, move], np.float32), float(self._x), bool(abs(self._x) >= 1), False, {}
 
 
-class Counting(gymnasium.Env):
-    """obs = 100 · episode + t; episode e has 3 + e mod 3 steps and ends in turn terminated, truncated, both.
-
-    The reward is ten times the step's number, plus the action. The first episode after it is made is `first`.
-    """
-
-    observation_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
-    action_space = spaces.Discrete(2)
-
-    def __init__(self, first=0):
-        self._episode = first - 1
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self._episode, self._t = self._episode + 1, 0
-        return self._obs(), {}
-
-    def step(self, action):
-        self._t += 1
-        over, kind = self._t == 3 + self._episode % 3, self._episode % 3
-        return self._obs(), 10.0 * self._t + int(action), over and kind != 1, over and kind != 0, {}
-
-    def _obs(self):
-        return np.array([100 * self._episode + self._t], np.float32)
-
-
 class Jitter(gymnasium.Env):
     """Observations drawn afresh at every reset and step; actions are kept. Never ends by itself."""
 
@@ -190,8 +166,8 @@ def on_device(environment, mu, collect, key):
 def on_host(environment, mu, collect, key):
     """The same on the host: the same noise, actions by the lowered actor, scored afterwards by the policy."""
     obs = environment.reset(0)
-    noise = np.asarray(rollout_noise(mu, obs, jr.split(key)[1], collect, environment.spec))
+    noise = jax.device_get(rollout_noise(mu, obs, jr.split(key)[1], collect, environment.spec))
     fields = HostRollout(environment, collect, mu, obs, noise).collect(mu, noise, 0)
-    fields = jax.tree.map(jnp.array, fields)
+    fields = with_successors(jax.tree.map(jnp.array, fields))
     log_prob = jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
     return Trajectory(**fields, log_prob=log_prob, complete=collect.complete)

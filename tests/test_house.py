@@ -16,6 +16,7 @@ ROOMS = [
     "collect",
     "types",
     "trees",
+    "nested",
     "compile_cache",
     "describe",
     "distributions",

@@ -114,7 +114,7 @@ def _on_host(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
     rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1])
 
     def play(mu: Behaviour, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        fields = rollout.collect(mu, np.asarray(noise(mu, jr.key(seed))[1]), seed)
+        fields = rollout.collect(mu, jax.device_get(noise(mu, jr.key(seed))[1]), seed)
         return fields["reward"], fields["valid"]
 
     return play

@@ -16,6 +16,7 @@ from logpi.policies.behaviour import Behaviour
 from logpi.rollout import device, episodes
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
+from logpi.rollout.observations import with_successors
 from logpi.seeds import TRAINING, derive
 from logpi.trees import compiled
 from logpi.types import State, Trajectory
@@ -110,6 +111,7 @@ def _on_host(algorithm: Any, environment: HostEnvironment, carry: Carry, seed: i
         return mu, rollout_noise(mu, obs, k_rollout, collect, environment.spec)
 
     def absorb(carry: Carry, mu: Behaviour, fields: dict[str, Array], progress: Array) -> tuple[Carry, Info]:
+        fields = with_successors(fields)
         log_prob = jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
         tau = Trajectory(**fields, log_prob=log_prob, complete=collect.complete)
         state, running, info = learn(algorithm, carry, mu, tau, progress)
@@ -118,14 +120,16 @@ def _on_host(algorithm: Any, environment: HostEnvironment, carry: Carry, seed: i
     preparing = compiled(prepare, carry, obs)
     mu, noise = preparing(carry, obs)
     rollout = HostRollout(environment, collect, mu, obs, noise)
-    learning = compiled(absorb, carry, mu, rollout.buffers, jnp.float32(0))
+    learning = {rollout.room: compiled(absorb, carry, mu, rollout.buffers, jnp.float32(0))}
 
     def run(carry: Carry, progress: float) -> tuple[Carry, Info]:
         started = time.perf_counter()
         mu, noise = preparing(carry, obs)
-        fields = rollout.collect(mu, np.asarray(noise), derive(seed, TRAINING, int(carry.iteration)))
+        fields = rollout.collect(mu, jax.device_get(noise), derive(seed, TRAINING, int(carry.iteration)))
         collected = time.perf_counter()
-        carry, info = learning(carry, mu, fields, jnp.float32(progress))
+        if rollout.room not in learning:  # more ends than there was room for
+            learning[rollout.room] = compiled(absorb, carry, mu, fields, jnp.float32(progress))
+        carry, info = learning[rollout.room](carry, mu, fields, jnp.float32(progress))
         info = jax.device_get(info)
         seconds = {"rollout_seconds": collected - started, "learn_seconds": time.perf_counter() - collected}
         return carry, info | seconds

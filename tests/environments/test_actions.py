@@ -39,18 +39,45 @@ def test_without_bounds_actions_pass(xp):
     np.testing.assert_array_equal(to_native(UNBOUNDED)(own), own)
 
 
-@pytest.mark.parametrize(
-    "space",
-    [
-        spaces.Box(0.0, np.inf, (2,)),
-        spaces.Box(-np.inf, 0.0, (2,)),
-        spaces.Box(np.float32([-1, -np.inf]), np.float32([1, np.inf])),
-    ],
-    ids=["below", "above", "one dimension"],
-)
-def test_a_box_that_is_bounded_in_part_is_refused(space):
-    with pytest.raises(ValueError, match="bounded on some sides only"):
-        to_native(space)
+def test_a_dimension_without_both_bounds_passes_and_stops_at_the_one_it_has(xp):
+    """Columns: bounded both ways, below, above, not at all, and to a single point."""
+    low, high = np.float32([-3, 0, -np.inf, -np.inf, 2]), np.float32([7, np.inf, 5, np.inf, 2])
+    own = xp.asarray([[-1, -4, 9, 9, 0], [0.5, 3, -9, -9, 1]], xp.float32)
+    np.testing.assert_array_equal(
+        to_native(spaces.Box(low, high))(own), np.float32([[-3, 0, 5, 9, 2], [4.5, 3, -9, -9, 2]])
+    )
+
+
+def test_bounds_are_never_passed_by_rounding():
+    """Bounds that float32 cannot hold, of float64 spaces: what is sent lies in the space."""
+    rng = np.random.default_rng(0)
+    low = rng.uniform(-10, 0, 200)
+    space = spaces.Box(low, low + rng.uniform(1e-3, 5, 200), dtype=np.float64)
+    for own in (-1, 1, -50, 50):
+        assert space.contains(np.float64(to_native(space)(np.full(200, own, np.float32))))
+
+
+def test_a_box_of_whole_numbers_gets_the_nearest(xp):
+    act = to_native(spaces.Box(0, 10, (1,), np.int64))
+    np.testing.assert_array_equal(act(xp.asarray([[-1], [-0.28], [0.1], [9]], xp.float32))[:, 0], [0, 4, 6, 10])
+
+
+def test_composite_actions_are_mapped_leaf_by_leaf(xp):
+    space = spaces.Dict(
+        arm=spaces.Tuple((ASYMMETRIC, spaces.Discrete(3, start=5))),
+        keys=spaces.MultiBinary(2),
+        gears=spaces.MultiDiscrete([3, 4], start=[1, -2]),
+    )
+    own = {
+        "arm": (xp.asarray([[1.0], [0.0]], xp.float32), xp.asarray([0, 2], xp.int32)),
+        "keys": xp.asarray([[0, 1], [1, 1]], xp.int32),
+        "gears": xp.asarray([[0, 0], [2, 3]], xp.int32),
+    }
+    got = to_native(space)(own)
+    np.testing.assert_array_equal(got["arm"][0], [[7], [2]])
+    np.testing.assert_array_equal(got["arm"][1], [5, 7])
+    np.testing.assert_array_equal(got["keys"], [[0, 1], [1, 1]])
+    np.testing.assert_array_equal(got["gears"], [[1, -2], [3, 1]])
 
 
 def test_whole_numbers_are_counted_from_the_start(xp):
@@ -60,6 +87,8 @@ def test_whole_numbers_are_counted_from_the_start(xp):
     np.testing.assert_array_equal(to_native(spaces.Discrete(3))(own), own)
 
 
-def test_a_space_without_a_map_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"Text.*supported: Discrete, Box"):
+def test_a_space_without_a_map_is_refused_by_name_and_place():
+    with pytest.raises(ValueError, match=r"action space Text.* supported: Box, Discrete, MultiBinary, MultiDiscrete"):
         to_native(spaces.Text(3))
+    with pytest.raises(ValueError, match=r"Text.* at \['a'\]\[1\] is not supported"):
+        to_native(spaces.Dict(a=spaces.Tuple((ASYMMETRIC, spaces.Text(3)))))

@@ -3,7 +3,6 @@
 import itertools
 
 import equinox as eqx
-import gymnasium
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -21,6 +20,7 @@ from logpi.policies.behaviour import Behaviour
 from logpi.policies.policy import mlp_policy
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
+from logpi.rollout.observations import with_successors
 
 
 class One(eqx.Module):
@@ -45,10 +45,10 @@ def counting(mode, num_envs=3):
 def collected(environment, collect, windows=1):
     """The buffers after one or more rollouts of always acting 1."""
     mu, obs = Behaviour(One()), environment.reset(0)
-    noise = np.asarray(rollout_noise(mu, obs, jr.key(0), collect, environment.spec))
+    noise = jax.device_get(rollout_noise(mu, obs, jr.key(0), collect, environment.spec))
     rollout = HostRollout(environment, collect, mu, obs, noise)
-    taken = [jax.tree.map(np.copy, rollout.collect(mu, noise, 0)) for _ in range(windows)]
-    return {name: np.concatenate([fields[name] for fields in taken]) for name in taken[0]}
+    taken = [jax.tree.map(np.array, with_successors(rollout.collect(mu, noise, 0))) for _ in range(windows)]
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *taken)
 
 
 MODES = ["loop", *AutoresetMode]
@@ -144,19 +144,3 @@ def test_an_answer_that_is_not_finite_names_environment_field_and_step(field, ba
 
     with pytest.raises(LogpiError, match=f"environment 1 of walk answered a non-finite {field} at step 3"):
         collected(Gymnasium(make, 3, "walk"), Steps(6))
-
-
-def test_pixels_stay_bytes():
-    class Pixels(gymnasium.Env):
-        observation_space = gymnasium.spaces.Box(0, 255, (4, 4, 3), np.uint8)
-        action_space = gymnasium.spaces.Discrete(2)
-
-        def reset(self, *, seed=None, options=None):
-            return np.full((4, 4, 3), 255, np.uint8), {}
-
-        def step(self, action):
-            return np.full((4, 4, 3), 7, np.uint8), 0.0, False, False, {}
-
-    tau = collected(Gymnasium(Pixels, 3, "pixels"), Steps(5))
-    assert tau["obs"].dtype == np.uint8 and tau["obs"].nbytes == 5 * 3 * 4 * 4 * 3
-    assert (tau["obs"][0] == 255).all() and (tau["next_obs"] == 7).all()

@@ -69,6 +69,12 @@ def train(env, algorithm, out):
     return command("train", env, algorithm, *TASKS[env, algorithm].split(), *common, "--out", out)
 
 
+def begun(directory):
+    """When a process last took the directory."""
+    file = directory / "run.json"
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
 def printed_rows_are_there(directory: Path):
     """Every line of the metrics but a torn last one parses, and none is twice."""
     lines = (directory / "metrics.jsonl").read_text().splitlines()
@@ -87,16 +93,18 @@ def test_ten_kills_later_the_run_is_the_one_that_was_never_killed(tmp_path, env,
     killed = tmp_path / "killed"
     words = train(env, algorithm, killed)
     while kills < 10:
+        before = begun(killed)
         with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
-            while process.poll() is None and not (killed / "checkpoints").is_dir():
+            while process.poll() is None and begun(killed) <= before:
                 time.sleep(0.01)
-            killed_after(process, rng.uniform(0, 2 + seconds / 4))
+            killed_after(process, rng.uniform(0, seconds))
             kills += process.returncode == -signal.SIGKILL
         if process.returncode == 0:  # it came to its end: begin another one
             subprocess.run(["rm", "-r", str(killed)], check=True)
         words = command("resume", killed) if (killed / "run.json").exists() else train(env, algorithm, killed)
         if (killed / "metrics.jsonl").exists():
             printed_rows_are_there(killed)
+        if checkpoints.there(killed / "checkpoints", checkpoints.LAST):
             logpi.load(killed)
     subprocess.run(words, check=True, capture_output=True)
     again = logpi.load(killed)

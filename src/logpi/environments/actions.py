@@ -6,38 +6,76 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from logpi import nested
+from logpi.environments.structure import check, leaf_spaces, lifted
 from logpi.errors import LogpiError
 
 
 def to_native(space: spaces.Space) -> Callable[[Any], Any]:
-    """The map from a policy's actions to those of `space`; it works on NumPy and on JAX arrays alike.
+    """The map from a policy's actions to those of `space`, leaf by leaf; of NumPy and of JAX arrays alike.
 
-    Discrete: a + start. Box: along each dimension low + (clip(a, −1, 1) + 1)(high − low)/2; a Box without any bound
-    passes actions as they are. Raises ValueError for one that is bounded in part.
+    - Discrete, MultiDiscrete: a + start. MultiBinary: a.
+    - Box: along each dimension low + (a + 1)(high − low)/2, so that −1 … 1 spans the bounds; a dimension without both
+      bounds passes as it is. Then clipped to whatever bounds there are, and rounded if the box holds whole numbers.
     """
+    check(space, "action")
+    return lifted(space, _leaf)
+
+
+def sent(space: spaces.Space, name: str) -> Callable[[Any], Any]:
+    """The map from a policy's actions to what a Gymnasium environment is handed: of its dtypes, whole numbers as such.
+
+    Raises LogpiError, naming the environment of the N, for an action that is not finite.
+    """
+    native = to_native(space)
+    cast = lifted(space, lambda leaf: lambda x, dtype=leaf.dtype: x.astype(dtype, copy=False))
+    if not any(isinstance(leaf, spaces.Box) for _, leaf in leaf_spaces(space)):
+        return lambda action: cast(native(action))
+
+    def finite(action: Any) -> Any:
+        for x in nested.leaves(action):
+            if not np.isfinite(x).all():
+                row = np.argwhere(~np.isfinite(x))[0][0]
+                raise LogpiError(f"the policy gave environment {row} of {name} a non-finite action: {x[row]}")
+        return cast(native(action))
+
+    return finite
+
+
+def _leaf(space: Any) -> Callable[[Any], Any]:
     match space:
-        case spaces.Discrete() if space.start == 0:
-            return lambda action: action
-        case spaces.Discrete():
-            return lambda action: action + np.int32(space.start)
         case spaces.Box():
             return _box(space)
-    raise LogpiError(f"action space {space} is not supported; supported: Discrete, Box")
+        case spaces.Discrete() | spaces.MultiDiscrete() if np.any(space.start):
+            start = np.asarray(space.start, np.int32)
+            return lambda action: action + _beside(start, action)
+    return lambda action: action
 
 
 def _box(space: spaces.Box) -> Callable[[Any], Any]:
-    bounded = space.is_bounded("both")
-    if not bounded and (space.bounded_above | space.bounded_below).any():
-        raise LogpiError(f"action space {space} is bounded on some sides only; bound all of it or none")
-    if not bounded:
-        return lambda action: action
-    half = ((space.high.astype(np.float64) - space.low) / 2).astype(np.float32)
-    middle = ((space.high.astype(np.float64) + space.low) / 2).astype(np.float32)
+    low, high = (bound.astype(np.float64) for bound in (space.low, space.high))
+    with np.errstate(invalid="ignore"):
+        both = np.isfinite(low) & np.isfinite(high) & (high > low)
+        half = np.where(both, (high - low) / 2, 1).astype(np.float32)
+        middle = np.where(both, (high + low) / 2, 0).astype(np.float32)
+    least, most = _within(low, 1), _within(high, -1)
+    whole = np.issubdtype(space.dtype, np.integer)
 
     def scale(action: Any) -> Any:
-        rows = action.shape[: action.ndim - half.ndim]
-        return action.clip(-1, 1) * np.broadcast_to(half, (*rows, *half.shape)) + np.broadcast_to(
-            middle, (*rows, *half.shape)
-        )
+        wanted = action * _beside(half, action) + _beside(middle, action)
+        wanted = wanted.clip(_beside(least, action), _beside(most, action))
+        return wanted.round() if whole else wanted
 
     return scale
+
+
+def _within(bound: np.ndarray, inward: int) -> np.ndarray:
+    """A bound in float32, never rounded outwards."""
+    near = bound.astype(np.float32)
+    outside = (near < bound) if inward > 0 else (near > bound)
+    return np.where(outside, np.nextafter(near, np.float32(inward * np.inf)), near)
+
+
+def _beside(x: np.ndarray, action: Any) -> np.ndarray:
+    """With as many axes as the actions, of which `x` has the last."""
+    return x[(None,) * (action.ndim - x.ndim)]

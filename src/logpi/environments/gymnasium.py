@@ -6,16 +6,18 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from logpi.environments.actions import to_native
+from logpi import nested
+from logpi.environments.actions import sent
 from logpi.environments.protocol import Spec, Step
-from logpi.errors import LogpiError
+from logpi.environments.structure import check, empty, lifted, writer
 
 
 class Gymnasium:
     """N copies of a Gymnasium environment, each reset in the step in which its episode ends.
 
     Every episode is seeded from (seed, environment, episode), so what environment i meets does not depend on how
-    many others there are. Observations are kept in the space's dtype, float64 as float32.
+    many others there are. Observations are kept in the space's dtype, 64 bits as 32; those of a Dict space are dicts,
+    of a Tuple space tuples, with leaves [N, ...].
     """
 
     def __init__(self, make: Callable[[], gymnasium.Env], num_envs: int, name: str = "", time_limit: int | None = None):
@@ -23,9 +25,11 @@ class Gymnasium:
         self._envs = [_limited(make(), time_limit) for _ in range(num_envs)]
         first = self._envs[0]
         self.spec = Spec(name, num_envs, first.observation_space, first.action_space, time_limit_of(first))
-        self._native = to_native(first.action_space)
-        self._discrete = isinstance(first.action_space, gymnasium.spaces.Discrete)
-        self._dtype = buffer_dtype(first.observation_space)
+        check(first.observation_space, "observation")
+        self._native = sent(first.action_space, name)
+        self._empty = empty(first.observation_space, num_envs)
+        self._write = writer(first.observation_space)
+        self._rows = _rows(first.action_space)
         self._episodes = np.zeros(num_envs, np.int64)
         self._seed = 0
 
@@ -34,34 +38,38 @@ class Gymnasium:
         """Which episode under its seed each environment is in, from 0."""
         return self._episodes - 1
 
-    def reset(self, seed: int) -> np.ndarray:
+    def reset(self, seed: int) -> Any:
         """Begin the first episode of each environment under this seed."""
         return self.restart(seed, np.zeros_like(self._episodes))
 
-    def restart(self, seed: int, episode: np.ndarray) -> np.ndarray:
+    def restart(self, seed: int, episode: np.ndarray) -> Any:
         """Begin the given episode of each environment under this seed, as if those before it had been played."""
         self._seed = seed
         self._episodes[:] = episode
-        return np.stack([self._begin(i) for i in range(self.spec.num_envs)]).astype(self._dtype)
+        obs = self._empty()
+        for i in range(self.spec.num_envs):
+            self._write(obs, i, self._begin(i))
+        return obs
 
-    def step(self, action: np.ndarray, idle: np.ndarray) -> Step:
+    def step(self, action: Any, idle: np.ndarray) -> Step:
         """Step every environment that is not idle; an idle one is left alone."""
-        native = self._checked(action)
-        n = self.spec.num_envs
-        next_obs = np.zeros((n, *(self.spec.observation_space.shape or ())), self._dtype)
+        native = self._rows(self._native(action))
+        n, write = self.spec.num_envs, self._write
+        next_obs = self._empty()
         reward = np.zeros(n, np.float32)
         terminated, truncated = np.zeros(n, bool), np.zeros(n, bool)
         resting = idle.tolist()
         for i, env in enumerate(self._envs):
             if not resting[i]:
-                next_obs[i], reward[i], terminated[i], truncated[i], _ = env.step(native[i])
+                observed, reward[i], terminated[i], truncated[i], _ = env.step(native[i])
+                write(next_obs, i, observed)
         truncated &= ~terminated
         obs = next_obs
         ends = np.flatnonzero(terminated | truncated).tolist()
         if ends:
-            obs = next_obs.copy()
+            obs = nested.map(np.copy, next_obs)
             for i in ends:
-                obs[i] = self._begin(i)
+                write(obs, i, self._begin(i))
         return Step(obs, next_obs, reward, terminated, truncated, ~idle)
 
     def close(self) -> None:
@@ -74,15 +82,26 @@ class Gymnasium:
         self._episodes[i] += 1
         return self._envs[i].reset(seed=int(words[0]) >> 1)[0]
 
-    def _checked(self, action: np.ndarray) -> Any:
-        if self._discrete:
-            return self._native(action).tolist()
-        if not np.isfinite(action).all():
-            row = np.argwhere(~np.isfinite(action))[0][0]
-            raise LogpiError(
-                f"the policy gave environment {row} of {self.spec.name} a non-finite action: {action[row]}"
-            )
-        return self._native(action).astype(self.spec.action_space.dtype)
+
+def _rows(space: gymnasium.Space) -> Callable[[Any], Any]:
+    """What splits a batch of actions into those of each environment; a whole number becomes Python's own."""
+    match space:
+        case gymnasium.spaces.Discrete():
+            return lambda native: native.tolist()
+        case gymnasium.spaces.Dict() | gymnasium.spaces.Tuple():
+            return _rows_of_trees(space)
+    return lambda native: native
+
+
+def _rows_of_trees(space: gymnasium.Space) -> Callable[[Any], Any]:
+    whole = lambda leaf: isinstance(leaf, gymnasium.spaces.Discrete)
+    one = lifted(space, lambda leaf: (lambda x: x.item()) if whole(leaf) else lambda x: x)
+
+    def rows(native: Any) -> list[Any]:
+        n = len(nested.leaves(native)[0])
+        return [one(nested.map(lambda x, i=i: x[i, ...], native)) for i in range(n)]
+
+    return rows
 
 
 def _limited(env: gymnasium.Env, time_limit: int | None) -> gymnasium.Env:
@@ -100,9 +119,3 @@ def time_limit_of(env: gymnasium.Env) -> int | None:
             limits.append(env._max_episode_steps)
         env = env.env
     return min(limits, default=None)
-
-
-def buffer_dtype(space: gymnasium.Space) -> np.dtype:
-    """The dtype observations are kept in: the space's own, 64 bits as 32."""
-    dtype = np.dtype(space.dtype or np.float32)
-    return {np.dtype(np.float64): np.dtype(np.float32), np.dtype(np.int64): np.dtype(np.int32)}.get(dtype, dtype)

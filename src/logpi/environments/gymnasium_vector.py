@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from logpi.environments.actions import to_native
-from logpi.environments.gymnasium import buffer_dtype, time_limit_of
+from logpi import nested
+from logpi.environments.actions import sent
+from logpi.environments.gymnasium import time_limit_of
 from logpi.environments.protocol import Spec, Step
+from logpi.environments.structure import check, kept, writer
 from logpi.errors import LogpiError
 from logpi.seeds import derive
 
@@ -30,47 +31,51 @@ class GymnasiumVector:
         inside = getattr(env, "envs", None)  # a SyncVectorEnv's; others only have their spec
         limit = time_limit_of(inside[0]) if inside else env.spec.max_episode_steps if env.spec else None
         self.spec = Spec(name, env.num_envs, env.single_observation_space, env.single_action_space, limit)
-        self._native = to_native(env.single_action_space)
+        check(env.single_observation_space, "observation")
+        self._native = sent(env.single_action_space, name)
         self._ended = np.zeros(env.num_envs, bool)
-        self._dtype = buffer_dtype(env.single_observation_space)
+        self._kept = kept(env.single_observation_space)
+        self._write = writer(env.single_observation_space)
 
-    def reset(self, seed: int) -> np.ndarray:
+    def reset(self, seed: int) -> Any:
         """Begin new episodes everywhere.
 
         Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
         """
         self._ended[:] = False
-        return np.array(self._env.reset(seed=derive(seed))[0], self._dtype)
+        return self._kept(self._env.reset(seed=derive(seed))[0])
 
-    def step(self, action: np.ndarray, idle: np.ndarray) -> Step:
+    def step(self, action: Any, idle: np.ndarray) -> Step:
         """Step all copies."""
-        native = self._checked(action)
-        obs, reward, terminated, truncated, info = self._env.step(native)
-        obs, reward = np.array(obs, self._dtype), np.asarray(reward, np.float32)
-        truncated = np.asarray(truncated) & ~np.asarray(terminated)
+        obs, reward, terminated, truncated, info = self._env.step(self._native(action))
+        obs, reward, terminated = self._kept(obs), np.asarray(reward, np.float32), np.array(terminated)
+        truncated = np.asarray(truncated) & ~terminated
         valid = ~idle & ~self._ended if self._mode is AutoresetMode.NEXT_STEP else ~idle
         done = terminated | truncated
         self._ended = done if self._mode is AutoresetMode.NEXT_STEP else self._ended
         next_obs = obs
         if done.any() and self._mode is AutoresetMode.SAME_STEP:
-            next_obs = obs.copy()
-            for i in np.flatnonzero(done):
-                next_obs[i] = info["final_obs"][i]
+            next_obs = nested.map(np.copy, obs)
+            for i in np.flatnonzero(done).tolist():
+                self._write(next_obs, i, _final(info, i, self.spec.name))
         elif done.any() and self._mode is AutoresetMode.DISABLED:
-            obs = np.array(self._env.reset(options={"reset_mask": done})[0], self._dtype)
-        return Step(obs, next_obs, reward, np.array(terminated), truncated, valid)
+            obs = self._kept(self._env.reset(options={"reset_mask": done})[0])
+        return Step(obs, next_obs, reward, terminated, truncated, valid)
 
     def close(self) -> None:
         """Close the vector environment."""
         self._env.close()
 
-    def _checked(self, action: np.ndarray) -> Any:
-        if not np.isfinite(action).all():
-            row = np.argwhere(~np.isfinite(action))[0][0]
-            raise LogpiError(
-                f"the policy gave environment {row} of {self.spec.name} a non-finite action: {action[row]}"
-            )
-        return self._native(action).astype(self._env.action_space.dtype)
+
+def _final(info: dict[str, Any], i: int, name: str) -> Any:
+    """The last observation of copy i: Gymnasium keeps one object a copy, others a batch for each leaf."""
+    if "final_obs" not in info:
+        raise LogpiError(
+            f"vector environment {name} says SAME_STEP, but gives no info['final_obs'] where an episode ends;"
+            " without the true last observations V cannot be right: give them, or reset in another mode"
+        )
+    final = info["final_obs"]
+    return nested.map(lambda x: x[i], final) if isinstance(final, dict | tuple) else final[i]
 
 
 def _autoreset_mode(env: VectorEnv, name: str) -> AutoresetMode:
@@ -81,6 +86,4 @@ def _autoreset_mode(env: VectorEnv, name: str) -> AutoresetMode:
             f"vector environment {name or env} does not say how it resets: metadata['autoreset_mode'] is {mode!r};"
             f" set it to one of {allowed}"
         )
-    if not isinstance(env.single_observation_space, spaces.Box | spaces.Discrete):
-        raise LogpiError(f"observation space {env.single_observation_space} is not supported; supported: Box, Discrete")
     return mode

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
+from logpi import nested
 from logpi.collect import Collect, Steps
 from logpi.environments.protocol import HostEnvironment, Step
 from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
 from logpi.rollout.acting import Act, actor
+from logpi.rollout.observations import Store, store, with_successors
 from logpi.rollout.unfinished import Kept, Unfinished, replay, snapshot
 
 
@@ -17,25 +20,35 @@ class HostRollout:
     """Collects from a host environment into preallocated buffers, which the next rollout overwrites.
 
     The arrays it returns are the fields of a `Trajectory`, all but log μ(a|s): actors only act, and the learner
-    scores all actions in one batch.
+    scores all actions in one batch. Pictures are kept once: `with_successors` gives the fields as they are named.
     """
 
-    def __init__(self, environment: HostEnvironment, collect: Collect, mu: Behaviour, obs: Any, noise: Any):
+    def __init__(
+        self,
+        environment: HostEnvironment,
+        collect: Collect,
+        mu: Behaviour,
+        obs: Any,
+        noise: Any,
+        keep: Store | None = None,
+    ):
         """`obs[N]` are the observations the environment stands at; μ and noise are examples of those to come."""
         self._environment, self._collect, self._obs = environment, collect, obs
-        one = noise[0] if isinstance(collect, Steps) else noise[0, 0]
+        draws = jax.tree.leaves(noise)
+        first = 0 if isinstance(collect, Steps) else (0, 0)
+        one = jax.tree.map(lambda x: x[first], noise)
         self._bind = actor(mu, obs, one)
-        action, sent = self._bind(mu)(obs, one)
         n = environment.spec.num_envs
         columns = n if isinstance(collect, Steps) else n * collect.per_environment
-        rows = noise.shape[0] if isinstance(collect, Steps) else noise.shape[1]
-        empty = lambda like: np.zeros((rows, columns, *like.shape[1:]), like.dtype)
+        rows = draws[0].shape[0] if isinstance(collect, Steps) else draws[0].shape[1]
+        empty = lambda x: np.zeros((rows, columns, *x.shape[1:]), x.dtype)
+        self._action, self._sent = nested.map(empty, self._bind(mu)(obs, one))
+        self._actions = nested.leaves(self._action)
+        self._observations = (keep or store(obs, collect))(obs, rows, columns)
         flag = np.zeros((rows, columns), bool)
-        self.buffers = {"obs": empty(obs), "action": empty(action), "next_obs": empty(obs)}
-        self.buffers |= {"reward": flag.astype(np.float32), "time": flag.astype(np.int32)}
-        self.buffers |= {"terminated": flag.copy(), "truncated": flag.copy(), "valid": flag.copy()}
+        self._rows = {"reward": flag.astype(np.float32), "time": flag.astype(np.int32)}
+        self._rows |= {"terminated": flag.copy(), "truncated": flag.copy(), "valid": flag.copy()}
         self._time = np.zeros(n, np.int32)
-        self._sent = empty(sent)
         self._unfinished = Unfinished(self._sent)
         self._replays = isinstance(collect, Steps) and hasattr(environment, "restart")
 
@@ -61,69 +74,88 @@ class HostRollout:
             self._obs = self._environment.reset(fresh)
         return lost
 
-    def collect(self, mu: Behaviour, noise: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    @property
+    def buffers(self) -> dict[str, Any]:
+        """The arrays, as they stand."""
+        return {"action": self._action} | self._rows | self._observations.fields
+
+    @property
+    def room(self) -> int:
+        """How many ends of episodes the buffers have room for, where ends are kept apart; 0 where they are not."""
+        final = nested.leaves(self.buffers.get("final", []))
+        return len(final[0]) if final else 0
+
+    def collect(self, mu: Behaviour, noise: Any, seed: int) -> dict[str, Any]:
         """One rollout under μ, with the noise of all its steps; whole episodes begin afresh from `seed`."""
-        act = self._bind(mu)
+        act, draws = self._bind(mu), jax.tree.leaves(noise)
         if isinstance(self._collect, Steps):
-            self._window(act, noise)
+            self._window(act, draws)
         else:
             self._obs = self._environment.reset(seed)
             self._time[:] = 0
-            self._episodes(act, noise, self._collect.per_environment)
+            self._episodes(act, draws, self._collect.per_environment)
         self._refuse_non_finite()
         return self.buffers
 
-    def _window(self, act: Act, noise: np.ndarray) -> None:
+    def _window(self, act: Act, draws: list[np.ndarray]) -> None:
         nobody = np.zeros(self._environment.spec.num_envs, bool)
-        for t in range(noise.shape[0]):
+        everyone, sent = slice(None), nested.leaves(self._sent)
+        for t in range(draws[0].shape[0]):
             obs = self._obs
-            action, native = act(obs, noise[t])
+            action, native = act(obs, [x[t] for x in draws])
             step = self._environment.step(native, nobody)
-            self._write(t, slice(None), slice(None), obs, action, step)
-            self._sent[t] = native
+            self._write((t, everyone), everyone, obs, action, step)
+            for buffer, x in zip(sent, nested.leaves(native), strict=True):
+                buffer[t] = x
             self._advance(step)
         if self._replays:
-            self._unfinished.add(self._sent, np.logical_or(self.buffers["terminated"], self.buffers["truncated"]))
+            self._unfinished.add(self._sent, self._rows["terminated"] | self._rows["truncated"])
 
-    def _episodes(self, act: Act, noise: np.ndarray, per_environment: int) -> None:
-        """`noise` is [k, limit, N, …]; episode e of environment i becomes column e·N + i."""
+    def _episodes(self, act: Act, draws: list[np.ndarray], per_environment: int) -> None:
+        """Draws are [k, limit, N, …]; episode e of environment i becomes column e·N + i."""
         n = self._environment.spec.num_envs
         everyone, episode = np.arange(n), np.zeros(n, np.int64)
-        self.buffers["valid"][:] = False
+        self._rows["valid"][:] = False
         while (episode < per_environment).any():
             idle = episode >= per_environment
             obs = self._obs
-            action, native = act(obs, noise[np.minimum(episode, per_environment - 1), self._time, everyone])
+            now = np.minimum(episode, per_environment - 1), self._time, everyone
+            action, native = act(obs, [x[now] for x in draws])
             step = self._environment.step(native, idle)
             some = np.flatnonzero(step.valid)
-            self._write(self._time[some], episode[some] * n + some, some, obs, action, step)
+            self._write((self._time[some], episode[some] * n + some), some, obs, action, step)
             self._advance(step)
             episode += step.valid & (step.terminated | step.truncated)
 
-    def _write(self, row: Any, column: Any, some: Any, obs: Any, action: Any, step: Step) -> None:
-        place, buffers = (row, column), self.buffers
-        buffers["obs"][place] = obs[some]
-        buffers["action"][place] = action[some]
-        buffers["next_obs"][place] = step.next_obs[some]
-        buffers["reward"][place] = step.reward[some]
-        buffers["time"][place] = self._time[some]
-        buffers["terminated"][place] = step.terminated[some]
-        buffers["truncated"][place] = step.truncated[some]
-        buffers["valid"][place] = step.valid[some]
+    def _write(self, place: tuple[Any, Any], some: Any, obs: Any, action: Any, step: Step) -> None:
+        rows = self._rows
+        self._observations.write(place, some, obs, step)
+        for buffer, x in zip(self._actions, nested.leaves(action), strict=True):
+            buffer[place] = x[some]
+        rows["reward"][place] = step.reward[some]
+        rows["time"][place] = self._time[some]
+        rows["terminated"][place] = step.terminated[some]
+        rows["truncated"][place] = step.truncated[some]
+        rows["valid"][place] = step.valid[some]
 
     def _advance(self, step: Step) -> None:
         self._obs = step.obs
-        ended = step.terminated | step.truncated | ~step.valid
-        self._time = np.where(ended, 0, self._time + 1).astype(np.int32)
+        self._time += 1
+        self._time[step.terminated | step.truncated | ~step.valid] = 0
 
     def _refuse_non_finite(self) -> None:
         """An environment that answers NaN is named before anything is learned from it."""
-        for field in ("reward", "obs", "next_obs"):
-            x = self.buffers[field]
-            if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
-                bad = ~np.isfinite(x).reshape(*x.shape[:2], -1).all(-1) & self.buffers["valid"].astype(bool)
+        valid, fields = self._rows["valid"], self.buffers
+        floating = lambda x: x if np.issubdtype(x.dtype, np.floating) else None
+        numbers = {name: jax.tree.map(floating, fields[name]) for name in self._observations.fields if name != "place"}
+        seen = with_successors(fields | numbers, np.where)
+        seen = {name: seen[name] for name in ("reward", "obs", "next_obs") if name in seen}
+        for path, x in jax.tree_util.tree_flatten_with_path(seen)[0]:
+            if not np.isfinite(x).all():
+                bad = ~np.isfinite(x).reshape(*x.shape[:2], -1).all(-1) & valid
                 if bad.any():
                     t, column = np.argwhere(bad)[0]
                     who = f"environment {column % self._environment.spec.num_envs} of {self._environment.spec.name}"
-                    value, time = x[t, column], self.buffers["time"][t, column]
+                    field = path[0].key + jax.tree_util.keystr(path[1:])
+                    value, time = x[t, column], self._rows["time"][t, column]
                     raise LogpiError(f"{who} answered a non-finite {field} at step {time} of an episode: {value}")
