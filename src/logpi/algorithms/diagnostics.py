@@ -5,6 +5,7 @@ from jaxtyping import Array, Float, PyTree
 
 from logpi.objectives.base import Objective, at_rows, mean
 from logpi.objectives.importance import ratio
+from logpi.objectives.value import Value
 from logpi.types import Batch
 
 Info = dict[str, Float[Array, ""]]
@@ -15,11 +16,11 @@ def divergence(policy: PyTree, batch: Batch) -> Float[Array, ""]:
     return mean(batch.old.kl(at_rows(policy, batch)), batch)
 
 
-def before(critic: PyTree, batch: Batch) -> Info:
+def before(objective: Value, critic: PyTree, batch: Batch) -> Info:
     """What is known before learning: `explained_variance` = 1 − Var(target − V)/Var(target); NaN without a critic."""
     if critic is None:
         return {"explained_variance": jnp.asarray(jnp.nan)}
-    error = batch.target - at_rows(critic, batch)
+    error = batch.target - objective.read(critic, batch)
     spread = lambda x: mean(jnp.square(x - mean(x, batch)), batch)
     return {"explained_variance": 1 - spread(error) / jnp.maximum(spread(batch.target), 1e-12)}
 

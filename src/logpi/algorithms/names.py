@@ -6,6 +6,7 @@ from logpi.algorithms.a2c import a2c
 from logpi.algorithms.npg import npg
 from logpi.algorithms.ppo import ppo
 from logpi.algorithms.ppo_kl import ppo_kl
+from logpi.algorithms.q_actor_critic import q_actor_critic
 from logpi.algorithms.recipe import Recipe
 from logpi.algorithms.reinforce import reinforce
 from logpi.algorithms.trpo import trpo
@@ -20,6 +21,7 @@ ALGORITHMS: dict[str, Callable[..., Recipe]] = {
     "trpo": trpo,
     "ppo": ppo,
     "ppo-kl": ppo_kl,
+    "q-actor-critic": q_actor_critic,
 }
 
 

@@ -14,7 +14,7 @@ from logpi.collect import Collect, Steps
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
-from logpi.objectives.value import OnCritic, value
+from logpi.objectives.value import OnCritic, Value, value
 from logpi.policies.behaviour import Behaviour
 from logpi.policies.critic import ActorCritic
 from logpi.policies.normalise import absorb
@@ -41,6 +41,7 @@ class PolicyGradient(eqx.Module):
     - `fit`: how V is learned: by an update of its own, or `"joint"`: one ascent on the sum of both objectives, with
       one optimiser and one norm clip. None where there is no V.
     - `value_weight`: the weight of V's objective in a joint ascent.
+    - `critic_objective`: what the fit improves: `value` for a critic V(s), `action_value` for a critic Q(s, a).
     - `epochs`: passes over the batch. Each is: credit (anew, if `recompute`), one pass of `update`, one of `fit`.
     - `max_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this.
     - `collect`: how much experience an iteration gathers.
@@ -51,6 +52,7 @@ class PolicyGradient(eqx.Module):
     update: Update
     fit: Update | Literal["joint"] | None = None
     value_weight: Number = 0.5
+    critic_objective: Value = value
     epochs: int = eqx.field(static=True, default=1)
     recompute: bool = eqx.field(static=True, default=False)
     max_kl: Number | None = None
@@ -91,7 +93,7 @@ class PolicyGradient(eqx.Module):
 
         (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
         info = _over_epochs(infos)
-        info |= before(state.critic, batch) | figures(self.objective, new.policy, batch)
+        info |= before(self.critic_objective, state.critic, batch) | figures(self.objective, new.policy, batch)
         return self._absorbed(new, batch, info)
 
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
@@ -107,7 +109,7 @@ class PolicyGradient(eqx.Module):
         if self.fit != "joint":
             policy, opt, info = self.update(self.objective, state.policy, batch, state.opt, key)
             return State(policy, state.critic, opt, state.critic_opt), info
-        both = self.objective + self.value_weight * OnCritic(value)
+        both = self.objective + self.value_weight * OnCritic(self.critic_objective)
         pair, opt, info = self.update(both, ActorCritic(state.policy, state.critic), batch, state.opt, key)
         return State(pair.policy, pair.critic, opt, state.critic_opt), info
 
@@ -115,7 +117,7 @@ class PolicyGradient(eqx.Module):
         """One pass of V's own update, if it has one."""
         if self.fit is None or self.fit == "joint":
             return state, {}
-        critic, opt, info = self.fit(value, state.critic, batch, state.critic_opt, key)
+        critic, opt, info = self.fit(self.critic_objective, state.critic, batch, state.critic_opt, key)
         return State(state.policy, critic, state.opt, opt), {f"critic_{name}": x for name, x in info.items()}
 
     def _too_far(self, policy: PyTree, batch: Batch) -> Array:
