@@ -21,6 +21,7 @@ from .credit.discounted import Discounted as Discounted
 from .credit.exact_q import ExactQ as ExactQ
 from .credit.gae import GAE as GAE
 from .credit.n_step import NStep as NStep
+from .credit.optimal_state_baseline import OptimalStateBaseline as OptimalStateBaseline
 from .credit.reward_to_go import RewardToGo as RewardToGo
 from .credit.targeting import Targeting as Targeting
 from .credit.td_residual import TDResidual as TDResidual
@@ -45,6 +46,7 @@ from .objectives.base import Objective as Objective
 from .objectives.clipped import Clipped as Clipped
 from .objectives.entropy import entropy as entropy
 from .objectives.importance import importance as importance
+from .objectives.optimal_baseline import OptimalBaseline as OptimalBaseline
 from .objectives.penalised import Penalised as Penalised
 from .objectives.score import score as score
 from .objectives.standardised import Standardised as Standardised
