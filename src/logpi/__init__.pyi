@@ -27,6 +27,7 @@ from .credit.reward_to_go import RewardToGo as RewardToGo
 from .credit.targeting import Targeting as Targeting
 from .credit.td_residual import TDResidual as TDResidual
 from .credit.total_return import TotalReturn as TotalReturn
+from .credit.vtrace import VTrace as VTrace
 from .describe import describe as describe
 from .distributions.categorical import Categorical as Categorical
 from .distributions.gaussian import Gaussian as Gaussian
