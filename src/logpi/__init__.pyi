@@ -1,5 +1,6 @@
 from .algorithms.a2c import a2c as a2c
 from .algorithms.npg import npg as npg
+from .algorithms.off_policy import off_policy as off_policy
 from .algorithms.policy_gradient import PolicyGradient as PolicyGradient
 from .algorithms.ppo import ppo as ppo
 from .algorithms.ppo_kl import ppo_kl as ppo_kl

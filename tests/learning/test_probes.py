@@ -39,6 +39,9 @@ METHODS = {
     "q-actor-critic": logpi.q_actor_critic(
         discount=GAMMA, rollout_length=16, learning_rate="1e-2:0", critic_learning_rate="1e-2:0"
     ),
+    "off-policy": logpi.off_policy(
+        discount=GAMMA, rollout_length=16, learning_rate="1e-2:0", critic_learning_rate="1e-2:0", epochs=4
+    ),
     "ppo": logpi.ppo(discount=GAMMA, rollout_length=16, learning_rate="3e-3:0", epochs=4, minibatch=32),
 }
 

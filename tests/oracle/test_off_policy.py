@@ -23,7 +23,7 @@ from logpi.objectives.weights import (
     SelfNormalised,
     Truncated,
     cumulative_weights,
-    effective_sample_size,
+    effective,
     step_weights,
     trajectory_weights,
     unit_weights,
@@ -243,8 +243,8 @@ def test_as_the_policy_drifts_the_batch_is_worth_less(double):
     for weights in (trajectory_weights, step_weights):
         batch = algorithm(TO_GO, Weighted(weights))._batch(State(mu, None, (), ()), tau, None)
         away = lambda c: Softmax(mu.logits + c * jnp.array([[1.0, -1.0]] * 3))
-        pairs = [effective_sample_size(weights, away(c), batch) for c in (0.0, 0.1, 0.2, 0.4, 0.8)]
-        worth[weights] = np.array([size / n for size, n in pairs])
+        shares = [effective(weights, away(c), batch)["effective_share"] for c in (0.0, 0.1, 0.2, 0.4, 0.8)]
+        worth[weights] = np.array(shares)
         np.testing.assert_allclose(worth[weights][0], 1, rtol=1e-10)
         assert (np.diff(worth[weights]) < 0).all()
     assert (worth[trajectory_weights][1:] < worth[step_weights][1:]).all()
@@ -258,6 +258,7 @@ def test_the_effective_sample_size_is_what_kong_defined(double):
     info = Weighted(step_weights).info(pi, batch)
     flat = w.ravel()[valid.ravel()]
     np.testing.assert_allclose(info["effective_sample_size"], flat.sum() ** 2 / (flat**2).sum(), rtol=1e-10)
+    np.testing.assert_allclose(info["effective_share"], info["effective_sample_size"] / flat.size, rtol=1e-10)
     np.testing.assert_allclose(info["largest_weight"], flat.max(), rtol=1e-10)
 
 

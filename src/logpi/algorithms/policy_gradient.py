@@ -9,7 +9,7 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.algorithms.diagnostics import before, divergence, figures
+from logpi.algorithms.diagnostics import before, divergence, effective_share, figures
 from logpi.collect import Collect, Steps
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
@@ -44,6 +44,8 @@ class PolicyGradient(eqx.Module):
     - `critic_objective`: what the fit improves: `value` for a critic V(s), `action_value` for a critic Q(s, a).
     - `epochs`: passes over the batch. Each is: credit (anew, if `recompute`), one pass of `update`, one of `fit`.
     - `max_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this.
+    - `min_effective_share`: an epoch begins only while the effective sample size of π_θ's weights on the batch is at
+      least this share of its rows (of its trajectories, for an objective that weighs those).
     - `collect`: how much experience an iteration gathers.
     """
 
@@ -56,6 +58,7 @@ class PolicyGradient(eqx.Module):
     epochs: int = eqx.field(static=True, default=1)
     recompute: bool = eqx.field(static=True, default=False)
     max_kl: Number | None = None
+    min_effective_share: Number | None = None
     collect: Collect = eqx.field(static=True, default=Steps())
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
@@ -121,7 +124,10 @@ class PolicyGradient(eqx.Module):
         return State(state.policy, critic, state.opt, opt), {f"critic_{name}": x for name, x in info.items()}
 
     def _too_far(self, policy: PyTree, batch: Batch) -> Array:
-        return jnp.asarray(False) if self.max_kl is None else divergence(policy, batch) > self.max_kl
+        far = jnp.asarray(False) if self.max_kl is None else divergence(policy, batch) > self.max_kl
+        if self.min_effective_share is None:
+            return far
+        return far | (effective_share(self.objective, policy, batch) < self.min_effective_share)
 
     def _absorbed(self, state: State, batch: Batch, info: Info) -> tuple[State, Info]:
         """The running statistics brought up to date, and how far that alone moved the policy."""

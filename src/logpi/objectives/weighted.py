@@ -7,7 +7,7 @@ from jax import lax
 from jaxtyping import Array, Float, PyTree
 
 from logpi.objectives.base import Objective, at_rows, total
-from logpi.objectives.weights import effective_sample_size
+from logpi.objectives.weights import effective
 from logpi.types import Batch
 
 
@@ -37,8 +37,6 @@ class Weighted(Objective):
         return self.weights.unit
 
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
-        """`effective_sample_size` of these weights, in rows or in trajectories; `largest_weight`."""
-        return {
-            "effective_sample_size": effective_sample_size(self.weights, params, batch)[0],
-            "largest_weight": jnp.max(jnp.where(batch.valid, self.weights(params, batch), 0)),
-        }
+        """`effective_sample_size` and `effective_share` of these weights, in rows or trajectories; `largest_weight`."""
+        largest = jnp.max(jnp.where(batch.valid, self.weights(params, batch), 0))
+        return effective(self.weights, params, batch) | {"largest_weight": largest}

@@ -125,10 +125,12 @@ class Truncated(eqx.Module):
         return self.weights.average
 
 
-def effective_sample_size(weights: Weights, params: PyTree, batch: Batch) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """((Σw)²/Σw², n): how many of the n rows, or trajectories, the weighted batch is worth. Source: Kong 1992."""
+def effective(weights: Weights, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
+    """`effective_sample_size` (Σw)²/Σw², how many rows or trajectories the weighted batch is worth; `effective_share`
+    of those there are. Source: Kong 1992."""
     w, counted = weights(params, batch), batch.valid
     if weights.unit == "trajectory":
         w, counted = w[-1], jnp.any(counted, axis=0)
     w = jnp.where(counted, w, 0)
-    return jnp.sum(w) ** 2 / jnp.maximum(jnp.sum(w**2), 1e-30), jnp.sum(counted, dtype=float)
+    size = jnp.sum(w) ** 2 / jnp.maximum(jnp.sum(w**2), 1e-30)
+    return {"effective_sample_size": size, "effective_share": size / jnp.maximum(jnp.sum(counted, dtype=float), 1)}
