@@ -25,6 +25,8 @@ from logpi.objectives.entropy import entropy
 from logpi.objectives.importance import importance
 from logpi.objectives.score import score
 from logpi.objectives.standardised import Standardised
+from logpi.objectives.weighted import Weighted
+from logpi.objectives.weights import trajectory_weights
 from logpi.policies.critic import mlp_critic
 from logpi.policies.policy import mlp_policy
 from logpi.schedules import Linear
@@ -187,6 +189,23 @@ def test_no_step_follows_a_divergence_that_is_too_large(key, fit):
     assert bits((new.policy, new.opt)) == bits((once.policy, once.opt))
     on, info = learned(changed(algorithm, epochs=5, max_kl=None), state, tau, key)
     assert info["epochs"] == 5 and bits(on.policy) != bits(new.policy)
+
+
+@pytest.mark.parametrize("objective", [importance, Weighted(trajectory_weights)], ids=["rows", "trajectories"])
+def test_a_batch_is_reused_until_it_is_worth_too_little(key, objective):
+    """ESS = N at θ_old, less with every step; the first epoch that begins below the share does nothing."""
+    algorithm = changed(REINFORCE, objective=objective, update=Ascent(optax.adam, 0.05))
+    state = begun(algorithm, key)
+    tau = experience(algorithm.collect)
+    still = learned(changed(algorithm, update=Ascent(optax.sgd, 0.0)), state, tau, key)[1]
+    share = [learned(changed(algorithm, epochs=n), state, tau, key)[1]["effective_share"] for n in (1, 2, 3)]
+    np.testing.assert_allclose(still["effective_share"], 1, rtol=1e-5)
+    np.testing.assert_allclose(still["effective_sample_size"], 8 if objective.unit == "trajectory" else tau.valid.sum())
+    assert 1 > share[0] > share[1] > share[2]
+    least = float(share[0] + share[1]) / 2
+    new, halted = learned(changed(algorithm, epochs=5, min_effective_share=least), state, tau, key)
+    twice, _ = learned(changed(algorithm, epochs=2), state, tau, key)
+    assert halted["epochs"] == 2 and bits(new.policy) == bits(twice.policy)
 
 
 def test_steps_go_on_while_the_divergence_is_within_the_limit(key):

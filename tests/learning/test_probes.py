@@ -36,6 +36,12 @@ METHODS = {
     "ppo-kl": logpi.ppo_kl(
         discount=GAMMA, rollout_length=16, learning_rate="3e-3:0", critic_learning_rate="3e-3:0", epochs=4, minibatch=32
     ),
+    "q-actor-critic": logpi.q_actor_critic(
+        discount=GAMMA, rollout_length=16, learning_rate="1e-2:0", critic_learning_rate="1e-2:0"
+    ),
+    "off-policy": logpi.off_policy(
+        discount=GAMMA, rollout_length=16, learning_rate="1e-2:0", critic_learning_rate="1e-2:0", epochs=4
+    ),
     "ppo": logpi.ppo(discount=GAMMA, rollout_length=16, learning_rate="3e-3:0", epochs=4, minibatch=32),
 }
 
@@ -49,11 +55,21 @@ def trained(recipe, environment, key):
     carry, _ = scan(step, carry, jnp.linspace(0, 1, UPDATES))
     state = carry.state
     modes = {name: state.policy(obs).mode() for name, obs in SEEN.items()}
-    values = {name: jnp.zeros(()) if critic is None else state.critic(obs) for name, obs in SEEN.items()}
+    values = {name: jnp.zeros(()) if critic is None else worth(state, obs) for name, obs in SEEN.items()}
     return values, modes
 
 
-@pytest.fixture(scope="module", params=[(m, c) for m in METHODS for c in (False, True)], ids=str)
+def worth(state, obs):
+    """V(s), or Σ_a π(a|s) Q(s, a) where there is a Q."""
+    if not isinstance(state.critic, logpi.ActionCritic):
+        return state.critic(obs)
+    return jax.nn.softmax(state.policy(obs).logits) @ jax.vmap(lambda a: state.critic(obs, a))(jnp.arange(2))
+
+
+CASES = [(m, c) for m in METHODS for c in (False, True) if (m, c) != ("q-actor-critic", True)]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
 def solved(request):
     """(method, values, actions in [−1, 1]) for every probe and seed: leaves [5, 3]."""
     method, continuous = request.param

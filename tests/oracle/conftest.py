@@ -31,3 +31,11 @@ def finite(double, name):
     from worlds import WORLDS
 
     return WORLDS[name](4)
+
+
+@pytest.fixture(params=range(5))
+def drawn(double, request):
+    """One of five problems drawn at random, with an end that comes sooner or later: (horizon) ↦ MDP."""
+    from worlds import drawn
+
+    return lambda horizon: drawn(request.param, horizon)

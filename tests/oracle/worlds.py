@@ -21,6 +21,14 @@ def ending(horizon=4):
     return MDP(transition, reward, [0.6, 0.4, 0.0], GAMMA, horizon, [False, False, True])
 
 
+def drawn(seed, horizon):
+    """Two states that go on and one that ends, everything drawn at random: of one shape, so that one compile serves."""
+    rng = np.random.default_rng(seed)
+    transition = rng.dirichlet([1.0, 1.0, 0.5], size=(3, 2))
+    initial = [*rng.dirichlet([1.0, 1.0]), 0.0]
+    return MDP(transition, rng.normal(size=(3, 2, 3)), initial, GAMMA, horizon, [False, False, True])
+
+
 WORLDS = {
     "two-state": lambda horizon: problems.two_state(GAMMA, horizon),
     "chain": lambda horizon: problems.chain(3, 0.1, GAMMA, horizon),

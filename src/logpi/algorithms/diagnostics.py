@@ -4,7 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from logpi.objectives.base import Objective, at_rows, mean
-from logpi.objectives.importance import ratio
+from logpi.objectives.value import Value
+from logpi.objectives.weights import effective, step_weights
 from logpi.types import Batch
 
 Info = dict[str, Float[Array, ""]]
@@ -15,25 +16,31 @@ def divergence(policy: PyTree, batch: Batch) -> Float[Array, ""]:
     return mean(batch.old.kl(at_rows(policy, batch)), batch)
 
 
-def before(critic: PyTree, batch: Batch) -> Info:
+def before(objective: Value, critic: PyTree, batch: Batch) -> Info:
     """What is known before learning: `explained_variance` = 1 − Var(target − V)/Var(target); NaN without a critic."""
     if critic is None:
         return {"explained_variance": jnp.asarray(jnp.nan)}
-    error = batch.target - at_rows(critic, batch)
+    error = batch.target - objective.read(critic, batch)
     spread = lambda x: mean(jnp.square(x - mean(x, batch)), batch)
     return {"explained_variance": 1 - spread(error) / jnp.maximum(spread(batch.target), 1e-12)}
+
+
+def effective_share(objective: Objective, policy: PyTree, batch: Batch) -> Float[Array, ""]:
+    """The effective sample size as a share of the batch, by the objective's own weights if it has any, else by ρ."""
+    own = objective.info(policy, batch)
+    return (effective(step_weights, policy, batch) | own)["effective_share"]
 
 
 def figures(objective: Objective, policy: PyTree, batch: Batch) -> Info:
     """How far the policy moved, on the batch it learned from.
 
     `kl` is the mean KL(π_old‖π_new), `entropy` that of π_new, `effective_sample_size` (Σρ)²/Σρ² in rows (as many as
-    there are valid rows where π_new = μ; Kong 1992), `clip_fraction` 0 unless the objective clips.
+    there are valid rows where π_new = μ; Kong 1992) and `effective_share` that over the number of rows, `clip_fraction`
+    0 unless the objective clips.
     """
-    rho = jnp.where(batch.valid, ratio(policy, batch), 0)
     return {
         "clip_fraction": jnp.zeros(()),
         "kl": divergence(policy, batch),
         "entropy": mean(at_rows(policy, batch).entropy(), batch),
-        "effective_sample_size": jnp.sum(rho) ** 2 / jnp.maximum(jnp.sum(rho**2), 1e-12),
+        **effective(step_weights, policy, batch),
     } | objective.info(policy, batch)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from logpi.algorithms.a2c import a2c
 from logpi.algorithms.npg import npg
+from logpi.algorithms.off_policy import off_policy
 from logpi.algorithms.ppo import ppo
 from logpi.algorithms.ppo_kl import ppo_kl
+from logpi.algorithms.q_actor_critic import q_actor_critic
 from logpi.algorithms.recipe import Recipe
 from logpi.algorithms.reinforce import reinforce
 from logpi.algorithms.trpo import trpo
@@ -20,6 +22,8 @@ ALGORITHMS: dict[str, Callable[..., Recipe]] = {
     "trpo": trpo,
     "ppo": ppo,
     "ppo-kl": ppo_kl,
+    "off-policy": off_policy,
+    "q-actor-critic": q_actor_critic,
 }
 
 

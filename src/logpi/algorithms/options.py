@@ -90,6 +90,11 @@ OPTIONS: dict[str, Option] = {
         "a number above 0, or none",
         _optional(_number(0, math.inf, above=True)),
     ),
+    "min_effective_share": Option(
+        "an epoch begins only while the effective sample size is at least this share of the batch",
+        "0 … 1, or none",
+        _optional(_number(0, 1)),
+    ),
     "target_kl": Option("the KL(π_old‖π) a penalty aims at", _POSITIVE, _number(0, math.inf, above=True)),
     "penalty": Option("the first β of a KL penalty", _POSITIVE, _number(0, math.inf, above=True)),
     "cg_iterations": Option("iterations of conjugate gradients", "a whole number ≥ 1", _whole),

@@ -9,12 +9,12 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.algorithms.diagnostics import before, divergence, figures
+from logpi.algorithms.diagnostics import before, divergence, effective_share, figures
 from logpi.collect import Collect, Steps
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
-from logpi.objectives.value import OnCritic, value
+from logpi.objectives.value import OnCritic, Value, value
 from logpi.policies.behaviour import Behaviour
 from logpi.policies.critic import ActorCritic
 from logpi.policies.normalise import absorb
@@ -41,8 +41,11 @@ class PolicyGradient(eqx.Module):
     - `fit`: how V is learned: by an update of its own, or `"joint"`: one ascent on the sum of both objectives, with
       one optimiser and one norm clip. None where there is no V.
     - `value_weight`: the weight of V's objective in a joint ascent.
+    - `critic_objective`: what the fit improves: `value` for a critic V(s), `action_value` for a critic Q(s, a).
     - `epochs`: passes over the batch. Each is: credit (anew, if `recompute`), one pass of `update`, one of `fit`.
     - `max_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this.
+    - `min_effective_share`: an epoch begins only while the effective sample size of π_θ's weights on the batch is at
+      least this share of its rows (of its trajectories, for an objective that weighs those).
     - `collect`: how much experience an iteration gathers.
     """
 
@@ -51,9 +54,11 @@ class PolicyGradient(eqx.Module):
     update: Update
     fit: Update | Literal["joint"] | None = None
     value_weight: Number = 0.5
+    critic_objective: Value = value
     epochs: int = eqx.field(static=True, default=1)
     recompute: bool = eqx.field(static=True, default=False)
     max_kl: Number | None = None
+    min_effective_share: Number | None = None
     collect: Collect = eqx.field(static=True, default=Steps())
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
@@ -91,7 +96,7 @@ class PolicyGradient(eqx.Module):
 
         (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
         info = _over_epochs(infos)
-        info |= before(state.critic, batch) | figures(self.objective, new.policy, batch)
+        info |= before(self.critic_objective, state.critic, batch) | figures(self.objective, new.policy, batch)
         return self._absorbed(new, batch, info)
 
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
@@ -107,7 +112,7 @@ class PolicyGradient(eqx.Module):
         if self.fit != "joint":
             policy, opt, info = self.update(self.objective, state.policy, batch, state.opt, key)
             return State(policy, state.critic, opt, state.critic_opt), info
-        both = self.objective + self.value_weight * OnCritic(value)
+        both = self.objective + self.value_weight * OnCritic(self.critic_objective)
         pair, opt, info = self.update(both, ActorCritic(state.policy, state.critic), batch, state.opt, key)
         return State(pair.policy, pair.critic, opt, state.critic_opt), info
 
@@ -115,11 +120,14 @@ class PolicyGradient(eqx.Module):
         """One pass of V's own update, if it has one."""
         if self.fit is None or self.fit == "joint":
             return state, {}
-        critic, opt, info = self.fit(value, state.critic, batch, state.critic_opt, key)
+        critic, opt, info = self.fit(self.critic_objective, state.critic, batch, state.critic_opt, key)
         return State(state.policy, critic, state.opt, opt), {f"critic_{name}": x for name, x in info.items()}
 
     def _too_far(self, policy: PyTree, batch: Batch) -> Array:
-        return jnp.asarray(False) if self.max_kl is None else divergence(policy, batch) > self.max_kl
+        far = jnp.asarray(False) if self.max_kl is None else divergence(policy, batch) > self.max_kl
+        if self.min_effective_share is None:
+            return far
+        return far | (effective_share(self.objective, policy, batch) < self.min_effective_share)
 
     def _absorbed(self, state: State, batch: Batch, info: Info) -> tuple[State, Info]:
         """The running statistics brought up to date, and how far that alone moved the policy."""

@@ -59,10 +59,12 @@ class Recipe:
     def build(self, spec: Spec, settings: Mapping[str, Any], key: Any) -> "tuple[PolicyGradient, Any, Any]":
         """(algorithm, policy, critic) for an environment; the critic is None where nothing fits one."""
         from logpi.algorithms.networks import networks
+        from logpi.objectives.value import action_value
 
         own = {name: x for name, x in settings.items() if name not in NETWORKS}
         algorithm = self.compose(**own)
-        policy, critic = networks(spec, settings, key)
+        of_actions = getattr(algorithm, "critic_objective", None) is action_value
+        policy, critic = networks(spec, settings, key, of_actions)
         return algorithm, policy, None if algorithm.fit is None else critic
 
 

@@ -3,10 +3,12 @@
 A baseline is a function (state, τ, Φ) ↦ b["T N"], used as `credit - baseline`.
 """
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from logpi.credit.base import values
+from logpi.errors import LogpiError
 from logpi.types import State, Trajectory
 
 
@@ -17,12 +19,57 @@ def mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Fl
     trajectories its expectation is (1 − 1/m) ∇J.
     """
     del state
-    count = jnp.sum(tau.valid, axis=0, dtype=float)
-    mean = jnp.sum(jnp.where(tau.valid, phi, 0), axis=0) / jnp.maximum(count, 1)
-    return jnp.full_like(phi, jnp.sum(mean) / jnp.maximum(jnp.sum(count > 0, dtype=float), 1))
+    mean, counts = _column_means(tau, phi)
+    return jnp.full_like(phi, jnp.sum(mean) / jnp.maximum(jnp.sum(counts, dtype=float), 1))
+
+
+def time_mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
+    """b_t = (1/N_t) Σ_i Φ_{t,i}, over the N_t trajectories that last beyond t: one constant for each time step.
+
+    Each contains the trajectory it is subtracted from, so time step t of the gradient shrinks by 1 − 1/N_t. Raises
+    LogpiError on windows of steps, whose rows are no times of an episode.
+    """
+    del state
+    if not tau.complete:
+        raise LogpiError("time_mean_baseline needs whole episodes, not windows of steps: collect with Episodes()")
+    count = jnp.maximum(jnp.sum(tau.valid, axis=1, keepdims=True, dtype=float), 1)
+    mean = jnp.sum(jnp.where(tau.valid, phi, 0), axis=1, keepdims=True) / count
+    return jnp.broadcast_to(mean, phi.shape)
+
+
+class LeaveOneOut(eqx.Module):
+    """b_i = mean over j ≠ i of (1/T_j) Σ_t Φ_{t,j}: the mean credit of the other trajectories; 0 where there are none.
+
+    Independent of the trajectory it is subtracted from, so the expected gradient is unchanged.
+
+    - `group`: trajectories i and j are compared within groups of so many neighbouring columns; None for all of them.
+
+    Raises LogpiError for columns that do not fall into whole groups.
+    Source: Kool, van Hoof and Welling 2019, "Buy 4 REINFORCE samples, get a baseline for free!".
+    """
+
+    group: int | None = eqx.field(static=True, default=None)
+
+    def __call__(self, state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
+        """b, the same for all rows of a trajectory."""
+        del state
+        columns = phi.shape[1]
+        size = columns if self.group is None else self.group
+        if size < 1 or columns % size:
+            raise LogpiError(f"group is {size}; allowed: a divisor of {columns}, the number of trajectories")
+        mean, counts = (x.reshape(-1, size) for x in _column_means(tau, phi))
+        others = jnp.sum(counts, axis=1, keepdims=True, dtype=float) - counts.astype(float)
+        left = (jnp.sum(mean, axis=1, keepdims=True) - mean) / jnp.maximum(others, 1)
+        return jnp.broadcast_to(jnp.where(others > 0, left, 0).reshape(1, columns), phi.shape)
 
 
 def value_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
     """b_t = V(s_t): any function of the state leaves the expected gradient unchanged."""
     del phi
     return values(state.critic, tau.obs)
+
+
+def _column_means(tau: Trajectory, phi: Float[Array, "T N"]) -> tuple[Float[Array, " N"], Array]:
+    """The mean credit of each trajectory, 0 for one without valid rows, and whether it has any."""
+    count = jnp.sum(tau.valid, axis=0, dtype=float)
+    return jnp.sum(jnp.where(tau.valid, phi, 0), axis=0) / jnp.maximum(count, 1), count > 0

@@ -93,3 +93,10 @@ def at_rows(function: PyTree, batch: Batch) -> PyTree:
     for _ in batch.valid.shape:
         function = jax.vmap(function)
     return function(batch.obs)
+
+
+def at_actions(critic: PyTree, batch: Batch) -> Float[Array, "*B"]:
+    """An action critic evaluated at every observation and action of a batch."""
+    for _ in batch.valid.shape:
+        critic = jax.vmap(critic)
+    return critic(batch.obs, batch.action)

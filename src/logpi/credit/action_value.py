@@ -1,0 +1,70 @@
+"""Φ_t = Q(s_t, a_t): what the action taken is worth, by an action critic."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from logpi.credit.base import Credit
+from logpi.credit.discounted_sum import discounted_sum
+from logpi.distributions.categorical import Categorical
+from logpi.errors import LogpiError
+from logpi.types import Number, State, Trajectory
+
+
+class ActionValue(Credit):
+    """Φ_t = Q(s_t, a_t), Q the learner's action critic. The target is the expected-Sarsa λ-return,
+
+        G_t = r_t + γ (1 − terminated_t) ((1 − λ) V̄(s_{t+1}) + λ G_{t+1}),   V̄(s) = Σ_a π(a|s) Q(s, a),
+
+    which goes on with V̄ alone where an episode is truncated and at the window's end. λ = 0 is expected Sarsa, λ = 1
+    the return. Its fixed point is Q^π as long as π itself acted.
+
+    - `discount`: γ ∈ [0, 1].
+    - `decay`: λ ∈ [0, 1].
+
+    Needs a policy over finitely many actions. Source: Sutton et al. 2000, eq. (2), for the credit; van Seijen et al.
+    2009, and Sutton and Barto 2018, §12.8, for the target.
+    """
+
+    discount: Number
+    decay: Number = 0.0
+
+    def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+        """Q of the rows, and their λ-returns."""
+        following = jnp.where(tau.terminated, 0, expected_value(state, tau.next_obs))
+        over = tau.done.at[-1].set(True)
+        trust = jnp.where(over, 0.0, self.decay)
+        gain = tau.reward + self.discount * (1 - trust) * following
+        target = discounted_sum(gain, self.discount * trust)
+        return jax.vmap(jax.vmap(state.critic))(tau.obs, tau.action), target
+
+
+def action_mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
+    """b_t = Σ_a π(a|s_t) Q(s_t, a): with `ActionValue`, what is left is Q's own advantage."""
+    del phi
+    return expected_value(state, tau.obs)
+
+
+def expected_value(state: State, obs: PyTree) -> Float[Array, "T N"]:
+    """V̄(s) = Σ_a π(a|s) Q(s, a) at every observation of a trajectory."""
+    policy, critic = state.policy, state.critic
+
+    def at(obs: PyTree) -> Float[Array, ""]:
+        pi = categorical(policy(obs))
+        return jnp.sum(jax.nn.softmax(pi.logits) * every_action(critic, obs, pi))
+
+    return jax.vmap(jax.vmap(at))(obs)
+
+
+def every_action(critic: PyTree, obs: PyTree, pi: Categorical) -> Float[Array, " K"]:
+    """Q(s, a) of every action of one observation."""
+    return jax.vmap(critic, in_axes=(None, 0))(obs, jnp.arange(pi.logits.shape[-1], dtype=jnp.int32))
+
+
+def categorical(pi: Any) -> Categorical:
+    """The distribution itself; raises LogpiError unless its actions can be listed."""
+    if not isinstance(pi, Categorical):
+        raise LogpiError(f"a mean over actions needs a Categorical policy; this one answers with {type(pi).__name__}")
+    return pi

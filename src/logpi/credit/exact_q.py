@@ -1,0 +1,28 @@
+"""Φ_t = Q^π(s_t, a_t), from a model."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from logpi.credit.base import Credit
+from logpi.oracle.mdp import MDP
+from logpi.types import State, Trajectory
+
+
+class ExactQ(Credit):
+    """Φ_t = Q^π(s_t, a_t), exact, of the policy as it is: actor-critic with a critic that is never wrong.
+
+    The target is the same. The reward's own noise is gone; with the factor γ^t of `Discounted` the mean gradient is ∇J.
+
+    - `mdp`: the model of the task; observations are its unit vectors e_s. With a horizon, Q depends on time too.
+
+    Source: Sutton et al. 2000, Theorem 1.
+    """
+
+    mdp: MDP
+
+    def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+        """Q of every row, also as target."""
+        table = self.mdp.action_value(state.policy)
+        where = jnp.argmax(tau.obs, axis=-1)
+        index = (where, tau.action) if table.ndim == 2 else (tau.time, where, tau.action)
+        return table[index], table[index]

@@ -1,0 +1,38 @@
+"""The state baseline that makes the variance of a row's gradient least."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, PyTree
+
+from logpi.credit.action_value import categorical, every_action
+from logpi.types import State, Trajectory, ravel
+
+
+class OptimalStateBaseline(eqx.Module):
+    """b*(s) = Σ_a π(a|s) ‖∇log π(a|s)‖² Q(s, a) / Σ_a π(a|s) ‖∇log π(a|s)‖², Q the learner's action critic.
+
+    Among all functions of the state it makes tr Cov of ∇log π(a|s) (Q(s, a) − b(s)) least, for a state and action drawn
+    alone. Rows of one trajectory are correlated, and their sum can have another optimum. V(s) weighs all actions alike.
+
+    - `chunk`: rows whose scores, one for each action, are computed side by side.
+
+    Needs a policy over finitely many actions. Source: Greensmith, Bartlett and Baxter 2004.
+    """
+
+    chunk: int = eqx.field(static=True, default=256)
+
+    def __call__(self, state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
+        """b*(s) of every row."""
+        theta, unravel = ravel(state.policy)
+
+        def at(obs: PyTree) -> Float[Array, ""]:
+            pi = categorical(state.policy(obs))
+            scores = jax.jacrev(lambda vector: jax.nn.log_softmax(unravel(vector)(obs).logits))(theta)
+            weight = jax.nn.softmax(pi.logits) * jnp.sum(scores**2, axis=1)
+            total = jnp.sum(weight)
+            return jnp.sum(weight * every_action(state.critic, obs, pi)) / jnp.where(total > 0, total, 1)
+
+        rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tau.obs)
+        return lax.map(at, rows, batch_size=self.chunk).reshape(phi.shape)

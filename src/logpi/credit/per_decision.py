@@ -1,0 +1,42 @@
+"""Φ_t: the reward-to-go of π, estimated from another policy's data."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from logpi.credit.base import Credit
+from logpi.credit.discounted_sum import discounted_sum
+from logpi.errors import LogpiError
+from logpi.types import Number, State, Trajectory
+
+LARGEST_LOG_RATIO = 20.0
+
+
+class PerDecision(Credit):
+    """Φ_t = Σ_{l≥t} γ^{l−t} (Π_{t<k≤l} ρ_k) r_l, ρ_k = π(a_k|s_k) / μ(a_k|s_k): each reward weighted by what led to it.
+
+    E_μ[Φ_t | s_t, a_t] = Q^π(s_t, a_t). Together with `Weighted(cumulative_weights)` the mean gradient is ∇J of π from
+    μ's data, with less variance than trajectory weights, which weigh a reward by what came after it too. At π = μ it
+    is `RewardToGo`.
+
+    - `discount`: γ ∈ [0, 1].
+
+    Needs whole episodes; raises LogpiError for windows of steps. Source: Precup, Sutton and Singh 2000, §3.
+    """
+
+    discount: Number
+
+    def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+        """The weighted return from each row on, also as target."""
+        if not tau.complete:
+            raise LogpiError("PerDecision needs whole episodes, not windows of steps: collect with Episodes()")
+        rho = ratios(state.policy, tau)
+        following = jnp.concatenate([rho[1:], jnp.zeros_like(rho[:1])])
+        total = discounted_sum(tau.reward, jnp.where(tau.done, 0.0, self.discount * following))
+        return total, total
+
+
+def ratios(policy: PyTree, tau: Trajectory) -> Float[Array, "T N"]:
+    """ρ = π(a|s) / μ(a|s) at every row of a trajectory, the exponent held within ±20."""
+    difference = jax.vmap(jax.vmap(policy))(tau.obs).log_prob(tau.action) - tau.log_prob
+    return jnp.exp(jnp.clip(difference, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))

@@ -1,0 +1,41 @@
+"""V-trace: V of one policy, and its advantages, from windows that another one made."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from logpi.credit.base import Credit
+from logpi.credit.discounted_sum import discounted_sum
+from logpi.credit.per_decision import ratios
+from logpi.credit.td_residual import residuals
+from logpi.types import Number, State, Trajectory
+
+
+class VTrace(Credit):
+    """Φ_t = ρ_t (r_t + γ v_{t+1} − V(s_t)), and the target v_t = V(s_t) + Σ_{l≥t} γ^{l−t} (Π_{t≤k<l} c_k) ρ_l δ_l.
+
+    δ is the TD residual, ρ_t = min(ρ̄, π/μ), c_t = λ min(c̄, π/μ); sums are cut at an episode's end and at the window's,
+    where v is V of the true successor, 0 after a termination. The weight ρ_t of the gradient is in Φ, so the objective
+    to go with it is `score`. V's fixed point is the value of the policy ∝ min(ρ̄ μ, π): V^π for ρ̄ = ∞. At π = μ with
+    ρ̄, c̄ ≥ 1 it is `GAE` with the same λ in its target, and in Φ for λ = 1.
+
+    - `discount`: γ ∈ [0, 1].
+    - `weight_limit`: ρ̄ > 0, decides what V converges to; `jnp.inf` for no limit.
+    - `trace_limit`: c̄ > 0, at most ρ̄, decides how fast.
+    - `decay`: λ ∈ [0, 1].
+
+    Source: Espeholt et al. 2018 (IMPALA), eq. (1), §4.2 for Φ, Remark 2 for λ.
+    """
+
+    discount: Number
+    weight_limit: Number = 1.0
+    trace_limit: Number = 1.0
+    decay: Number = 1.0
+
+    def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+        """The weighted advantage, and V-trace's target."""
+        delta, value = residuals(state.critic, tau, self.discount)
+        ratio = ratios(state.policy, tau)
+        rho, trace = jnp.minimum(self.weight_limit, ratio), self.decay * jnp.minimum(self.trace_limit, ratio)
+        beyond = discounted_sum(rho * delta, jnp.where(tau.done, 0.0, self.discount * trace))
+        later = jnp.where(tau.done, 0, jnp.concatenate([beyond[1:], jnp.zeros_like(beyond[:1])]))
+        return rho * (delta + self.discount * later), beyond + value

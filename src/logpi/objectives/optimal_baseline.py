@@ -1,0 +1,89 @@
+"""ĝᵀθ, ĝ the score-function gradient less the baseline that makes its variance least."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, PyTree
+
+from logpi.objectives.base import Objective
+from logpi.types import Batch, ravel
+
+
+def together(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M 1"]:
+    """x_i · y_i: one baseline for all parameters."""
+    return jnp.sum(x * y, axis=1, keepdims=True)
+
+
+def each(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M P"]:
+    """x_ik y_ik: a baseline for each parameter k."""
+    return x * y
+
+
+def others(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
+    """Σ_{j≠i} x_j: what the other trajectories say, so that the mean gradient stays what it is."""
+    return jnp.sum(x, axis=0, keepdims=True) - x
+
+
+def everyone(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
+    """Σ_j x_j: less noise, but a bias of order 1/m, since i itself is among them."""
+    return jnp.broadcast_to(jnp.sum(x, axis=0, keepdims=True), x.shape)
+
+
+def other_half(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
+    """The sum over the half of the trajectories that i is not in: unbiased too."""
+    first = (jnp.arange(x.shape[0]) < x.shape[0] // 2)[:, None]
+    halves = [jnp.sum(jnp.where(side, x, 0), axis=0, keepdims=True) for side in (first, ~first)]
+    return jnp.where(first, halves[1], halves[0])
+
+
+class OptimalBaseline(Objective):
+    """ĝᵀθ with ĝ = Σ_i (h_i − b_i g_i) / scale, where g_i = Σ_t ∇log π(a_t|s_t) and h_i = Σ_t ∇log π(a_t|s_t) Φ_t.
+
+    b = E[h·g] / E[g·g] makes tr Cov(h − b g) least among all constants, and b_k = E[h_k g_k] / E[g_k²] each parameter's
+    variance. With `TotalReturn`, h = R g and b = E[‖g‖² R] / E[‖g‖²].
+
+    - `product`: `together` for one constant, `each` for one a parameter.
+    - `pooled`: whose trajectories b_i is estimated from: `others`, `other_half` or `everyone`.
+    - `chunk`: trajectories whose scores are computed side by side; all M · P of them are kept.
+
+    Columns are trajectories, so the unit is `"trajectory"`. Only the gradient means something, not the value.
+    Source: Greensmith, Bartlett and Baxter 2004; Peters and Schaal 2008 for each parameter.
+    """
+
+    product: Callable[[Any, Any], Float[Array, "M K"]] = eqx.field(static=True, default=together)
+    pooled: Callable[[Any], Float[Array, "M K"]] = eqx.field(static=True, default=others)
+    chunk: int = eqx.field(static=True, default=16)
+
+    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
+        """ĝᵀθ, ĝ held fixed."""
+        g, h = trajectory_scores(params, batch, self.chunk)
+        own = self.product(g, g)
+        weight = self.pooled(own)
+        known = weight > 1e-6 * jnp.sum(own, axis=0, keepdims=True)  # below that, rounding
+        b = jnp.where(known, self.pooled(self.product(h, g)) / jnp.where(known, weight, 1), 0)
+        return jnp.sum((h - b * g) @ ravel(params)[0]) / batch.scale
+
+    @property
+    def unit(self) -> str:
+        """`"trajectory"`: scores are summed over whole columns."""
+        return "trajectory"
+
+
+def trajectory_scores(params: PyTree, batch: Batch, chunk: int = 16) -> tuple[Float[Array, "M P"], Float[Array, "M P"]]:
+    """(g, h): Σ_t ∇log π(a_t|s_t) and Σ_t ∇log π(a_t|s_t) Φ_t of every column, with no gradient of their own."""
+    theta, unravel = ravel(lax.stop_gradient(eqx.filter(params, eqx.is_array)))
+    rebuilt = lambda vector: eqx.combine(unravel(vector), eqx.filter(params, eqx.is_array, inverse=True))
+
+    def sums(vector: Array, column: tuple) -> Array:
+        obs, action, weight, valid = column
+        log_prob = jnp.where(valid, jax.vmap(rebuilt(vector))(obs).log_prob(action), 0)
+        return jnp.stack([jnp.sum(log_prob), jnp.sum(log_prob * jnp.where(valid, weight, 0))])
+
+    rows = (batch.obs, batch.action, batch.weight, batch.valid)
+    columns = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), rows)
+    pairs = lax.map(lambda column: jax.jacrev(sums)(theta, column), columns, batch_size=chunk)
+    return pairs[:, 0], pairs[:, 1]

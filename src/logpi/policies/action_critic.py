@@ -1,0 +1,63 @@
+"""Action critics: what an action is worth in a state."""
+
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+from gymnasium import spaces
+from jaxtyping import Array, Float, Key, PyTree
+
+from logpi.policies.encoder import OneHot, encoder
+from logpi.policies.mlp import MLP
+from logpi.policies.normalise import Scale, Unchanged, nothing_seen
+from logpi.policies.policy import encoding
+
+
+class ActionCritic(eqx.Module):
+    """Q_φ: (obs, action) ↦ Q(s, a), in the task's own units of return.
+
+    Any callable PyTree from one raw observation and one action, as the policy samples it, can stand in its place.
+    """
+
+    encode: Callable[[PyTree], Float[Array, " D"]]
+    encode_action: Callable[[PyTree], Float[Array, " K"]]
+    network: Callable[[Float[Array, " I"]], Float[Array, " 1"]]
+    scale: Scale | Unchanged
+
+    def __call__(self, obs: PyTree, action: PyTree) -> Float[Array, ""]:
+        """Q(obs, action) for one raw observation."""
+        return self.scale(self.network(jnp.concatenate([self.encode(obs), self.encode_action(action)]))[0])
+
+
+def mlp_action_critic(
+    observation_space: spaces.Space,
+    action_space: spaces.Space,
+    *,
+    hidden: Sequence[int] = (64, 64),
+    normalise: bool = False,
+    normalise_returns: bool = False,
+    key: Key[Array, ""],
+) -> ActionCritic:
+    """An action critic with a tanh MLP that reads the observation and the action side by side.
+
+    - `hidden`: the hidden layers' sizes.
+    - `normalise`: keep running statistics of observations and normalise by them.
+    - `normalise_returns`: keep running statistics of returns and learn Q/σ.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from gymnasium import spaces
+        >>> critic = mlp_action_critic(spaces.Box(-1, 1, (3,)), spaces.Discrete(2), key=jax.random.key(0))
+        >>> critic(jnp.zeros(3), jnp.int32(1)).shape
+        ()
+    """
+    encode, size = encoding(observation_space, normalise)
+    encode_action = _from_zero(action_space)
+    scale = Scale(nothing_seen(())) if normalise_returns else Unchanged()
+    network = MLP((size + encode_action.size, *hidden, 1), 1.0, key=key)
+    return ActionCritic(encode, encode_action, network, scale)
+
+
+def _from_zero(space: spaces.Space) -> PyTree:
+    """The encoder of a policy's own actions: whole numbers count from 0 wherever the space begins."""
+    encode = encoder(space)
+    return OneHot(encode.size, 0) if isinstance(encode, OneHot) else encode
