@@ -8,33 +8,25 @@ import jax.random as jr
 from jaxtyping import Array, Key, PyTree
 
 from logpi.environments.protocol import Spec
+from logpi.policies.cnn import cnn_critic, cnn_policy
 from logpi.policies.critic import mlp_critic
+from logpi.policies.pictures import pictures
 from logpi.policies.policy import mlp_policy
+
+HEAD = ("std", "squash", "initial_std")
 
 
 def networks(spec: Spec, settings: Mapping[str, Any], key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-    """A policy and a critic for an environment, initialised in one compiled call."""
-    hidden, normalise = settings["hidden"], settings["normalise_observations"]
+    """A policy and a critic for an environment, initialised in one compiled call: CNNs where there are pictures."""
+    seen, actions = spec.observation_space, spec.action_space
+    policy_of, critic_of = (cnn_policy, cnn_critic) if pictures(seen) else (mlp_policy, mlp_critic)
+    both = {"hidden": settings["hidden"], "normalise": settings["normalise_observations"]}
+    options = {name: settings[name] for name in HEAD}
 
     @eqx.filter_jit
     def make(key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
         k_policy, k_critic = jr.split(key)
-        policy = mlp_policy(
-            spec.observation_space,
-            spec.action_space,
-            hidden=hidden,
-            normalise=normalise,
-            initial_std=settings["initial_std"],
-            key=k_policy,
-        )
-        returns = settings["normalise_returns"]
-        critic = mlp_critic(
-            spec.observation_space,
-            hidden=hidden,
-            normalise=normalise,
-            normalise_returns=returns,
-            key=k_critic,
-        )
-        return policy, critic
+        policy = policy_of(seen, actions, **both, **options, key=k_policy)
+        return policy, critic_of(seen, **both, normalise_returns=settings["normalise_returns"], key=k_critic)
 
     return make(key)
