@@ -69,3 +69,24 @@ class Recording(gymnasium.Env):
         assert self.action_space.contains(action), action
         self.seen.append(action)
         return shown(self.observation_space, 7), 1.0, False, False, {}
+
+
+class Line(gymnasium.Env):
+    """A walk on the line by quarters, from 0 until |x| ≥ 1; the reward is the position reached. As `builders.Walk`."""
+
+    observation_space, action_space = spaces.Box(-2.0, 2.0, (2,)), spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._x = np.float32(0)
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        move = np.float32((2 * action - 1) / 4)
+        self._x = self._x + move
+        return np.array([self._x, move], np.float32), float(self._x), bool(abs(self._x) >= 1), False, {}
+
+
+def limited_line():
+    """The walk with a time limit of 6."""
+    return gymnasium.wrappers.TimeLimit(Line(), 6)

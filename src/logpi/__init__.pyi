@@ -30,9 +30,14 @@ from .credit.td_residual import TDResidual as TDResidual
 from .credit.total_return import TotalReturn as TotalReturn
 from .credit.vtrace import VTrace as VTrace
 from .describe import describe as describe
+from .distributions.bernoulli import Bernoulli as Bernoulli
 from .distributions.categorical import Categorical as Categorical
 from .distributions.gaussian import Gaussian as Gaussian
+from .distributions.independent import Independent as Independent
 from .distributions.point import Point as Point
+from .distributions.product import Product as Product
+from .distributions.reshaped import Reshaped as Reshaped
+from .distributions.squashed import Squashed as Squashed
 from .environments.cartpole import CartPole as CartPole
 from .environments.gymnasium import Gymnasium as Gymnasium
 from .environments.gymnasium_vector import GymnasiumVector as GymnasiumVector
@@ -69,8 +74,12 @@ from .policies.action_critic import ActionCritic as ActionCritic
 from .policies.action_critic import mlp_action_critic as mlp_action_critic
 from .policies.behaviour import Behaviour as Behaviour
 from .policies.behaviour import Greedy as Greedy
+from .policies.cnn import cnn_critic as cnn_critic
+from .policies.cnn import cnn_policy as cnn_policy
 from .policies.critic import Critic as Critic
 from .policies.critic import mlp_critic as mlp_critic
+from .policies.head import head as head
+from .policies.masked import Masked as Masked
 from .policies.mlp import MLP as MLP
 from .policies.normalise import Normalise as Normalise
 from .policies.policy import Policy as Policy

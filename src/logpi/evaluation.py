@@ -17,6 +17,7 @@ from logpi.policies.behaviour import Behaviour, Greedy
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
+from logpi.rollout.observations import Checked
 from logpi.seeds import EVALUATION, derive
 from logpi.trees import compiled
 
@@ -111,7 +112,7 @@ def _on_device(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
 def _on_host(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
     obs = environment.reset(0)
     noise = compiled(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec)), mu, jr.key(0))
-    rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1])
+    rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1], keep=Checked)
 
     def play(mu: Behaviour, seed: int) -> tuple[np.ndarray, np.ndarray]:
         fields = rollout.collect(mu, jax.device_get(noise(mu, jr.key(seed))[1]), seed)

@@ -161,3 +161,45 @@ def test_gradients_of_entropy_and_kl_are_those_of_their_definitions():
     np.testing.assert_allclose(entropy, jax.grad(lambda z: -p(z) @ jnp.log(p(z)))(LOGITS[0]), atol=1e-5)
     kl = jax.grad(lambda z: Categorical(z).kl(Categorical(OTHER[0])))(LOGITS[0])
     np.testing.assert_allclose(kl, jax.grad(lambda z: p(z) @ jnp.log(p(z) / q))(LOGITS[0]), atol=1e-5)
+
+
+MASK = jnp.asarray(np.array([[1, 0, 1, 1, 0], [0, 0, 1, 0, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 0]], bool))
+LEGAL, LEGAL_OTHER = (Categorical(jnp.where(MASK, z[:4], -jnp.inf)) for z in (LOGITS, OTHER))
+KEPT, OTHER_KEPT = (p[:4] * np.asarray(MASK) for p in (PROBS, OTHER_PROBS))
+KEPT, OTHER_KEPT = (p / p.sum(axis=-1, keepdims=True) for p in (KEPT, OTHER_KEPT))
+
+
+def test_what_is_legal_shares_all_the_probability():
+    probability = np.stack([np.exp(LEGAL.log_prob(jnp.full(4, a))) for a in range(5)], axis=-1)
+    np.testing.assert_allclose(probability, KEPT, rtol=1e-5)
+    assert np.all(probability[~np.asarray(MASK)] == 0)
+
+
+def test_illegal_actions_add_nothing_to_entropy_or_kl():
+    np.testing.assert_allclose(LEGAL.entropy(), scipy.stats.entropy(KEPT, axis=-1), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        LEGAL.kl(LEGAL_OTHER), scipy.stats.entropy(KEPT, OTHER_KEPT, axis=-1), rtol=1e-5, atol=1e-7
+    )
+
+
+def test_illegal_actions_are_never_sampled_and_never_the_mode():
+    for row in range(4):
+        counts = np.bincount(drawn(LEGAL.logits[row], 100_000, seed=row), minlength=5)
+        legal = np.asarray(MASK[row])
+        assert counts[~legal].sum() == 0
+        assert legal.sum() == 1 or scipy.stats.chisquare(counts[legal], 100_000 * KEPT[row][legal]).pvalue > 1e-4
+    np.testing.assert_array_equal(LEGAL.mode(), KEPT.argmax(axis=-1))
+
+
+def test_no_gradient_reaches_an_illegal_logit():
+    def figures(z, mask):
+        p = Categorical(jnp.where(mask, z, -jnp.inf))
+        return p.log_prob(p.mode()) + p.entropy() + p.kl(Categorical(jnp.where(mask, -z, -jnp.inf)))
+
+    slope = jax.jit(jax.vmap(jax.grad(figures)))(LOGITS[:4], MASK)
+    assert jnp.all(jnp.isfinite(slope)) and jnp.all(jnp.where(MASK, 0, slope) == 0)
+    assert jnp.all(jnp.any(jnp.where(MASK, slope, 0) != 0, axis=-1) | (MASK.sum(axis=-1) == 1))
+
+
+def test_what_is_forbidden_to_the_other_alone_is_infinitely_far():
+    assert jnp.isposinf(P.kl(Categorical(LOGITS.at[:, 2].set(-jnp.inf)))).all()

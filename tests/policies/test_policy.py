@@ -106,7 +106,7 @@ def test_the_key_decides_the_weights():
     assert jnp.max(jnp.abs(ravel(other)[0] - ravel(SOFTMAX)[0])) > 0.1
 
 
-@pytest.mark.parametrize("space", [spaces.Text(3), spaces.MultiDiscrete([2, 2]), spaces.Box(-1, 1, (2, 2))])
+@pytest.mark.parametrize("space", [spaces.Text(3), spaces.Graph(spaces.Discrete(2), None), spaces.Dict()])
 def test_an_action_space_without_a_distribution_is_refused_by_name(space):
     with pytest.raises(ValueError, match=type(space).__name__):
         head(space)

@@ -69,6 +69,15 @@ def _optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda given: None if given is None or str(given).lower() == "none" else read(given)
 
 
+def _one_of(*words: str) -> Callable[[Any], Any]:
+    def read(given: Any) -> str:
+        if given not in words:
+            raise ValueError
+        return given
+
+    return read
+
+
 _POSITIVE = "a number above 0, or a schedule start:end"
 _SHARE = "0 … 1"
 
@@ -109,6 +118,12 @@ OPTIONS: dict[str, Option] = {
         _optional(_number(0, math.inf, above=True)),
     ),
     "hidden": Option("sizes of the hidden layers", "whole numbers ≥ 1, as 64,64", _sizes),
+    "std": Option(
+        "a Gaussian's σ: learned, the same in every state; fixed, as it begins; state, read from the network",
+        "learned, fixed or state",
+        _one_of("learned", "fixed", "state"),
+    ),
+    "squash": Option("keep Box actions within their bounds by tanh, not by clipping", "true or false", _switch),
     "initial_std": Option("first σ of a Gaussian, in half action ranges", "a number above 0", _number(0, 1e6, True)),
     "normalise_observations": Option("normalise by running statistics", "true or false", _switch),
     "normalise_returns": Option("let V learn returns in units of their running σ", "true or false", _switch),

@@ -20,6 +20,8 @@ NETWORKS: Mapping[str, Any] = MappingProxyType(
     {
         "num_envs": 8,
         "hidden": (64, 64),
+        "std": "learned",
+        "squash": False,
         "initial_std": 1.0,
         "normalise_observations": False,
         "normalise_returns": False,

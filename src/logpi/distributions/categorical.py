@@ -12,7 +12,12 @@ from jaxtyping import Array, Float, Int, Key
 class Categorical(eqx.Module):
     """π(a) = exp(zₐ) / Σ_k exp(z_k), over actions a ∈ {0, …, K−1}, batched over the leading axes of the logits z.
 
+    An action with zₐ = −∞ is illegal: its probability is exactly 0, it is never sampled, it adds nothing to entropy or
+    KL, and no gradient reaches it. At least one action must be legal; `logpi.policies.masked` sees to that.
+
     >>> Categorical(jnp.array([0.0, 0.0])).entropy()  # log 2
+    Array(0.6931472, dtype=float32)
+    >>> Categorical(jnp.array([0.0, -jnp.inf, 0.0])).entropy()  # the same: two actions are left
     Array(0.6931472, dtype=float32)
     """
 
@@ -31,18 +36,17 @@ class Categorical(eqx.Module):
         return self.push(self.noise(key))
 
     def log_prob(self, action: Int[Array, "*B"]) -> Float[Array, "*B"]:
-        """log π(a)."""
+        """log π(a); −∞ for an illegal action."""
         return jnp.take_along_axis(self._log_probs(), action[..., None], axis=-1)[..., 0]
 
     def entropy(self) -> Float[Array, "*B"]:
         """−Σₐ π(a) log π(a), in nats."""
-        log_p = self._log_probs()
-        return -jnp.sum(jnp.exp(log_p) * log_p, axis=-1)
+        return -_mean(self._log_probs(), self._log_probs())
 
     def kl(self, other: "Categorical") -> Float[Array, "*B"]:
-        """KL(self‖other) = Σₐ π(a) (log π(a) − log π'(a)), in nats."""
+        """KL(self‖other) = Σₐ π(a) (log π(a) − log π'(a)), in nats; ∞ where π' forbids what π does not."""
         log_p = self._log_probs()
-        return jnp.sum(jnp.exp(log_p) * (log_p - other._log_probs()), axis=-1)
+        return _mean(log_p, log_p - other._log_probs())
 
     def mode(self) -> Int[Array, "*B"]:
         """The most probable action."""
@@ -54,3 +58,9 @@ class Categorical(eqx.Module):
 
     def _log_probs(self) -> Float[Array, "*B K"]:
         return jax.nn.log_softmax(self.logits)
+
+
+def _mean(log_p: Float[Array, "*B K"], x: Float[Array, "*B K"]) -> Float[Array, "*B"]:
+    """Σₐ p(a) x(a), in which an action of probability 0 counts 0 whatever its x: 0 · log 0 = 0."""
+    p = jnp.exp(log_p)
+    return jnp.sum(p * jnp.where(p > 0, x, 0), axis=-1)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
 
 from logpi import nested
 from logpi.environments.actions import sent
@@ -34,6 +34,10 @@ class GymnasiumVector:
         check(env.single_observation_space, "observation")
         self._native = sent(env.single_action_space, name)
         self._ended = np.zeros(env.num_envs, bool)
+        # Without shared memory the processes of Gymnasium's (≤ 1.4) forget to drop an autoreset that was due when they
+        # are reset, and the next step is lost to it.
+        inner = env.unwrapped
+        self._swallows = isinstance(inner, AsyncVectorEnv) and not inner.shared_memory
         self._kept = kept(env.single_observation_space)
         self._write = writer(env.single_observation_space)
 
@@ -42,7 +46,8 @@ class GymnasiumVector:
 
         Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
         """
-        self._ended[:] = False
+        if not self._swallows:
+            self._ended[:] = False
         return self._kept(self._env.reset(seed=derive(seed))[0])
 
     def step(self, action: Any, idle: np.ndarray) -> Step:

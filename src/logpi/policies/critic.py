@@ -1,6 +1,7 @@
 """Critics: what a state is worth."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 from gymnasium import spaces
@@ -17,8 +18,8 @@ class Critic(eqx.Module):
     Any callable PyTree from one raw observation to a scalar can stand in its place.
     """
 
-    encode: Callable[[PyTree], Float[Array, " D"]]
-    network: Callable[[Float[Array, " D"]], Float[Array, " 1"]]
+    encode: Callable[[PyTree], Any]
+    network: Callable[[Any], Float[Array, " 1"]]
     scale: Scale | Unchanged
 
     def __call__(self, obs: PyTree) -> Float[Array, ""]:

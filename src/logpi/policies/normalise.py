@@ -42,7 +42,10 @@ def nothing_seen(shape: tuple[int, ...]) -> Frozen:
 
 
 class Normalise(eqx.Module):
-    """x ↦ clip((encode(x) − mean) / √(variance + ε), ±limit), with the running moments of all observations so far."""
+    """x ↦ clip((encode(x) − mean) / √(variance + ε), ±limit), with the running moments of all observations so far.
+
+    Quantities alone, the numbers of a Box, are normalised; unit vectors and switches stay 0 and 1.
+    """
 
     encode: Encoder
     moments: Frozen
@@ -52,8 +55,10 @@ class Normalise(eqx.Module):
     def __call__(self, obs: PyTree) -> Float[Array, " D"]:
         """The normalised observation, as a vector."""
         moments = self.moments.value
-        z = (self.encode(obs) - moments.mean) / jnp.sqrt(moments.variance + self.epsilon)
-        return jnp.clip(z, -self.limit, self.limit)
+        x, measured = self.encode(obs), self.encode.measured
+        z = (x - moments.mean) / jnp.sqrt(moments.variance + self.epsilon)
+        z = jnp.clip(z, -self.limit, self.limit)
+        return z if all(measured) else jnp.where(jnp.array(measured), z, x)
 
 
 class Scale(eqx.Module):

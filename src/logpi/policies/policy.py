@@ -4,38 +4,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
-import jax.numpy as jnp
 from gymnasium import spaces
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.distributions.categorical import Categorical
-from logpi.distributions.gaussian import Gaussian
 from logpi.distributions.protocol import Distribution
 from logpi.errors import LogpiError
 from logpi.policies.encoder import encoder
+from logpi.policies.head import head
+from logpi.policies.masked import PATH, masked
 from logpi.policies.mlp import MLP
 from logpi.policies.normalise import Normalise, nothing_seen
-
-
-class Discrete(eqx.Module):
-    """Reads a network's output as the logits of a categorical distribution."""
-
-    def __call__(self, logits: Float[Array, " K"]) -> Categorical:
-        """The distribution over K actions."""
-        return Categorical(logits)
-
-
-class Continuous(eqx.Module):
-    """Reads a network's output as the mean of a Gaussian whose log σ is learned and the same in every state.
-
-    Actions are in units of half the box: −1 … 1 is what the environment allows, where it is bounded.
-    """
-
-    log_std: Float[Array, " A"]
-
-    def __call__(self, mean: Float[Array, " A"]) -> Gaussian:
-        """The distribution over vectors of actions."""
-        return Gaussian(mean, self.log_std)
 
 
 class Policy(eqx.Module):
@@ -44,8 +22,8 @@ class Policy(eqx.Module):
     Any callable PyTree from one raw observation to a distribution can stand in its place.
     """
 
-    encode: Callable[[PyTree], Float[Array, " D"]]
-    network: Callable[[Float[Array, " D"]], Float[Array, " F"]]
+    encode: Callable[[PyTree], Any]
+    network: Callable[[Any], Float[Array, " F"]]
     head: Callable[[Float[Array, " F"]], Distribution]
 
     def __call__(self, obs: PyTree) -> Any:
@@ -54,22 +32,14 @@ class Policy(eqx.Module):
 
 
 def encoding(space: spaces.Space, normalise: bool) -> tuple[Any, int]:
-    """What turns raw observations into the network's input, and the length of that input."""
-    encode = encoder(space)
-    return (Normalise(encode, nothing_seen((encode.size,))) if normalise else encode), encode.size
+    """What turns raw observations into the network's input, and the length of that input; a mask of actions is none.
 
-
-def head(space: spaces.Space, initial_std: float = 1.0) -> tuple[Any, int]:
-    """The head that fits an action space, and how many numbers it reads.
-
-    Raises LogpiError for a space that logpi has no distribution for, naming it.
+    Raises LogpiError for a space that logpi has no encoder for, naming its path, and for one that holds no number.
     """
-    match space:
-        case spaces.Discrete():
-            return Discrete(), int(space.n)
-        case spaces.Box(shape=(size,)):
-            return Continuous(jnp.full(size, jnp.log(initial_std), float)), size
-    raise LogpiError(f"action space {space} has no distribution; supported: Discrete, Box with one axis")
+    encode = encoder(space, leave_out=lambda path: path == PATH)
+    if not encode.size:
+        raise LogpiError(f"observation space {space} has nothing that a network could see; allowed: one number or more")
+    return (Normalise(encode, nothing_seen((encode.size,))) if normalise else encode), encode.size
 
 
 def mlp_policy(
@@ -78,14 +48,16 @@ def mlp_policy(
     *,
     hidden: Sequence[int] = (64, 64),
     normalise: bool = False,
+    std: str = "learned",
+    squash: bool = False,
     initial_std: float = 1.0,
     key: Key[Array, ""],
-) -> Policy:
+) -> Any:
     """A policy with a tanh MLP for the given spaces.
 
     - `hidden`: the hidden layers' sizes.
     - `normalise`: keep running statistics of observations and normalise by them.
-    - `initial_std`: the first σ of a Gaussian, in units of half the action box.
+    - `std`, `squash`, `initial_std`: how a Box is acted on; see `head`.
 
         >>> import jax, jax.numpy as jnp
         >>> from gymnasium import spaces
@@ -94,5 +66,6 @@ def mlp_policy(
         (2,)
     """
     encode, size = encoding(observation_space, normalise)
-    read, outputs = head(action_space, initial_std)
-    return Policy(encode, MLP((size, *hidden, outputs), 0.01, key=key), read)
+    read, outputs = head(action_space, std, squash, initial_std)
+    policy = Policy(encode, MLP((size, *hidden, outputs), 0.01, key=key), read)
+    return masked(policy, observation_space, action_space)

@@ -164,6 +164,7 @@ NUMPY: dict[str, Callable[[Any], Callable[..., Any]]] = {
     "reduce_sum": _reduce(np.sum),
     "reduce_max": _reduce(np.max),
     "reduce_min": _reduce(np.min),
+    "reduce_or": _reduce(np.any),
     "argmax": _argmax,
     "convert_element_type": _convert,
     "slice": _slice,

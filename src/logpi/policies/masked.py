@@ -1,0 +1,66 @@
+"""Policies that are told which actions are legal."""
+
+import itertools
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from gymnasium import spaces
+from jaxtyping import Array, Bool, PyTree, Shaped
+
+from logpi.errors import LogpiError
+from logpi.policies.encoder import place
+
+KEY = "action_mask"
+PATH = (KEY,)
+
+
+class Masked(eqx.Module):
+    """π(·|obs) over the legal actions alone: those whose entry of obs["action_mask"] is not 0.
+
+    z_a ↦ −∞ where a is illegal. The mask of a MultiDiscrete space is its dimensions' masks one after the other, and
+    `sizes` are their lengths. Of a dimension in which nothing at all is legal the mask is ignored: there is no
+    distribution over nothing, and such masks stand where nobody acts, in the padding after an episode's end.
+
+    Source: Huang and Ontañón 2022.
+    """
+
+    policy: Any
+    sizes: tuple[int, ...] = eqx.field(static=True)
+
+    def __call__(self, obs: PyTree) -> Any:
+        """π(·|obs) for one raw observation."""
+        logits = self.policy.network(self.policy.encode(obs))
+        return self.policy.head(jnp.where(legal(obs[KEY], self.sizes), logits, -jnp.inf))
+
+
+def legal(mask: Shaped[Array, " K"], sizes: tuple[int, ...]) -> Bool[Array, " K"]:
+    """Where the mask is not 0; all of a dimension's entries where it is 0 in every one of them."""
+    ends = itertools.accumulate(sizes)
+    parts = [mask[end - n : end] != 0 for n, end in zip(sizes, ends, strict=True)]
+    return jnp.concatenate([part | ~jnp.any(part) for part in parts])
+
+
+def masked(policy: Any, observation_space: spaces.Space, action_space: spaces.Space) -> Any:
+    """The policy itself, or `Masked` where the observations hold a mask of the actions.
+
+    Raises LogpiError for a mask that does not fit the action space.
+    """
+    if not (isinstance(observation_space, spaces.Dict) and KEY in observation_space.spaces):
+        return policy
+    sizes = _sizes(action_space)
+    shape = observation_space[KEY].shape
+    if sizes is None or shape != (sum(sizes),):
+        fits = f"its shape to be ({sum(sizes)},)" if sizes else "a Discrete or MultiDiscrete action space"
+        given = f"{place('observation', PATH)} is {observation_space[KEY]} and the action space {action_space}"
+        raise LogpiError(f"{given}; a mask needs {fits}")
+    return Masked(policy, sizes)
+
+
+def _sizes(space: spaces.Space) -> tuple[int, ...] | None:
+    match space:
+        case spaces.Discrete():
+            return (int(space.n),)
+        case spaces.MultiDiscrete():
+            return tuple(space.nvec.ravel().tolist())
+    return None
