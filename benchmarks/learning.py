@@ -15,21 +15,7 @@ import numpy as np
 
 import logpi
 from logpi.algorithms.names import algorithm
-
-
-def interquartile_mean(scores: np.ndarray) -> float:
-    """The mean of the middle half of the scores: a quarter of them is cut off at each end."""
-    ordered = np.sort(np.ravel(scores))
-    cut = int(0.25 * len(ordered))
-    return float(ordered[cut : len(ordered) - cut].mean())
-
-
-def interval(scores: np.ndarray, resamples: int = 2000) -> tuple[float, float]:
-    """A 95 % percentile-bootstrap interval of the interquartile mean, over seeds."""
-    rng = np.random.default_rng(0)
-    means = [interquartile_mean(rng.choice(scores, len(scores))) for _ in range(resamples)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+from logpi.scores import interquartile_mean, interval
 
 
 def main() -> None:

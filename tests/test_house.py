@@ -12,6 +12,7 @@ SOURCE = Path(logpi.__file__).parent
 ROOMS = [
     "errors",
     "seeds",
+    "scores",
     "schedules",
     "collect",
     "types",

@@ -18,6 +18,7 @@ from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.observations import Checked
+from logpi.scores import interval
 from logpi.seeds import EVALUATION, derive
 from logpi.trees import compiled
 
@@ -38,10 +39,8 @@ class Evaluation:
 
     @property
     def ci(self) -> tuple[float, float]:
-        """A 95 % interval for the mean return: the percentile bootstrap, 2000 resamples, always the same ones."""
-        rows = np.random.default_rng(0).integers(len(self.returns), size=(2000, len(self.returns)))
-        low, high = np.percentile(self.returns[rows].mean(axis=1), [2.5, 97.5])
-        return float(low), float(high)
+        """A 95 % interval for the mean return: the percentile bootstrap."""
+        return interval(self.returns, np.mean)
 
 
 def evaluate(

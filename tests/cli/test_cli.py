@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from logpi.runs import checkpoints
+
 BAD = {
     "train Nope-v0": ("Nope-v0", "Gymnasium id"),
     "train CartPole-v1 --discoun 0.9": ("--discoun", "--discount"),
@@ -82,6 +84,37 @@ def test_a_signal_ends_the_run_and_keeps_what_was_trained(sent, status, tmp_path
     process.stderr.close()
     assert json.loads((tmp_path / "here" / "run.json").read_text())["status"] == "interrupted"
     assert len(list((tmp_path / "here" / "checkpoints").iterdir())) > 1
+
+
+SLOW = """
+import time
+import gymnasium
+
+class Slow(gymnasium.Wrapper):
+    def step(self, action):
+        time.sleep(0.05)
+        return super().step(action)
+
+def make_env():
+    return Slow(gymnasium.make("CartPole-v1"))
+"""
+
+
+def test_a_second_interrupt_ends_at_once_and_what_was_saved_stays(tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    words = "train slow:make_env --num-envs 2 --rollout-length 1024 --evaluations 0 --out here".split()
+    process = subprocess.Popen([sys.executable, "-m", "logpi", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list((tmp_path / "here" / "checkpoints").glob("iteration-*")):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert any("once more to end at once" in line for line in process.stderr)
+    started = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+    assert time.perf_counter() - started < 1
+    assert process.returncode == -signal.SIGINT  # a shell says 130
+    process.stderr.close()
+    assert checkpoints.newest(tmp_path / "here" / "checkpoints").facts["iteration"] == 0
 
 
 def test_the_lists():

@@ -1,10 +1,12 @@
 """The gates: whole tasks over five seeds, final policies, mean action, 100 fresh episodes each. Hours are not needed,
 but minutes are, so they are marked slow; benchmarks/learning.md keeps what they reached."""
 
+import numpy as np
 import pytest
 
 import logpi
 from logpi.algorithms.names import algorithm
+from logpi.scores import interval
 
 GATES = [
     ("CartPole-v1", "ppo", 100_000, 475),
@@ -18,8 +20,10 @@ GATES = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("env", "name", "steps", "threshold"), GATES)
 def test_every_seed_solves_the_task_within_the_budget(env, name, steps, threshold, tmp_path):
+    scores = []
     for seed in range(5):
         run = logpi.train(env, algorithm(name)(), steps=steps, seed=seed, evaluations=0, out=tmp_path / str(seed))
         assert run.summary["steps"] <= steps
-        mean = logpi.evaluate(run.policy, env, episodes=100, seed=1).mean
-        assert mean >= threshold, f"{name} on {env}, seed {seed}: {mean:.1f}"
+        scores.append(logpi.evaluate(run.policy, env, episodes=100, seed=1).mean)
+    assert min(scores) >= threshold, f"{name} on {env}: {scores}"
+    assert interval(np.array(scores))[0] >= threshold - abs(threshold) / 20
