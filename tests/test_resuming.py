@@ -14,6 +14,7 @@ from test_training import TINY, fingerprint
 
 import logpi
 from logpi import driver, iterate
+from logpi.cli.main import main
 from logpi.runs import checkpoint
 from logpi.runs.files import read_json, read_metrics
 
@@ -81,6 +82,7 @@ def test_if_no_checkpoint_can_be_read_that_is_said(tmp_path):
     for go_on in (logpi.resume, logpi.load):
         with pytest.raises(logpi.NoCheckpoint, match="can be read"):
             go_on(tmp_path)
+    assert main(["resume", str(tmp_path)]) == main(["evaluate", str(tmp_path)]) == 3
 
 
 def test_an_algorithm_from_parts_goes_on_when_it_is_passed_again(tmp_path):

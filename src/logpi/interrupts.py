@@ -13,6 +13,19 @@ class Terminated(BaseException):
     """SIGTERM came: what is under way is dropped, what was finished is saved."""
 
 
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Start processes that do not hear SIGINT: Ctrl-C reaches all of a terminal's, and only one is to answer."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
+
+
 class Interrupts:
     """SIGINT once: finish the iteration, save, stop; twice: end at once. SIGTERM: drop the iteration, save, stop.
 

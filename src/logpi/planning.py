@@ -12,6 +12,7 @@ from logpi.collect import Episodes
 from logpi.environments.names import check, make, name_of
 from logpi.errors import LogpiError
 from logpi.evaluation import evaluator
+from logpi.interrupts import unheard
 from logpi.iterate import on_device
 from logpi.seeds import SELECTION
 
@@ -54,16 +55,14 @@ def settle(
     if isinstance(recipe, Recipe):
         tuned = recipe.tuned(name_of(env))
         settings = recipe.settings(name_of(env))
-        environment = make(env, settings["num_envs"], settings.get("limit"))
-        _close_later(stack, env, environment)
+        environment = _made(env, settings["num_envs"], settings.get("limit"), stack)
         algorithm, policy, critic = recipe.build(environment.spec, settings, k_networks)
         budget = steps or tuned.get("steps", DEFAULT_STEPS)
         return Plan(env, environment, recipe.name, algorithm, policy, critic, budget, settings, tuned, key, seed)
     if networks[0] is None:
         raise LogpiError("an algorithm put together from parts needs its networks: train(…, policy=…, critic=…)")
     limit = recipe.collect.limit if isinstance(recipe.collect, Episodes) else None
-    environment = make(env, 8, limit)
-    _close_later(stack, env, environment)
+    environment = _made(env, 8, limit, stack)
     settings = {"num_envs": environment.spec.num_envs}
     return Plan(env, environment, "custom", recipe, *networks, steps or DEFAULT_STEPS, settings, {}, key, seed)
 
@@ -73,16 +72,18 @@ def evaluation(plan: Plan, stack: ExitStack) -> Any:
     spec, source = plan.environment.spec, _another(plan.source)
     if spec.time_limit is None or source is None:
         return None
-    copies = make(source, EVALUATION_EPISODES, spec.time_limit)
-    _close_later(stack, source, copies)
+    copies = _made(source, EVALUATION_EPISODES, spec.time_limit, stack)
     run = evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION)
     return lambda policy: run(policy, 0)
 
 
-def _close_later(stack: ExitStack, env: Any, environment: Any) -> None:
-    """Close at the end what was opened here; an environment that was handed over stays its owner's."""
+def _made(env: Any, num_envs: int, time_limit: int | None, stack: ExitStack) -> Any:
+    """The environment; closed at the end if it was opened here: one that was handed over stays its owner's."""
+    with unheard():
+        environment = make(env, num_envs, time_limit)
     if not on_device(environment) and (isinstance(env, str) or callable(env)):
         stack.callback(environment.close)
+    return environment
 
 
 def _another(env: Any) -> Any:

@@ -1,6 +1,7 @@
 """The command line, as a person types it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -115,6 +116,43 @@ def test_a_second_interrupt_ends_at_once_and_what_was_saved_stays(tmp_path):
     assert process.returncode == -signal.SIGINT  # a shell says 130
     process.stderr.close()
     assert checkpoints.newest(tmp_path / "here" / "checkpoints").facts["iteration"] == 0
+
+
+WORKERS = """
+import functools
+import gymnasium
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode
+
+def make_env(num_envs):
+    one = functools.partial(gymnasium.make, "CartPole-v1")
+    return AsyncVectorEnv([one] * num_envs, context="forkserver", autoreset_mode=AutoresetMode.SAME_STEP)
+"""
+
+
+def children(pid):
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()
+    return [int(child) for child in listed] + [grand for child in listed for grand in children(int(child))]
+
+
+def test_an_interrupt_of_a_whole_terminal_is_answered_by_one_process(tmp_path):
+    """Ctrl-C reaches worker processes, too: they stay until the iteration is finished, and go without a word."""
+    (tmp_path / "workers.py").write_text(WORKERS)
+    words = "train workers:make_env --num-envs 2 --evaluations 0 --steps 100000000 --out here".split()
+    command = [sys.executable, "-m", "logpi", *words]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    metrics = tmp_path / "here" / "metrics.jsonl"
+    while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
+        time.sleep(0.1)
+    workers = children(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 130 and "Traceback" not in said, said
+    rows = len(metrics.read_text().splitlines())
+    assert checkpoints.newest(tmp_path / "here" / "checkpoints").facts["iteration"] == rows
+    ended = time.monotonic() + 5
+    while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < ended:
+        time.sleep(0.1)
+    assert len(workers) >= 2 and not any(Path(f"/proc/{worker}").exists() for worker in workers)
 
 
 def test_the_lists():
