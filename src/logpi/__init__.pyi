@@ -1,4 +1,5 @@
 from .algorithms.a2c import a2c as a2c
+from .algorithms.cloning import cloning as cloning
 from .algorithms.npg import npg as npg
 from .algorithms.off_policy import off_policy as off_policy
 from .algorithms.policy_gradient import PolicyGradient as PolicyGradient
@@ -18,6 +19,7 @@ from .credit.baseline import LeaveOneOut as LeaveOneOut
 from .credit.baseline import mean_baseline as mean_baseline
 from .credit.baseline import time_mean_baseline as time_mean_baseline
 from .credit.baseline import value_baseline as value_baseline
+from .credit.constant import Constant as Constant
 from .credit.discounted import Discounted as Discounted
 from .credit.exact_q import ExactQ as ExactQ
 from .credit.gae import GAE as GAE
@@ -29,6 +31,8 @@ from .credit.targeting import Targeting as Targeting
 from .credit.td_residual import TDResidual as TDResidual
 from .credit.total_return import TotalReturn as TotalReturn
 from .credit.vtrace import VTrace as VTrace
+from .datasets import read_minari as read_minari
+from .demonstrations import gather as gather
 from .describe import describe as describe
 from .distributions.bernoulli import Bernoulli as Bernoulli
 from .distributions.categorical import Categorical as Categorical
@@ -53,6 +57,7 @@ from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
 from .objectives.base import Objective as Objective
 from .objectives.clipped import Clipped as Clipped
+from .objectives.cloning import log_likelihood as log_likelihood
 from .objectives.entropy import entropy as entropy
 from .objectives.importance import importance as importance
 from .objectives.naive import naive as naive
@@ -69,6 +74,8 @@ from .objectives.weights import cumulative_weights as cumulative_weights
 from .objectives.weights import step_weights as step_weights
 from .objectives.weights import trajectory_weights as trajectory_weights
 from .objectives.weights import unit_weights as unit_weights
+from .offline import clone as clone
+from .offline import learn_offline as learn_offline
 from .oracle.mdp import MDP as MDP
 from .policies.action_critic import ActionCritic as ActionCritic
 from .policies.action_critic import mlp_action_critic as mlp_action_critic

@@ -3,6 +3,7 @@
 import numpy as np
 
 TRAINING, EVALUATION, SELECTION = 0, 1, 2  # selection: which policy of a run is kept as its best
+DEMONSTRATION = 3  # what other policies did, for a learner to see
 
 
 def derive(seed: int, *path: int) -> int:

@@ -7,14 +7,14 @@ from logpi.algorithms.recipe import preset
 @preset(num_envs=8)
 def off_policy(
     *,
-    rollout_length=256,
+    rollout_length=128,
     discount=0.99,
     decay=0.95,
     learning_rate=3e-3,
     epochs=10,
     min_effective_share=0.9,
     critic_learning_rate=3e-3,
-    critic_epochs=2,
+    critic_epochs=8,
     entropy_weight=0.0,
 ):
     """Off-policy gradient: θ ← θ + α mean_t ρ_t ∇log π_θ(a_t|s_t) Â_t, up to `epochs` times on a batch of μ = π_old.

@@ -4,7 +4,7 @@ import functools
 import inspect
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,11 @@ class Recipe:
     compose: Callable[..., "PolicyGradient"]
     defaults: Mapping[str, Any]
     given: Mapping[str, Any]
+    start: Any = None
+
+    def starting_from(self, policy: Any) -> "Recipe":
+        """The same recipe, but learning begins from this policy, such as a clone, and not from a new one."""
+        return replace(self, start=policy)
 
     def tuned(self, environment: str) -> dict[str, Any]:
         """The settings tuned for a task, `steps` among them; empty where there are none."""
@@ -51,7 +56,7 @@ class Recipe:
         settings = {name: read(name, x, self.defaults) for name, x in {**self.defaults, **tuned, **self.given}.items()}
         batch = settings["num_envs"] * settings.get("rollout_length", 1)
         minibatch = settings.get("minibatch", 1)
-        if minibatch > batch:
+        if minibatch > batch and "rollout_length" in settings:
             raise LogpiError(
                 f"minibatch is {minibatch}; allowed: 1 … {batch} (num_envs {settings['num_envs']}"
                 f" × rollout_length {settings['rollout_length']})"
@@ -67,6 +72,7 @@ class Recipe:
         algorithm = self.compose(**own)
         of_actions = getattr(algorithm, "critic_objective", None) is action_value
         policy, critic = networks(spec, settings, key, of_actions)
+        policy = policy if self.start is None else self.start
         return algorithm, policy, None if algorithm.fit is None else critic
 
 

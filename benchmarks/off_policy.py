@@ -1,0 +1,74 @@
+"""Reuse of a batch: `off-policy` as it is, with ρ := 1 in its place, and with the floor gone too.
+
+    python benchmarks/off_policy.py [--env CartPole-v1] [--seeds 3] [--steps 300000]
+
+Prints one line of a Markdown table for each: every seed's mean return (100 episodes that training never saw), when the
+mean of ten batches first reached 475 (0: never), the steps made on a batch, and the effective share of the batch after
+them by the true ρ, mean and least. benchmarks/learning.md keeps the lines.
+"""
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import logpi
+from logpi.algorithms.recipe import Recipe
+
+CASES = {
+    "ρ, floor": (logpi.Weighted(logpi.step_weights), True),
+    "ρ := 1, floor": (logpi.score, True),
+    "ρ, no floor": (logpi.Weighted(logpi.step_weights), False),
+    "ρ := 1, no floor": (logpi.score, False),
+}
+
+
+def changed(objective: logpi.Objective, floor: bool) -> Recipe:
+    """`off-policy` with another objective, with or without its floor."""
+    recipe = logpi.off_policy()
+
+    def compose(**options):
+        algorithm = recipe.compose(**options)
+        least = algorithm.min_effective_share if floor else None
+        return dataclasses.replace(algorithm, objective=logpi.Standardised(objective), min_effective_share=least)
+
+    return dataclasses.replace(recipe, compose=compose)
+
+
+def reached(rows: list, threshold: float = 475.0) -> int | None:
+    """The steps at which the mean return over ten batches is first at the threshold."""
+    returns = np.array([np.nan if row["return_mean"] is None else row["return_mean"] for row in rows])
+    for i in range(10, len(rows) + 1):
+        if np.nanmean(returns[i - 10 : i]) >= threshold:
+            return rows[i - 1]["steps"]
+    return None
+
+
+def main() -> None:
+    """Train and evaluate every case and seed; print the lines."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--env", default="CartPole-v1")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=300_000)
+    arguments = parser.parse_args()
+    for name, (objective, floor) in CASES.items():
+        scores, first, rows = [], [], []
+        for seed in range(arguments.seeds):
+            with tempfile.TemporaryDirectory() as out:
+                recipe, steps = changed(objective, floor), arguments.steps
+                run = logpi.train(arguments.env, recipe, steps=steps, seed=seed, out=Path(out) / "run", evaluations=0)
+            scores.append(f"{logpi.evaluate(run.policy, arguments.env, episodes=100, seed=1).mean:.1f}")
+            first.append(f"{reached(run.metrics) or 0:,}")
+            rows += run.metrics
+        shares, made = (np.array([row[key] for row in rows]) for key in ("effective_share", "epochs"))
+        print(
+            f"| {name} | {', '.join(scores)} | {', '.join(first)} | {made.mean():.1f}"
+            f" | {shares.mean():.3f} | {shares.min():.3f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
