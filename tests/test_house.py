@@ -27,6 +27,7 @@ ROOMS = [
     "credit",
     "objectives",
     "updates",
+    "perturbation",
     "algorithms",
     "iterate",
     "evaluation",

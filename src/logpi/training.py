@@ -118,7 +118,7 @@ def _plan(env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTr
     if networks[0] is None:
         raise LogpiError("an algorithm put together from parts needs its networks: train(…, policy=…, critic=…)")
     limit = recipe.collect.limit if isinstance(recipe.collect, Episodes) else None
-    environment = make(env, 8, limit)
+    environment = make(env, getattr(recipe, "population", 8), limit)
     return Plan(environment, recipe, *networks, steps or DEFAULT_STEPS, {"num_envs": environment.spec.num_envs}, {})
 
 

@@ -14,8 +14,9 @@ from logpi.errors import LogpiError
 class Gymnasium:
     """N copies of a Gymnasium environment, each reset in the step in which its episode ends.
 
-    Every episode is seeded from (seed, environment, episode), so what environment i meets does not depend on how
-    many others there are. Observations are kept in the space's dtype, float64 as float32.
+    Every episode is seeded from (seed, group, episode), each environment a group of its own unless told otherwise, so
+    what environment i meets does not depend on how many others there are. Observations are kept in the space's
+    dtype, float64 as float32.
     """
 
     def __init__(self, make: Callable[[], gymnasium.Env], num_envs: int, name: str = "", time_limit: int | None = None):
@@ -27,11 +28,11 @@ class Gymnasium:
         self._discrete = isinstance(first.action_space, gymnasium.spaces.Discrete)
         self._dtype = buffer_dtype(first.observation_space)
         self._episodes = np.zeros(num_envs, np.int64)
-        self._seed = 0
+        self._seed, self._group = 0, 1
 
-    def reset(self, seed: int) -> np.ndarray:
-        """Begin the first episode of each environment under this seed."""
-        self._seed = seed
+    def reset(self, seed: int, group: int = 1) -> np.ndarray:
+        """Begin the first episode of each environment under this seed; groups of neighbours are seeded alike."""
+        self._seed, self._group = seed, group
         self._episodes[:] = 0
         return np.stack([self._begin(i) for i in range(self.spec.num_envs)]).astype(self._dtype)
 
@@ -61,7 +62,7 @@ class Gymnasium:
             env.close()
 
     def _begin(self, i: int) -> Any:
-        words = np.random.SeedSequence((self._seed, i, int(self._episodes[i]))).generate_state(1)
+        words = np.random.SeedSequence((self._seed, i // self._group, int(self._episodes[i]))).generate_state(1)
         self._episodes[i] += 1
         return self._envs[i].reset(seed=int(words[0]) >> 1)[0]
 

@@ -34,13 +34,16 @@ class GymnasiumVector:
         self._ended = np.zeros(env.num_envs, bool)
         self._dtype = buffer_dtype(env.single_observation_space)
 
-    def reset(self, seed: int) -> np.ndarray:
-        """Begin new episodes everywhere.
+    def reset(self, seed: int, group: int = 1) -> np.ndarray:
+        """Begin new episodes everywhere; groups of neighbours are seeded alike.
 
         Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
+        Later episodes go on with each copy's own numbers, so in a group they are alike only as far as these are.
         """
         self._ended[:] = False
-        return np.array(self._env.reset(seed=derive(seed))[0], self._dtype)
+        first = derive(seed)
+        seeds: Any = first if group == 1 else [first + i // group for i in range(self.spec.num_envs)]
+        return np.array(self._env.reset(seed=seeds)[0], self._dtype)
 
     def step(self, action: np.ndarray, idle: np.ndarray) -> Step:
         """Step all copies."""
