@@ -23,26 +23,43 @@ PLAIN = Ascent(optax.sgd, 1.0)  # θ' − θ is then ĝ itself
 
 
 def world(name, horizon=4):
-    """(an MDP, its U as a function of a flat vector of logits, such a vector)."""
+    """(an MDP, its U for rows of flat logits, such a row)."""
     mdp = WORLDS[name](horizon)
-    logits = table(mdp)
-    return mdp, lambda theta: mdp.utility(theta.reshape(logits.shape)), logits.ravel()
+    theta = table(mdp).ravel()
+    return mdp, lambda rows: utilities(mdp, rows), theta
+
+
+def utilities(mdp, rows):
+    """U of each row of flat logits; one program for up to 160 rows."""
+    padded = jnp.zeros((max(160, len(rows)), rows.shape[1])).at[: len(rows)].set(rows)
+    return _utilities(mdp, padded)[: len(rows)]
+
+
+@eqx.filter_jit
+def _utilities(mdp, rows):
+    return jax.vmap(lambda row: mdp.utility(row.reshape(mdp.states, mdp.actions)))(rows)
 
 
 def from_function(estimator, function, theta, pairing=central, number=None, key=None):
-    """(ĝ, its variance, figures) where U is a function, as many directions as there are coordinates unless told."""
-    number = number or theta.size
+    """(ĝ, its variance, figures) where U is a function of rows, as many directions as coordinates unless told."""
+    number, key = number or theta.size, jr.key(0) if key is None else key
+    estimator = jax.tree.map(jnp.asarray, estimator)
     layout = pairing(2 * number if pairing is central else number + 1)
+    members, moved = _tried(estimator, theta, layout, number, key)
+    returns = function(members)[None]
+    return _estimated(estimator, moved, returns[:, layout.plus], returns[:, layout.minus], layout.span)
 
-    @jax.jit
-    def run(theta, key):
-        moves = estimator.directions(key, theta.size, jnp.arange(number))
-        members = theta[None] + jnp.asarray(layout.offset, theta.dtype)[:, None] * moves[layout.row]
-        returns = jax.vmap(function)(members)[None]
-        moved = (members[layout.plus] - members[layout.minus]) / layout.span
-        return estimator(estimator.keep(moved), returns[:, layout.plus], returns[:, layout.minus], layout.span)
 
-    return run(theta, jr.key(0) if key is None else key)
+@eqx.filter_jit
+def _tried(estimator, theta, layout, number, key):
+    moves = estimator.directions(key, theta.size, jnp.arange(number))
+    members = theta[None] + jnp.asarray(layout.offset, theta.dtype)[:, None] * moves[layout.row]
+    return members, estimator.keep((members[layout.plus] - members[layout.minus]) / layout.span)
+
+
+@eqx.filter_jit
+def _estimated(estimator, kept, plus, minus, span):
+    return estimator(kept, plus, minus, span)
 
 
 def zeroth_order(estimator, members, episodes=1, group=2, **parts):

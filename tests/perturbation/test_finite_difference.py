@@ -1,12 +1,14 @@
 """Quotients of differences: exact utilities give exact errors, sampled ones errors within their bars."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from exact import NAMES, from_function, iterated, problem, repeated, step, world, zeroth_order
+from exact import NAMES, from_function, iterated, problem, repeated, same, step, world, zeroth_order
 from helpers import double_precision, relative_error
 
 from logpi.perturbation.finite_difference import FiniteDifference
@@ -38,13 +40,18 @@ def quotients(mdp, policy, delta):
 SAMPLED = ["random", *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES if name != "random")]
 
 
-@pytest.mark.parametrize("name", SAMPLED)
-def test_sampled_it_is_within_its_error_bars_and_they_are_as_wide_as_they_should_be(name):
+@functools.cache
+def samples(name, group):
+    """(MDP, policy, 200 estimates, their figures) from rollouts, 16 episodes a member."""
     size = problem(name, 2)[2].logits.size
     mdp, environment, policy = problem(name, 2 * size)
-    algorithm = zeroth_order(FiniteDifference(0.5), 2 * size, episodes=16)
-    state = algorithm.init(policy)
-    estimates, info = repeated(algorithm, environment, state, jr.split(jr.key(1), 200))
+    algorithm = zeroth_order(FiniteDifference(0.5), 2 * size, episodes=16, group=group)
+    return mdp, policy, *repeated(algorithm, environment, algorithm.init(policy), jr.split(jr.key(1), 200))
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_sampled_it_is_within_its_error_bars_and_they_are_as_wide_as_they_should_be(name):
+    mdp, policy, estimates, info = samples(name, 2)
     errors = np.asarray(estimates, float) - quotients(mdp, policy, 0.5)[None]
     claimed = np.sqrt(np.mean(np.square(info["standard_error"])))
     z = errors.mean(axis=0) / np.maximum(errors.std(axis=0, ddof=1) / np.sqrt(200), 1e-9)
@@ -52,53 +59,31 @@ def test_sampled_it_is_within_its_error_bars_and_they_are_as_wide_as_they_should
     np.testing.assert_allclose(np.sqrt((errors**2).sum(axis=1).mean()), claimed, rtol=0.1)
 
 
-def test_common_random_numbers_make_differences_less_noisy():
-    """Shared starts, transitions and noise leave less than half of the variance; the means agree."""
-    environment, policy = problem("chain", 12)[1:]
-    keys = jr.split(jr.key(2), 400)
-    spread, means = [], []
-    for group in (1, 2):
-        algorithm = zeroth_order(FiniteDifference(0.2), 12, episodes=4, group=group)
-        estimates = np.asarray(repeated(algorithm, environment, algorithm.init(policy), keys)[0])
-        spread.append(estimates.var(axis=0).sum())
-        means.append(estimates.mean(axis=0))
-    assert spread[1] < 0.5 * spread[0]
-    assert np.abs(means[0] - means[1]).max() < 4 * np.sqrt(sum(spread) / 400)
+@pytest.mark.parametrize("name", SAMPLED)
+def test_common_random_numbers_make_differences_less_noisy(name):
+    """Shared starts, transitions and noise leave less than half of the variance, and the same mean."""
+    alone, together = (np.asarray(samples(name, group)[2], float) for group in (1, 2))
+    spread = [estimates.var(axis=0) for estimates in (alone, together)]
+    assert spread[1].sum() < 0.5 * spread[0].sum()
+    apart = np.abs(alone.mean(axis=0) - together.mean(axis=0))
+    assert (apart <= 4 * np.sqrt(sum(spread) / 200) + 1e-9).all()
 
 
-@pytest.mark.parametrize(("pairing", "members"), [(central, 4), (forward, 3)])
-def test_more_coordinates_than_environments_are_tried_in_turn_and_one_step_follows(pairing, members):
-    """With everyone on the same random numbers, six coordinates two at a time give what six at once do."""
-    everything = 12 if pairing is central else 7
+def test_more_coordinates_than_environments_are_tried_in_turn_and_one_step_follows():
+    """Six coordinates four at a time are what six at once are, on the same random numbers; the last two add nothing."""
     key = jr.key(3)
     part, whole = (
-        (zeroth_order(FiniteDifference(0.3), n, episodes=3, group=n, pairing=pairing), problem("chain", n)[1])
-        for n in (members, everything)
+        (zeroth_order(FiniteDifference(0.3), n, episodes=3, group=n), problem("chain", n)[1]) for n in (8, 12)
     )
     state = part[0].init(problem("chain", 2)[2])
-    now = state
-    for done in (2, 4, 6):
-        old = now
-        now, info = iterated(*part, old, key)
-        assert int(info["directions"]) == done
-        assert (np.asarray(step(old, now)) != 0).any() == (done == 6)
-        assert np.isnan(info["standard_error"]) == (done < 6)
+    first, early = iterated(*part, state, key)
+    second, late = iterated(*part, first, key)
     at_once = whole[0].init(state.policy)
-    one, figures = iterated(*whole, at_once, key)
-    np.testing.assert_allclose(step(state, now), step(at_once, one), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(info["standard_error"], figures["standard_error"], rtol=1e-3)
-    assert int(now.opt.done) == 0
-
-
-def test_a_last_iteration_that_is_not_full_adds_nothing():
-    """Six coordinates four at a time: the second iteration has room for eight."""
-    key = jr.key(4)
-    algorithm, environment = zeroth_order(FiniteDifference(0.3), 8, group=8), problem("chain", 8)[1]
-    state = algorithm.init(problem("chain", 2)[2])
-    now = iterated(algorithm, environment, iterated(algorithm, environment, state, key)[0], key)[0]
-    whole, all_at_once = zeroth_order(FiniteDifference(0.3), 12, group=12), problem("chain", 12)[1]
-    want = iterated(whole, all_at_once, whole.init(state.policy), key)[0]
-    np.testing.assert_allclose(step(state, now), step(state, want), rtol=1e-4, atol=1e-5)
+    want, figures = iterated(*whole, at_once, key)
+    assert same(state, first) and np.isnan(early["standard_error"]) and np.isnan(early["step_norm"])
+    assert (int(early["directions"]), int(late["directions"]), int(second.opt.done)) == (4, 6, 0)
+    np.testing.assert_allclose(step(state, second), step(at_once, want), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(late["standard_error"], figures["standard_error"], rtol=1e-3)
 
 
 def test_one_episode_a_member_tells_nothing_of_the_error():

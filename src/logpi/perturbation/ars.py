@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, Key
 
+from logpi.errors import LogpiError
 from logpi.perturbation.directions import gaussian
 from logpi.perturbation.evolution import mean_and_variance
 from logpi.perturbation.protocol import Estimate
@@ -25,7 +26,8 @@ class ARS(eqx.Module):
     - `draw`: `gaussian` or `orthogonal` directions ε.
     - `number`: m, how many; None takes what one iteration tries.
 
-    The variance is that of a mean of b independent terms: it knows nothing of the choice.
+    The variance is that of a mean of b independent terms: it knows nothing of the choice. Raises LogpiError for a b
+    that is too great.
     Source: Mania et al. 2018, "Simple random search provides a competitive approach to reinforcement learning",
     algorithm 2.
     """
@@ -52,6 +54,8 @@ class ARS(eqx.Module):
         self, kept: Float[Array, "M P"], plus: Float[Array, "K M"], minus: Float[Array, "K M"], span: float
     ) -> Estimate:
         """The mean over the best directions."""
+        if self.top is not None and not 1 <= self.top <= len(kept):
+            raise LogpiError(f"top is {self.top}; allowed: 1 … {len(kept)}, the number of directions")
         above, below = jnp.mean(plus, axis=0), jnp.mean(minus, axis=0)
         best = lax.top_k(jnp.maximum(above, below), self.top or len(above))[1]
         deviation = jnp.std(jnp.concatenate([above[best], below[best]]))
