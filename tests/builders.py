@@ -19,6 +19,7 @@ from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.observations import with_successors
+from logpi.rollout.scores import scores
 from logpi.types import Batch, Trajectory, ravel, trainable
 
 SEEN = spaces.Box(-1.0, 1.0, (3,))
@@ -169,5 +170,5 @@ def on_host(environment, mu, collect, key):
     noise = jax.device_get(rollout_noise(mu, obs, jr.split(key)[1], collect, environment.spec))
     fields = HostRollout(environment, collect, mu, obs, noise).collect(mu, noise, 0)
     fields = with_successors(jax.tree.map(jnp.array, fields))
-    log_prob = jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
+    log_prob = scores(mu, fields["obs"], fields["action"], environment.spec.num_envs)
     return Trajectory(**fields, log_prob=log_prob, complete=collect.complete)

@@ -29,6 +29,7 @@ ROOMS = [
     "credit",
     "objectives",
     "updates",
+    "perturbation",
     "algorithms",
     "iterate",
     "evaluation",

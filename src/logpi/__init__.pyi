@@ -1,5 +1,8 @@
 from .algorithms.a2c import a2c as a2c
+from .algorithms.ars import ars as ars
 from .algorithms.cloning import cloning as cloning
+from .algorithms.evolution import evolution as evolution
+from .algorithms.finite_difference import finite_difference as finite_difference
 from .algorithms.npg import npg as npg
 from .algorithms.off_policy import off_policy as off_policy
 from .algorithms.policy_gradient import PolicyGradient as PolicyGradient
@@ -7,6 +10,7 @@ from .algorithms.ppo import ppo as ppo
 from .algorithms.ppo_kl import ppo_kl as ppo_kl
 from .algorithms.q_actor_critic import q_actor_critic as q_actor_critic
 from .algorithms.recipe import Recipe as Recipe
+from .algorithms.regression import regression as regression
 from .algorithms.reinforce import reinforce as reinforce
 from .algorithms.trpo import trpo as trpo
 from .algorithms.vpg import vpg as vpg
@@ -60,6 +64,7 @@ from .objectives.clipped import Clipped as Clipped
 from .objectives.cloning import log_likelihood as log_likelihood
 from .objectives.entropy import entropy as entropy
 from .objectives.importance import importance as importance
+from .objectives.linear import LinearObjective as LinearObjective
 from .objectives.naive import naive as naive
 from .objectives.optimal_baseline import OptimalBaseline as OptimalBaseline
 from .objectives.penalised import Penalised as Penalised
@@ -77,10 +82,22 @@ from .objectives.weights import unit_weights as unit_weights
 from .offline import clone as clone
 from .offline import learn_offline as learn_offline
 from .oracle.mdp import MDP as MDP
+from .perturbation.ars import ARS as ARS
+from .perturbation.directions import gaussian as gaussian
+from .perturbation.directions import orthogonal as orthogonal
+from .perturbation.evolution import EvolutionStrategies as EvolutionStrategies
+from .perturbation.finite_difference import FiniteDifference as FiniteDifference
+from .perturbation.pairing import central as central
+from .perturbation.pairing import forward as forward
+from .perturbation.regression import Regression as Regression
+from .perturbation.shaping import centred_ranks as centred_ranks
+from .perturbation.shaping import unshaped as unshaped
+from .perturbation.zeroth_order import ZerothOrder as ZerothOrder
 from .policies.action_critic import ActionCritic as ActionCritic
 from .policies.action_critic import mlp_action_critic as mlp_action_critic
 from .policies.behaviour import Behaviour as Behaviour
 from .policies.behaviour import Greedy as Greedy
+from .policies.behaviour import sampled as sampled
 from .policies.cnn import cnn_critic as cnn_critic
 from .policies.cnn import cnn_policy as cnn_policy
 from .policies.critic import Critic as Critic

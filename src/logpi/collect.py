@@ -23,10 +23,13 @@ class Episodes:
 
     Never "the first m episodes to finish": that would favour short ones. `limit` is the longest an episode may be,
     by default the task's own time limit; an episode that reaches it without an end is cut there (`truncated`).
+    Neighbours in groups of `group` environments meet the same random numbers: where they start, how the task moves,
+    the noise of their actions. What differs between them is then their policies' doing (common random numbers).
     """
 
     limit: int | None = None
     per_environment: int = 1
+    group: int = 1
 
     complete = True
 

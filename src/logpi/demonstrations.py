@@ -37,7 +37,7 @@ def gather(policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, limit
     seed = derive(seed, DEMONSTRATION)
     watching = Watching(Episodes(limit))
     carry = begin(watching, environment, policy, None, jr.key(seed))
-    info = compile_iteration(watching, environment, carry, seed)(carry, 0.0)[1]
+    info = compile_iteration(watching, environment, carry, seed).run(carry, 0.0)[1]
     if not on_device(environment) and isinstance(env, str):
         environment.close()
     return jax.tree.map(jnp.asarray, info["tau"])

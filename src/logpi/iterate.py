@@ -17,6 +17,7 @@ from logpi.rollout import device, episodes
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.observations import with_successors
+from logpi.rollout.scores import scores
 from logpi.seeds import TRAINING, derive
 from logpi.trees import compiled
 from logpi.types import State, Trajectory
@@ -80,7 +81,7 @@ def learn(algorithm: Any, carry: Carry, mu: Behaviour, tau: Trajectory, progress
 def iterate(algorithm: Any, environment: Environment, carry: Carry, progress: Array) -> tuple[Carry, Info]:
     """One iteration on the device, a pure function: behaviour, rollout, learn."""
     k_mu, k_rollout, _, key = jr.split(carry.key, 4)
-    mu = algorithm.behaviour(carry.state, k_mu)
+    mu = algorithm.at(progress).behaviour(carry.state, k_mu)
     stands, tau = device.rollout(environment, mu, carry.environment, k_rollout, algorithm.collect)
     state, running, info = learn(algorithm, carry, mu, tau, progress)
     return Carry(state, key, stands, running, carry.iteration + 1), info
@@ -105,26 +106,26 @@ def _on_host(algorithm: Any, environment: HostEnvironment, carry: Carry, seed: i
     collect = algorithm.collect
     obs = environment.reset(derive(seed, TRAINING, 0))
 
-    def prepare(carry: Carry, obs: Array) -> tuple[Behaviour, PyTree]:
+    def prepare(carry: Carry, obs: Array, progress: Array) -> tuple[Behaviour, PyTree]:
         k_mu, k_rollout, _, _ = jr.split(carry.key, 4)
-        mu = algorithm.behaviour(carry.state, k_mu)
+        mu = algorithm.at(progress).behaviour(carry.state, k_mu)
         return mu, rollout_noise(mu, obs, k_rollout, collect, environment.spec)
 
     def absorb(carry: Carry, mu: Behaviour, fields: dict[str, Array], progress: Array) -> tuple[Carry, Info]:
         fields = with_successors(fields)
-        log_prob = jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
+        log_prob = scores(mu, fields["obs"], fields["action"], environment.spec.num_envs)
         tau = Trajectory(**fields, log_prob=log_prob, complete=collect.complete)
         state, running, info = learn(algorithm, carry, mu, tau, progress)
         return Carry(state, jr.split(carry.key, 4)[3], (), running, carry.iteration + 1), info
 
-    preparing = compiled(prepare, carry, obs)
-    mu, noise = preparing(carry, obs)
+    preparing = compiled(prepare, carry, obs, jnp.float32(0))
+    mu, noise = preparing(carry, obs, jnp.float32(0))
     rollout = HostRollout(environment, collect, mu, obs, noise)
     learning = {rollout.room: compiled(absorb, carry, mu, rollout.buffers, jnp.float32(0))}
 
     def run(carry: Carry, progress: float) -> tuple[Carry, Info]:
         started = time.perf_counter()
-        mu, noise = preparing(carry, obs)
+        mu, noise = preparing(carry, obs, jnp.float32(progress))
         fields = rollout.collect(mu, jax.device_get(noise), derive(seed, TRAINING, int(carry.iteration)))
         collected = time.perf_counter()
         if rollout.room not in learning:  # more ends than there was room for

@@ -62,7 +62,7 @@ def settle(
     if networks[0] is None:
         raise LogpiError("an algorithm put together from parts needs its networks: train(…, policy=…, critic=…)")
     limit = recipe.collect.limit if isinstance(recipe.collect, Episodes) else None
-    environment = _made(env, 8, limit, stack)
+    environment = _made(env, getattr(recipe, "population", 8), limit, stack)
     settings = {"num_envs": environment.spec.num_envs}
     return Plan(env, environment, "custom", recipe, *networks, steps or DEFAULT_STEPS, settings, {}, key, seed)
 

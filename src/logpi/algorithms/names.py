@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 from logpi.algorithms.a2c import a2c
+from logpi.algorithms.ars import ars
+from logpi.algorithms.evolution import evolution
+from logpi.algorithms.finite_difference import finite_difference
 from logpi.algorithms.npg import npg
 from logpi.algorithms.off_policy import off_policy
 from logpi.algorithms.ppo import ppo
 from logpi.algorithms.ppo_kl import ppo_kl
 from logpi.algorithms.q_actor_critic import q_actor_critic
 from logpi.algorithms.recipe import Recipe
+from logpi.algorithms.regression import regression
 from logpi.algorithms.reinforce import reinforce
 from logpi.algorithms.trpo import trpo
 from logpi.algorithms.vpg import vpg
@@ -24,6 +28,10 @@ ALGORITHMS: dict[str, Callable[..., Recipe]] = {
     "ppo-kl": ppo_kl,
     "off-policy": off_policy,
     "q-actor-critic": q_actor_critic,
+    "finite-difference": finite_difference,
+    "regression": regression,
+    "evolution": evolution,
+    "ars": ars,
 }
 
 

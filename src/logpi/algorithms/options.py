@@ -65,17 +65,17 @@ def _switch(given: Any) -> bool:
     return words[str(given).lower()]
 
 
-def _optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda given: None if given is None or str(given).lower() == "none" else read(given)
-
-
-def _one_of(*words: str) -> Callable[[Any], Any]:
+def _one_of(*words: str) -> Callable[[Any], str]:
     def read(given: Any) -> str:
         if given not in words:
             raise ValueError
         return given
 
     return read
+
+
+def _optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda given: None if given is None or str(given).lower() == "none" else read(given)
 
 
 _POSITIVE = "a number above 0, or a schedule start:end"
@@ -117,6 +117,17 @@ OPTIONS: dict[str, Option] = {
         "a number above 0, or none",
         _optional(_number(0, math.inf, above=True)),
     ),
+    "perturbation": Option(
+        "how far θ is moved: δ of a coordinate, σ of all", _POSITIVE, _number(0, math.inf, above=True)
+    ),
+    "differences": Option("θ + Δ against θ − Δ, or against θ", "central or forward", _one_of("central", "forward")),
+    "directions": Option(
+        "random directions to an estimate", "a whole number ≥ 1, or none: as one iteration tries", _optional(_whole)
+    ),
+    "draw": Option("how directions are drawn", "gaussian or orthogonal", _one_of("gaussian", "orthogonal")),
+    "top": Option("how many of the best directions count", "a whole number ≥ 1, or none: all", _optional(_whole)),
+    "ranks": Option("weigh directions by centred ranks, not by returns", "true or false", _switch),
+    "stochastic": Option("perturbed policies sample their actions, else take the mode", "true or false", _switch),
     "hidden": Option("sizes of the hidden layers", "whole numbers ≥ 1, as 64,64", _sizes),
     "std": Option(
         "a Gaussian's σ: learned, the same in every state; fixed, as it begins; state, read from the network",

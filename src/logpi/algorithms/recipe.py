@@ -7,14 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from logpi.algorithms.options import read
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
-
-if TYPE_CHECKING:
-    from logpi.algorithms.policy_gradient import PolicyGradient
 
 NETWORKS: Mapping[str, Any] = MappingProxyType(
     {
@@ -37,7 +34,7 @@ class Recipe:
     """
 
     name: str
-    compose: Callable[..., "PolicyGradient"]
+    compose: Callable[..., Any]
     defaults: Mapping[str, Any]
     given: Mapping[str, Any]
     start: Any = None
@@ -61,29 +58,32 @@ class Recipe:
                 f"minibatch is {minibatch}; allowed: 1 … {batch} (num_envs {settings['num_envs']}"
                 f" × rollout_length {settings['rollout_length']})"
             )
+        if settings.get("differences") == "central" and settings["num_envs"] % 2:
+            raise LogpiError(f"num_envs is {settings['num_envs']}; allowed: an even number (central differences)")
         return settings
 
-    def build(self, spec: Spec, settings: Mapping[str, Any], key: Any) -> "tuple[PolicyGradient, Any, Any]":
+    def build(self, spec: Spec, settings: Mapping[str, Any], key: Any) -> tuple[Any, Any, Any]:
         """(algorithm, policy, critic) for an environment; the critic is None where nothing fits one."""
         from logpi.algorithms.networks import networks
         from logpi.objectives.value import action_value
 
-        own = {name: x for name, x in settings.items() if name not in NETWORKS}
+        own = {name: settings[name] for name in inspect.signature(self.compose).parameters}
         algorithm = self.compose(**own)
         of_actions = getattr(algorithm, "critic_objective", None) is action_value
         policy, critic = networks(spec, settings, key, of_actions)
         policy = policy if self.start is None else self.start
-        return algorithm, policy, None if algorithm.fit is None else critic
+        return algorithm, policy, None if getattr(algorithm, "fit", None) is None else critic
 
 
-def preset(**networks: Any) -> Callable[[Callable[..., "PolicyGradient"]], Callable[..., Recipe]]:
+def preset(**networks: Any) -> Callable[[Callable[..., Any]], Callable[..., Recipe]]:
     """Make a function of options that composes an algorithm into one that gives its `Recipe`.
 
     The defaults are the function's own; those of the networks and environments can be set here.
     """
 
-    def wrap(compose: Callable[..., "PolicyGradient"]) -> Callable[..., Recipe]:
-        own = {name: p.default for name, p in inspect.signature(compose).parameters.items()}
+    def wrap(compose: Callable[..., Any]) -> Callable[..., Recipe]:
+        options = inspect.signature(compose).parameters.items()
+        own = {name: p.default for name, p in options if p.default is not p.empty}  # the rest are in NETWORKS
         defaults = MappingProxyType({**NETWORKS, **networks, **own})
 
         @functools.wraps(compose)

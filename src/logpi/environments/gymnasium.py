@@ -15,9 +15,9 @@ from logpi.environments.structure import check, empty, lifted, writer
 class Gymnasium:
     """N copies of a Gymnasium environment, each reset in the step in which its episode ends.
 
-    Every episode is seeded from (seed, environment, episode), so what environment i meets does not depend on how
-    many others there are. Observations are kept in the space's dtype, 64 bits as 32; those of a Dict space are dicts,
-    of a Tuple space tuples, with leaves [N, ...].
+    Every episode is seeded from (seed, group, episode), each environment a group of its own unless told otherwise, so
+    what environment i meets does not depend on how many others there are. Observations are kept in the space's
+    dtype, 64 bits as 32; those of a Dict space are dicts, of a Tuple space tuples, with leaves [N, ...].
     """
 
     def __init__(self, make: Callable[[], gymnasium.Env], num_envs: int, name: str = "", time_limit: int | None = None):
@@ -31,15 +31,16 @@ class Gymnasium:
         self._write = writer(first.observation_space)
         self._rows = _rows(first.action_space)
         self._episodes = np.zeros(num_envs, np.int64)
-        self._seed = 0
+        self._seed, self._group = 0, 1
 
     @property
     def episode(self) -> np.ndarray:
         """Which episode under its seed each environment is in, from 0."""
         return self._episodes - 1
 
-    def reset(self, seed: int) -> Any:
-        """Begin the first episode of each environment under this seed."""
+    def reset(self, seed: int, group: int = 1) -> Any:
+        """Begin the first episode of each environment under this seed; groups of neighbours are seeded alike."""
+        self._group = group
         return self.restart(seed, np.zeros_like(self._episodes))
 
     def restart(self, seed: int, episode: np.ndarray) -> Any:
@@ -78,7 +79,7 @@ class Gymnasium:
             env.close()
 
     def _begin(self, i: int) -> Any:
-        words = np.random.SeedSequence((self._seed, i, int(self._episodes[i]))).generate_state(1)
+        words = np.random.SeedSequence((self._seed, i // self._group, int(self._episodes[i]))).generate_state(1)
         self._episodes[i] += 1
         return self._envs[i].reset(seed=int(words[0]) >> 1)[0]
 

@@ -41,14 +41,17 @@ class GymnasiumVector:
         self._kept = kept(env.single_observation_space)
         self._write = writer(env.single_observation_space)
 
-    def reset(self, seed: int) -> Any:
-        """Begin new episodes everywhere.
+    def reset(self, seed: int, group: int = 1) -> Any:
+        """Begin new episodes everywhere; groups of neighbours are seeded alike.
 
         Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
+        Later episodes go on with each copy's own numbers, so in a group they are alike only as far as these are.
         """
         if not self._swallows:
             self._ended[:] = False
-        return self._kept(self._env.reset(seed=derive(seed))[0])
+        first = derive(seed)
+        seeds: Any = first if group == 1 else [first + i // group for i in range(self.spec.num_envs)]
+        return self._kept(self._env.reset(seed=seeds)[0])
 
     def step(self, action: Any, idle: np.ndarray) -> Step:
         """Step all copies."""

@@ -43,7 +43,8 @@ class Spec:
 class Environment(Protocol):
     """N environments written in JAX: pure functions of a state and a key, reset as soon as an episode ends.
 
-    Actions are a policy's own: whole numbers from 0, or vectors in which −1 … 1 spans the bounds.
+    Actions are a policy's own: whole numbers from 0, or vectors in which −1 … 1 spans the bounds. A key is one for all
+    copies; where groups of them share their random numbers, an array of N keys, one for each.
     """
 
     @property
@@ -74,8 +75,8 @@ class HostEnvironment(Protocol):
         """Spaces, number of copies, time limit."""
         ...
 
-    def reset(self, seed: int) -> Any:
-        """Begin new episodes everywhere, seeded: → obs[N]."""
+    def reset(self, seed: int, group: int = 1) -> Any:
+        """Begin new episodes everywhere, seeded, neighbours in groups of `group` alike: → obs[N]."""
         ...
 
     def step(self, action: Any, idle: Any) -> Step:

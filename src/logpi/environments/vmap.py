@@ -50,15 +50,19 @@ class Vmap(eqx.Module):
         space, actions = self.single.observation_space, self.single.action_space
         return Spec(self.name or type(self.single).__name__, self.num_envs, space, actions, self.time_limit)
 
-    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-        """Begin an episode everywhere."""
-        state, obs = jax.vmap(self.single.reset)(jr.split(key, self.num_envs))
+    def reset(self, key: Key[Array, "..."]) -> tuple[PyTree, PyTree]:
+        """Begin an episode everywhere; the key is one for all, or one for each."""
+        state, obs = jax.vmap(self.single.reset)(self._each(key))
         return (state, jnp.zeros(self.num_envs, jnp.int32)), obs
 
-    def step(self, key: Key[Array, ""], state: PyTree, action: PyTree) -> tuple[PyTree, Step]:
+    def step(self, key: Key[Array, "..."], state: PyTree, action: PyTree) -> tuple[PyTree, Step]:
         """One step everywhere, and a fresh start where an episode ended."""
         native = to_native(self.single.action_space)(action)
-        return jax.vmap(self._one)(jr.split(key, self.num_envs), state, native)
+        return jax.vmap(self._one)(self._each(key), state, native)
+
+    def _each(self, key: Key[Array, "..."]) -> Key[Array, " N"]:
+        """A key for every copy: from one, or those given."""
+        return key if key.ndim else jr.split(key, self.num_envs)
 
     def _one(self, key: Key[Array, ""], state: PyTree, action: PyTree) -> tuple[PyTree, Step]:
         inner, time = state

@@ -5,6 +5,7 @@ import jax
 from jaxtyping import PyTree
 
 from logpi.distributions.point import Point
+from logpi.errors import LogpiError
 from logpi.types import trainable
 
 
@@ -12,7 +13,8 @@ class Behaviour(eqx.Module):
     """obs[N] ↦ Distribution[N]: one policy for all environments, or a population with one θ for each.
 
     Methods that perturb actions and methods that perturb parameters share every rollout through this one idea.
-    With `per_environment`, the learned leaves of `policy` carry a leading axis N.
+    With `per_environment`, the learned leaves of `policy` carry a leading axis N. Raises LogpiError for observations
+    of any other number of environments.
     """
 
     policy: PyTree
@@ -23,6 +25,9 @@ class Behaviour(eqx.Module):
         if not self.per_environment:
             return jax.vmap(self.policy)(obs)
         theta, rest = trainable(self.policy)
+        members, num_envs = jax.tree.leaves(theta)[0].shape[0], jax.tree.leaves(obs)[0].shape[0]
+        if members != num_envs:
+            raise LogpiError(f"the population has {members} members for {num_envs} environments; allowed: one for each")
         return jax.vmap(lambda member, o: eqx.combine(member, rest)(o))(theta, obs)
 
 
@@ -34,3 +39,8 @@ class Greedy(eqx.Module):
     def __call__(self, obs: PyTree) -> Point:
         """All mass on the mode of π(·|obs)."""
         return Point(self.policy(obs))
+
+
+def sampled(policy: PyTree) -> PyTree:
+    """The policy as it is: its actions are sampled. The other way to act is `Greedy`."""
+    return policy

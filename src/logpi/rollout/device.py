@@ -11,7 +11,7 @@ from jaxtyping import Array, Key, PyTree
 from logpi.collect import Collect, Steps
 from logpi.environments.protocol import Environment
 from logpi.policies.behaviour import Behaviour
-from logpi.rollout.noise import draw, episode_keys, longest, window_keys
+from logpi.rollout.noise import draw, episode_keys, longest, shared, window_keys
 from logpi.types import Trajectory
 
 
@@ -31,7 +31,7 @@ def rollout(
         return _window(environment, mu, carry, key, collect.length)
     limit = longest(collect, environment.spec)
     keys = jr.split(key, collect.per_environment)
-    columns = jax.vmap(lambda k: _episodes(environment, mu, k, limit))(keys)
+    columns = jax.vmap(lambda k: _episodes(environment, mu, k, limit, collect.group))(keys)
     rows = {name: jax.tree.map(_side_by_side, value) for name, value in columns.items()}
     return carry, Trajectory(**rows, complete=True)
 
@@ -68,15 +68,16 @@ def _window(environment: Environment, mu: Behaviour, carry: PyTree, key: Any, le
     return carry, Trajectory(**rows)
 
 
-def _episodes(environment: Environment, mu: Behaviour, key: Any, limit: int) -> dict[str, Any]:
+def _episodes(environment: Environment, mu: Behaviour, key: Any, limit: int, group: int) -> dict[str, Any]:
     """One episode from each environment, padded to [limit, N]; stops when the last one has ended."""
     k_reset, k_noise, k_step = episode_keys(key)
-    state, obs = environment.reset(k_reset)
-    noise = draw(mu, obs, k_noise, limit)
+    each = lambda key: shared(key, environment.spec.num_envs, group)
+    state, obs = environment.reset(each(k_reset))
+    noise = draw(mu, obs, k_noise, limit, group)
     alive = jnp.ones(environment.spec.num_envs, bool)
 
     def row_at(t: Array, state: PyTree, obs: PyTree, alive: Array) -> tuple:
-        now, key = jax.tree.map(lambda x: x[t], noise), jr.fold_in(k_step, t)
+        now, key = jax.tree.map(lambda x: x[t], noise), each(jr.fold_in(k_step, t))
         state, obs, row = _act(environment, mu, state, obs, now, key)
         row["valid"] &= alive
         return state, obs, row | {"time": jnp.full_like(alive, t, jnp.int32)}

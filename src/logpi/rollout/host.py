@@ -91,7 +91,8 @@ class HostRollout:
         if isinstance(self._collect, Steps):
             self._window(act, draws)
         else:
-            self._obs = self._environment.reset(seed)
+            group = self._collect.group
+            self._obs = self._environment.reset(seed) if group == 1 else self._environment.reset(seed, group)
             self._time[:] = 0
             self._episodes(act, draws, self._collect.per_environment)
         self._refuse_non_finite()

@@ -1,6 +1,7 @@
 """A rollout's noise: drawn once, in one call, and handed to whoever acts."""
 
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Key, PyTree
 
@@ -10,12 +11,20 @@ from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
 
 
-def draw(mu: Behaviour, obs: PyTree, key: Key[Array, ""], length: int) -> PyTree:
+def draw(mu: Behaviour, obs: PyTree, key: Key[Array, ""], length: int, group: int = 1) -> PyTree:
     """Noise for `length` steps of acting on observations shaped like `obs[N]`: leaves [length, N, ...].
 
-    Noise depends on shapes alone, so the same key gives the same draws on the device and on the host.
+    Noise depends on shapes alone, so the same key gives the same draws on the device and on the host. Each group of
+    neighbours shares its noise.
     """
-    return jax.vmap(mu(obs).noise)(jr.split(key, length))
+    one_of_each = jax.tree.map(lambda x: x[::group], mu(obs))
+    noise = jax.vmap(one_of_each.noise)(jr.split(key, length))
+    return noise if group == 1 else jax.tree.map(lambda x: jnp.repeat(x, group, axis=1), noise)
+
+
+def shared(key: Key[Array, ""], num_envs: int, group: int) -> Key[Array, "..."]:
+    """What an environment is handed for a key: the key itself, or one for each copy, the same within a group."""
+    return key if group == 1 else jr.split(key, num_envs // group)[jnp.arange(num_envs) // group]
 
 
 def rollout_noise(mu: Behaviour, obs: PyTree, key: Key[Array, ""], collect: Collect, spec: Spec) -> PyTree:
@@ -28,7 +37,7 @@ def rollout_noise(mu: Behaviour, obs: PyTree, key: Key[Array, ""], collect: Coll
         return draw(mu, obs, window_keys(key)[0], collect.length)
     limit = longest(collect, spec)
     keys = jr.split(key, collect.per_environment)
-    return jax.vmap(lambda k: draw(mu, obs, episode_keys(k)[1], limit))(keys)
+    return jax.vmap(lambda k: draw(mu, obs, episode_keys(k)[1], limit, collect.group))(keys)
 
 
 def window_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
@@ -44,7 +53,15 @@ def episode_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""], K
 
 
 def longest(collect: Episodes, spec: Spec) -> int:
-    """How long an episode can be; raises LogpiError if nothing says, or if the environment was made for longer ones."""
+    """How long an episode can be; raises LogpiError if nothing says, or if the environment was made for longer ones.
+
+    Also if its copies do not make whole groups.
+    """
+    if collect.group < 1 or spec.num_envs % collect.group:
+        raise LogpiError(
+            f"num_envs is {spec.num_envs}; allowed: a multiple of {collect.group}, as Episodes(group={collect.group})"
+            " has that many environments share their random numbers"
+        )
     if spec.time_limit is None:
         raise LogpiError(f"{spec.name} has no time limit, and whole episodes need one: Episodes(limit=…), or --limit")
     if collect.limit is not None and collect.limit < spec.time_limit:

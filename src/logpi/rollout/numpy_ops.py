@@ -46,6 +46,11 @@ def _dot(equation: Any) -> Callable[[Any, Any], Any]:
     ndims = [len(v.aval.shape) for v in equation.invars]
     if not left_batch and tuple(left) == (ndims[0] - 1,) and tuple(right) == (0,) and ndims[1] <= 2:
         return np.matmul
+    if (tuple(left), tuple(right), tuple(left_batch), tuple(right_batch)) == ((1,), (1,), (0,), (0,)) and ndims == [
+        2,
+        3,
+    ]:
+        return lambda a, b: np.matmul(a[:, None, :], b)[:, 0, :]  # each row by a matrix of its own: a population
     letters = iter("abcdefghijklmnopqrstuvwxyz")
     first = [next(letters) for _ in range(ndims[0])]
     second = [next(letters) for _ in range(ndims[1])]

@@ -1,0 +1,1 @@
+"""Zeroth-order policy gradients: θ is perturbed, and ĝ comes from returns alone."""

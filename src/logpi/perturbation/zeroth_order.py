@@ -1,0 +1,166 @@
+"""The composition of every method that perturbs θ and looks at returns alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from logpi.collect import Episodes
+from logpi.credit.total_return import TotalReturn
+from logpi.objectives.base import at_rows, mean
+from logpi.objectives.linear import LinearObjective
+from logpi.perturbation.pairing import Layout, central
+from logpi.perturbation.protocol import Estimator, Info
+from logpi.policies.behaviour import Behaviour, Greedy
+from logpi.policies.normalise import absorb
+from logpi.trees import resolve, select
+from logpi.types import Batch, Number, State, Trajectory, ravel, trainable
+from logpi.updates.minibatches import flat
+from logpi.updates.protocol import Update
+
+
+class Accumulated(eqx.Module):
+    """An estimate in the making, beside the update's own state.
+
+    - `kept`, `plus`, `minus`: what is remembered of M directions, and the returns of K episodes on both sides.
+    - `done`: how many of them have been tried.
+    - `statistics`: the policy without θ, its running statistics with all rows so far. It takes effect with the step,
+      for U must stay the same function until then.
+    """
+
+    opt: PyTree
+    kept: Float[Array, "M W"]
+    plus: Float[Array, "K M"]
+    minus: Float[Array, "K M"]
+    done: Int[Array, ""]
+    statistics: PyTree
+
+
+class ZerothOrder(eqx.Module):
+    """Perturb θ, one perturbation an environment; estimate ĝ from the returns; improve the objective θ ↦ ĝᵀθ.
+
+    μ is a population of N policies. An estimate that takes more directions than N environments can try accumulates
+    over iterations, and the step is taken when it is complete.
+
+    - `estimator`: `FiniteDifference`, `Regression`, `EvolutionStrategies` or `ARS`.
+    - `update`: how ĝᵀθ is improved: any update.
+    - `population`: N, the number of environments.
+    - `pairing`: what each perturbation is compared with: `central`, θ + Δ with θ − Δ; or `forward`, with θ.
+    - `acting`: how the members act: `Greedy`, the mode, as evaluations do and the literature on random search does (U
+      is then that of the deterministic policy); or `sampled`, for the U(θ) of the stochastic policy.
+    - `discount`: γ ∈ [0, 1] of U = E Σ_t γ^t r_t.
+    - `collect`: whole episodes. `per_environment` of them make K returns a member; `group` says who shares random
+      numbers: 2 for pairs, N for everyone, 1 for nobody.
+
+    Raises LogpiError for a population that the pairing cannot use.
+    """
+
+    estimator: Estimator
+    update: Update
+    population: int = eqx.field(static=True)
+    pairing: Callable[[int], Layout] = eqx.field(static=True, default=central)
+    acting: Callable[[PyTree], PyTree] = eqx.field(static=True, default=Greedy)
+    discount: Number = 1.0
+    collect: Episodes = eqx.field(static=True, default=Episodes(group=2))
+
+    def __check_init__(self) -> None:
+        """Refuse a population that does not fit."""
+        self._layout()
+
+    def init(self, policy: PyTree, critic: PyTree = None) -> State:
+        """The learner before any experience."""
+        theta = ravel(policy)[0]
+        at_once, total = len(self._layout().plus), self._total(theta.size)
+        room = -(-total // at_once) * at_once
+        shape = jax.eval_shape(self.estimator.keep, jnp.zeros((at_once, theta.size))).shape
+        returns = jnp.zeros((self.collect.per_environment, room))
+        waiting = Accumulated(
+            self.update.init(policy),
+            jnp.zeros((room, *shape[1:])),
+            returns,
+            returns,
+            jnp.int32(0),
+            trainable(policy)[1],
+        )
+        return State(policy, critic, waiting, ())
+
+    def at(self, progress: Any) -> "ZerothOrder":
+        """The algorithm with its schedules at a share `progress` ∈ [0, 1] of the run's steps."""
+        return resolve(self, progress)
+
+    def behaviour(self, state: State, key: Key[Array, ""]) -> Behaviour:
+        """The population μ: θ moved by the directions that are next."""
+        theta, rest = trainable(state.policy)
+        vector, unravel = ravel_pytree(theta)
+        layout = self._layout()
+        index = state.opt.done + jnp.arange(len(layout.plus), dtype=jnp.int32)
+        moves = self.estimator.directions(key, vector.size, index)[layout.row]
+        members = vector[None] + jnp.asarray(layout.offset, vector.dtype)[:, None] * moves
+        return Behaviour(self.acting(eqx.combine(jax.vmap(unravel)(members), rest)), per_environment=True)
+
+    def learn(self, state: State, mu: Behaviour, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
+        """One iteration of learning: (state, μ, τ, key) → (state', figures)."""
+        waiting = self._remember(state, mu, tau)
+        total = self._total(ravel(state.policy)[0].size)
+        complete = waiting.done >= total
+        gradient, variance, info = self.estimator(
+            waiting.kept[:total], waiting.plus[:, :total], waiting.minus[:, :total], self._layout().span
+        )
+        batch = _batch(state.policy, tau)
+        policy, opt, figures = self.update(LinearObjective(gradient), state.policy, batch, state.opt.opt, key)
+        renewed = eqx.combine(trainable(policy)[0], waiting.statistics)
+        done = Accumulated(opt, waiting.kept, waiting.plus, waiting.minus, jnp.int32(0), waiting.statistics)
+        error = jnp.sqrt(jnp.sum(variance))
+        info = info | figures | {"standard_error": error, "signal_to_noise": jnp.linalg.norm(gradient) / error}
+        info = {name: jnp.where(complete, x, jnp.nan) for name, x in info.items()}
+        stepped, renewed = (select(complete, new, state.policy) for new in (policy, renewed))
+        info |= _figures(stepped, renewed, batch) | {"directions": jnp.minimum(waiting.done, total).astype(float)}
+        return State(renewed, state.critic, select(complete, done, waiting), state.critic_opt), info
+
+    def _layout(self) -> Layout:
+        return self.pairing(self.population)
+
+    def _total(self, size: int) -> int:
+        """How many directions make an estimate."""
+        return self.estimator.count(size, len(self._layout().plus))
+
+    def _remember(self, state: State, mu: Behaviour, tau: Trajectory) -> Accumulated:
+        """What is known after this rollout. Displacements are read from μ: they are those that were tried."""
+        old, layout = state.opt, self._layout()
+        phi, target = TotalReturn(self.discount)(state, tau)
+        returns = phi[0].reshape(-1, self.population)  # column e · N + i is episode e of member i
+        members = jax.vmap(lambda theta: ravel_pytree(theta)[0])(trainable(mu.policy)[0])
+        moved = (members[layout.plus] - members[layout.minus]) / layout.span
+        put = lambda buffer, x, axis: lax.dynamic_update_slice_in_dim(buffer, x, old.done, axis)
+        rows = lambda x: x.reshape(-1, *x.shape[2:])
+        return Accumulated(
+            old.opt,
+            put(old.kept, self.estimator.keep(moved), 0),
+            put(old.plus, returns[:, layout.plus], 1),
+            put(old.minus, returns[:, layout.minus], 1),
+            old.done + jnp.int32(len(layout.plus)),
+            absorb(old.statistics, jax.tree.map(rows, tau.obs), rows(target), rows(tau.valid)),
+        )
+
+
+def _batch(policy: PyTree, tau: Trajectory) -> Batch:
+    """The rows of the rollout, for updates that measure how far the policy moves, and for figures."""
+    nothing = jnp.zeros_like(tau.reward)
+    old = jax.vmap(jax.vmap(policy))(tau.obs)
+    scale = jnp.maximum(jnp.sum(jnp.any(tau.valid, axis=0), dtype=float), 1)
+    return flat(Batch(tau.obs, tau.action, tau.log_prob, nothing, nothing, tau.valid, old, scale))
+
+
+def _figures(stepped: PyTree, renewed: PyTree, batch: Batch) -> Info:
+    """How far the step moved the policy, and how far its statistics did."""
+    after = at_rows(stepped, batch)
+    return {
+        "kl": mean(batch.old.kl(after), batch),
+        "entropy": mean(after.entropy(), batch),
+        "statistics_kl": mean(after.kl(at_rows(renewed, batch)), batch),
+    }
