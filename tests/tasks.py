@@ -90,7 +90,25 @@ SIGNS = spaces.Tuple((spaces.Box(-1.0, 1.0, (1,)), spaces.MultiBinary(2)))
 STREET = spaces.Dict(lamp=spaces.Discrete(3), signs=SIGNS)
 SCREEN = spaces.Box(0, 255, (8, 8, 1), np.uint8)
 
+DESK = spaces.Dict(car=CAR, dials=DIALS, lights=spaces.Tuple((SWITCHES, spaces.Discrete(3))))
+
+
+def desk(key):
+    k_car, k_dials, k_switches, k_lamp = jr.split(key, 4)
+    switches = jr.bernoulli(k_switches, 0.5, (2, 2)).astype(jnp.int8)
+    lights = (switches, jr.randint(k_lamp, (), 0, 3))
+    return {"car": gear_and_wheel(k_car), "dials": integers(k_dials, 2, 3, 4), "lights": lights}
+
+
+def all_as_shown(obs, a):
+    """The mean over everything on the desk."""
+    exact = [a["car"]["gear"], a["dials"], *a["lights"]], [obs["car"]["gear"], obs["dials"], *obs["lights"]]
+    shares = [same(x, y) for x, y in zip(*exact, strict=True)] + [near(a["car"]["wheel"], obs["car"]["wheel"])]
+    return jnp.mean(jnp.stack(shares))
+
+
 RULES = {
+    "everything": Rules(DESK, DESK, desk, all_as_shown),
     "multi-discrete": Rules(DIALS, DIALS, lambda key: integers(key, 2, 3, 4), lambda obs, a: same(a, obs)),
     "multi-binary": Rules(
         SWITCHES, SWITCHES, lambda key: jr.bernoulli(key, 0.5, (2, 2)).astype(jnp.int8), lambda obs, a: same(a, 1 - obs)
