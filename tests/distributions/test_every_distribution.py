@@ -1,6 +1,5 @@
 """What holds of every distribution, whatever its actions look like."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -48,13 +47,51 @@ KINDS = {
         {"one": Categorical(numbers(s, 3)), "two": (Squashed(gaussian(s + 1)), Product((Bernoulli(numbers(s, 2)),)))}
     ),
 }
-PAIRS = {name: (make(1), make(2)) for name, make in KINDS.items()}
-every_pair = pytest.mark.parametrize(("p", "q"), PAIRS.values(), ids=PAIRS)
+AT_ONCE = ("masked", "squashed", "tree")
+"""The others have files of their own, or are parts of these."""
+
+WHICH = [pytest.param(name, marks=() if name in AT_ONCE else pytest.mark.slow) for name in KINDS]
+SAMPLES, SCORES = 1_000_000, 40_000
 
 
-def many(p, row, count=1_000_000):
-    """One row of p, standing for as many draws as are wanted."""
-    return jax.tree.map(lambda x: jnp.broadcast_to(x[row], (count, *x.shape[1:])), p)
+def row(p, count):
+    """The second row of p, standing for as many draws as are wanted."""
+    return jax.tree.map(lambda x: jnp.broadcast_to(x[1], (count, *x.shape[1:])), p)
+
+
+def figures(p, q, noise):
+    action = p.push(noise)
+    return action, p.to_env(action), p.log_prob(action), q.log_prob(action), p.entropy(), p.kl(q), p.mode()
+
+
+def all_there_is_to_know(p, q, key):
+    """In one program, which is compiled once."""
+    many = row(p, SAMPLES)
+    action = many.sample(key)
+    flat, unravel = jax.flatten_util.ravel_pytree(jax.tree.map(lambda x: x[1], p))
+    one, other = unravel(flat), jax.tree.map(lambda x: x[1], q)
+    score = jax.vmap(jax.grad(lambda v, a: unravel(v).log_prob(a)), (None, 0))
+    figure = lambda v: (unravel(v).entropy(), unravel(v).kl(other), other.kl(unravel(v)))
+    return {
+        "log_p": many.log_prob(action),
+        "log_q": row(q, SAMPLES).log_prob(action),
+        "figures": figures(p, q, p.noise(key)),
+        "rows": jax.vmap(figures)(p, q, p.noise(key)),
+        "to itself": p.kl(p),
+        "sample": p.sample(key),
+        "noise": (p.noise(key), q.noise(key)),
+        "score": score(flat, jax.tree.map(lambda x: x[:SCORES], action)),
+        "slopes": jax.jacrev(figure)(flat),
+        "hessian": jax.hessian(lambda v: one.kl(unravel(v)))(flat),
+        "parameters": flat,
+    }
+
+
+@pytest.fixture(scope="module", params=WHICH)
+def known(request):
+    make = KINDS[request.param]
+    assert isinstance(make(1), Distribution)
+    return jax.device_get(jax.jit(all_there_is_to_know)(make(1), make(2), jr.key(0)))
 
 
 def within_four_errors(samples, truth):
@@ -62,87 +99,48 @@ def within_four_errors(samples, truth):
     return abs(samples.mean() - truth) < 4 * samples.std() / np.sqrt(len(samples)) + 1e-6
 
 
-@every_pair
-def test_offers_all_that_a_distribution_offers(p, q):
-    assert isinstance(p, Distribution)
+def test_a_sample_is_pushed_noise_and_noise_depends_on_shapes_alone(known):
+    jax.tree.map(np.testing.assert_array_equal, known["sample"], known["figures"][0])
+    jax.tree.map(np.testing.assert_array_equal, *known["noise"])
 
 
-@every_pair
-def test_a_sample_is_pushed_noise(p, q, key):
-    jax.tree.map(np.testing.assert_array_equal, p.sample(key), p.push(p.noise(key)))
+def test_kl_is_the_mean_log_ratio_of_a_million_samples(known):
+    *_, kl, _ = known["figures"]
+    assert within_four_errors(known["log_p"] - known["log_q"], kl[1])
 
 
-@every_pair
-def test_noise_depends_on_shapes_alone(p, q, key):
-    jax.tree.map(np.testing.assert_array_equal, p.noise(key), q.noise(key))
+def test_entropy_is_the_mean_surprise_of_a_million_samples(known):
+    *_, entropy, _, _ = known["figures"]
+    assert within_four_errors(-known["log_p"], entropy[1])
 
 
-@every_pair
-def test_kl_is_the_mean_log_ratio_of_a_million_samples(p, q):
-    """And entropy is the mean of −log π."""
-
-    @jax.jit
-    def drawn(p, q, key):
-        action = p.sample(key)
-        return p.log_prob(action), q.log_prob(action)
-
-    log_p, log_q = drawn(many(p, 1), many(q, 1), jr.key(0))
-    assert within_four_errors(log_p - log_q, p.kl(q)[1])
-    assert within_four_errors(-log_p, p.entropy()[1])
+def test_kl_is_positive_and_nothing_to_itself(known):
+    *_, kl, _ = known["figures"]
+    assert np.all(kl > 0)
+    np.testing.assert_array_equal(known["to itself"], 0)
 
 
-@every_pair
-def test_kl_is_positive_and_nothing_to_itself(p, q):
-    assert jnp.all(p.kl(q) > 0) and jnp.all(q.kl(p) > 0)
-    np.testing.assert_array_equal(p.kl(p), 0)
-
-
-@every_pair
-def test_the_mode_is_an_action_with_all_that_actions_have(p, q, key):
+def test_actions_are_alike_and_figures_are_numbers(known):
+    action, native, log_p, log_q, entropy, kl, mode = known["figures"]
     shapes = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype), tree)
-    assert shapes(p.mode()) == shapes(p.sample(key)) == shapes(p.to_env(p.mode()))
-    assert p.log_prob(p.mode()).shape == p.entropy().shape == p.kl(q).shape == (ROWS,)
+    assert shapes(mode) == shapes(action) == shapes(native)
+    assert {x.shape for x in (log_p, log_q, entropy, kl)} == {(ROWS,)}
 
 
-@every_pair
-def test_a_batch_is_its_rows_under_vmap_and_jit(p, q, key):
-    def figures(p, q, noise):
-        action = p.push(noise)
-        return action, p.to_env(action), p.log_prob(action), q.log_prob(action), p.entropy(), p.kl(q), p.mode()
-
-    noise = p.noise(key)
-    close(jax.jit(jax.vmap(figures))(p, q, noise), figures(p, q, noise), rtol=1e-5, atol=1e-6)
+def test_a_batch_is_its_rows_under_vmap(known):
+    close(known["rows"], known["figures"], rtol=1e-5, atol=1e-6)
 
 
-@every_pair
-def test_gradients_are_finite_and_the_score_has_mean_zero(p, q):
-    action = jax.jit(lambda p: p.sample(jr.key(0)))(many(p, 0, 40_000))
-
-    @jax.jit
-    def slopes(p, q, action):
-        score = jax.vmap(jax.grad(lambda p, a: p.log_prob(a)), (None, 0))(p, action)
-        return score, jax.grad(lambda p: p.entropy())(p), jax.grad(lambda p: p.kl(q))(p), jax.grad(q.kl)(p)
-
-    one = lambda d: jax.tree.map(lambda x: x[0], d)
-    score, *others = slopes(one(p), one(q), action)
-    assert all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves((score, others)))
-    for x in jax.tree.leaves(score):
-        x = np.asarray(x, float).reshape(len(x), -1)
-        assert np.all(abs(x.mean(axis=0)) <= 4.5 * x.std(axis=0) / np.sqrt(len(x)) + 1e-6)
+def test_gradients_are_finite_and_the_score_has_mean_zero(known):
+    assert all(np.isfinite(x).all() for x in (known["score"], *known["slopes"]))
+    score = np.asarray(known["score"], float)
+    assert np.all(abs(score.mean(axis=0)) <= 4.5 * score.std(axis=0) / np.sqrt(SCORES) + 1e-6)
 
 
-@every_pair
-def test_the_hessian_of_kl_is_the_covariance_of_the_score(p, q):
-    """∇² KL(p‖q) at q = p is the Fisher matrix, finite also where actions are illegal."""
-    one = jax.tree.map(lambda x: x[0], p)
-    leaves, structure = jax.tree.flatten(eqx.filter(one, eqx.is_inexact_array))
-    flat, unravel = jax.flatten_util.ravel_pytree(leaves)
-    legal = np.isfinite(flat)
-    at = lambda v: jax.tree.unflatten(structure, unravel(v))
-    hessian = jax.jit(jax.hessian(lambda v: one.kl(at(v))))(flat)
-    action = jax.jit(lambda d: d.sample(jr.key(0)))(many(p, 0, 40_000))
-    score = jax.jit(jax.vmap(jax.grad(lambda v, a: at(v).log_prob(a)), (None, 0)))(flat, action)
-    outer = np.asarray(score, float)[:, :, None] * np.asarray(score, float)[:, None, :]
-    error = outer.std(axis=0) / np.sqrt(len(outer))
-    assert np.all(abs(outer.mean(axis=0) - hessian) <= 5 * error + 1e-5)
-    assert np.all(np.asarray(hessian)[~legal] == 0) and np.all(np.diag(hessian)[legal] > 0)
+def test_the_hessian_of_kl_is_the_covariance_of_the_score(known):
+    """∇² KL(p‖q) at q = p is the Fisher matrix; where actions are illegal it is 0."""
+    score, hessian = np.asarray(known["score"], float), known["hessian"]
+    outer = score[:, :, None] * score[:, None, :]
+    assert np.all(abs(outer.mean(axis=0) - hessian) <= 5 * outer.std(axis=0) / np.sqrt(SCORES) + 1e-5)
+    legal = np.isfinite(known["parameters"])
+    assert np.all(hessian[~legal] == 0) and np.all(np.diag(hessian)[legal] > 0)

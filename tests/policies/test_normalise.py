@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gymnasium import spaces
 from helpers import Reading
 
 from logpi.policies.encoder import OneHot, Ravel
 from logpi.policies.normalise import Moments, Normalise, Scale, Unchanged, absorb, nothing_seen
+from logpi.policies.policy import encoding
 from logpi.types import trainable
 
 RNG = np.random.default_rng(5)
@@ -89,6 +91,20 @@ def test_statistics_are_of_encoded_observations():
     state = jnp.array([0, 1, 1, 1])
     normalise = absorb(Normalise(OneHot(2, 0), nothing_seen((2,))), state, jnp.zeros(4), jnp.ones(4, bool))
     np.testing.assert_allclose(normalise.moments.value.mean, [0.25, 0.75])
+
+
+def test_quantities_are_normalised_and_unit_vectors_and_switches_are_left_as_they_are():
+    space = spaces.Dict(
+        a=spaces.Discrete(2), b=spaces.MultiBinary(2), c=spaces.Box(-9, 9, (2,)), d=spaces.Box(0, 9, ())
+    )
+    rows = {"a": jnp.arange(60) % 2, "b": jnp.ones((60, 2), jnp.int8), "c": jnp.asarray(ROWS[:, 2:]), "d": jnp.ones(60)}
+    normalise = absorb(encoding(space, normalise=True)[0], rows, jnp.zeros(60), jnp.asarray(VALID))
+    z = np.asarray(jax.vmap(normalise)(rows))
+    np.testing.assert_array_equal(z[:, :2], np.eye(2)[np.arange(60) % 2])
+    np.testing.assert_array_equal(z[:, 2:4], 1)
+    np.testing.assert_allclose(z[VALID, 4:6].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(z[VALID, 4:6].std(axis=0), 1, rtol=1e-5)
+    np.testing.assert_array_equal(z[:, 6], 0)
 
 
 def test_absorb_finds_every_statistic_and_touches_nothing_else():

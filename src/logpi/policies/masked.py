@@ -37,7 +37,7 @@ class Masked(eqx.Module):
 def legal(mask: Shaped[Array, " K"], sizes: tuple[int, ...]) -> Bool[Array, " K"]:
     """Where the mask is not 0; all of a dimension's entries where it is 0 in every one of them."""
     ends = itertools.accumulate(sizes)
-    parts = [mask[end - n : end] != 0 for n, end in zip(sizes, ends, strict=True)]
+    parts = [mask[end - n : end].astype(bool) for n, end in zip(sizes, ends, strict=True)]
     return jnp.concatenate([part | ~jnp.any(part) for part in parts])
 
 
