@@ -4,7 +4,8 @@
 
 The same from the shell, from inside examples/ (any directory from which `import own_environment` works):
 
-    uv run logpi train own_environment:make_env --steps 50_000
+    uv run logpi train own_environment:make_env --steps 50_000 --out runs/boat
+    uv run logpi evaluate runs/boat --env own_environment:make_env
 """
 
 import argparse
@@ -58,7 +59,8 @@ def main():
     parser.add_argument("--out", help="the run's directory (default: under runs/)")
     options = parser.parse_args()
 
-    # `logpi.train(make_env, …)` works as well. By its name, `logpi evaluate DIR` finds the task again.
+    # `logpi.train(make_env, …)` works as well. The name is what run.json says; `logpi evaluate DIR` and `logpi resume DIR`
+    # take it from `--env` all the same, because what a directory says is never imported.
     task = "own_environment:make_env"
     recipe = logpi.ppo(rollout_length=128, learning_rate="1e-3:0", discount=0.95)
     run = logpi.train(task, recipe, steps=options.steps, out=options.out)

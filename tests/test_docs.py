@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 QUOTE = re.compile(r'^```python title="(?P<file>[^"]+)"\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
 QUOTES = [
-    match.group("file", "code") for page in sorted(DOCS.glob("*.md")) for match in QUOTE.finditer(page.read_text())
+    match.group("file", "code") for page in sorted(DOCS.rglob("*.md")) for match in QUOTE.finditer(page.read_text())
 ]
-EVERYTHING = "".join(page.read_text() for page in DOCS.glob("*.md"))
+EVERYTHING = "".join(page.read_text() for page in DOCS.rglob("*.md"))
 METHODS, COMMANDS = (DOCS / "methods.md").read_text(), (DOCS / "command-line.md").read_text()
 
 
@@ -62,3 +62,10 @@ def test_every_column_of_the_metrics_is_described(name, tmp_path):
     run = logpi.train("logpi:CartPole-v1", recipe, steps=16, evaluations=1, out=tmp_path)
     table = COMMANDS.partition("## Metrics")[2].partition("## ")[0]
     assert set(run.metrics[0]) <= set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+
+
+def test_every_public_name_is_on_one_page_of_the_reference():
+    public = re.findall(r" as (\w+)$", (ROOT / "src/logpi/__init__.pyi").read_text(), re.MULTILINE)
+    shown = re.findall(r"^::: ([\w.]+)$", "".join(p.read_text() for p in (DOCS / "api").glob("*.md")), re.MULTILINE)
+    places = {name: [f"logpi.{name}", f"logpi.{name}.{name}"] for name in public}  # a module may have the name, too
+    assert not [name for name in public if sum(shown.count(place) for place in places[name]) != 1]
