@@ -12,6 +12,7 @@ from .algorithms.q_actor_critic import q_actor_critic as q_actor_critic
 from .algorithms.recipe import Recipe as Recipe
 from .algorithms.regression import regression as regression
 from .algorithms.reinforce import reinforce as reinforce
+from .algorithms.replay import Replay as Replay
 from .algorithms.trpo import trpo as trpo
 from .algorithms.vpg import vpg as vpg
 from .collect import Episodes as Episodes
@@ -53,6 +54,8 @@ from .environments.names import make as make
 from .environments.pendulum import Pendulum as Pendulum
 from .environments.protocol import Spec as Spec
 from .environments.protocol import Step as Step
+from .environments.shaping import Shaped as Shaped
+from .environments.shaping import ShapedGymnasium as ShapedGymnasium
 from .environments.tabular import Tabular as Tabular
 from .environments.vmap import Vmap as Vmap
 from .errors import LogpiError as LogpiError

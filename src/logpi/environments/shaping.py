@@ -1,0 +1,86 @@
+"""Potential-based reward shaping: rewards that guide and change no optimal policy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import gymnasium
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+
+class Shaped(eqx.Module):
+    """A single JAX environment that pays r + γ Φ(s') − Φ(s), with Φ := 0 where the task terminates.
+
+    The sum over an episode telescopes: U changes by −E Φ(s₀), whatever the policy, so no policy gains on another, the
+    gradient stays what it is, and Q becomes Q − Φ(s). A time limit set from outside ends an episode at Φ(s_T), not 0:
+    then this holds for what V stands for beyond the cut, or where the limit is part of the task and terminates.
+
+    - `single`: the environment; `Vmap(Shaped(CartPole(), potential, 0.99), 8, 500)` is eight shaped copies.
+    - `potential`: Φ, a function of one observation.
+    - `discount`: γ, the learner's own; with another, the optimal policy may change.
+
+    Source: Ng, Harada and Russell 1999, Theorem 1; Grześ 2017 for the potential of terminal states.
+    """
+
+    single: Any
+    potential: Callable[[PyTree], Float[Array, ""]]
+    discount: Any
+
+    @property
+    def observation_space(self) -> gymnasium.Space:
+        """The environment's own."""
+        return self.single.observation_space
+
+    @property
+    def action_space(self) -> gymnasium.Space:
+        """The environment's own."""
+        return self.single.action_space
+
+    @property
+    def time_limit(self) -> int | None:
+        """The environment's own, if it has one."""
+        return getattr(self.single, "time_limit", None)
+
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        """The environment's own beginning; the state remembers Φ."""
+        state, obs = self.single.reset(key)
+        return (state, self.potential(obs)), obs
+
+    def step(
+        self, key: Key[Array, ""], state: PyTree, action: PyTree
+    ) -> tuple[PyTree, PyTree, Float[Array, ""], Bool[Array, ""]]:
+        """The environment's own step, its reward shaped."""
+        inner, before = state
+        inner, obs, reward, terminated = self.single.step(key, inner, action)
+        after = self.potential(obs)
+        shaped = reward + self.discount * jnp.where(terminated, 0, after) - before
+        return (inner, after), obs, shaped, terminated
+
+
+class ShapedGymnasium(gymnasium.Wrapper):
+    """The same around a Gymnasium environment: r + γ Φ(s') − Φ(s), with Φ := 0 where it terminates.
+
+    - `env`: one environment, inside or outside of its time limit.
+    - `potential`: Φ, a function of one observation as the environment gives it.
+    - `discount`: γ.
+    """
+
+    def __init__(self, env: gymnasium.Env, potential: Callable[[Any], float], discount: float):
+        """Wrap the environment."""
+        gymnasium.Wrapper.__init__(self, env)
+        self._potential, self._discount, self._before = potential, discount, 0.0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """The environment's own beginning."""
+        obs, info = self.env.reset(seed=seed, options=options)
+        self._before = float(self._potential(obs))
+        return obs, info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """The environment's own step, its reward shaped."""
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        after = float(self._potential(obs))
+        shaped = float(reward) + self._discount * (0.0 if terminated else after) - self._before
+        self._before = after
+        return obs, shaped, terminated, truncated, info

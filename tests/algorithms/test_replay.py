@@ -1,0 +1,101 @@
+"""The last batches, learned from side by side."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import optax
+import pytest
+from builders import Walk, bits, close, on_device, stirred
+
+from logpi.algorithms.policy_gradient import PolicyGradient
+from logpi.algorithms.replay import Replay
+from logpi.collect import Episodes, Steps
+from logpi.credit.per_decision import PerDecision
+from logpi.credit.vtrace import VTrace
+from logpi.environments.vmap import Vmap
+from logpi.iterate import begin, iterate
+from logpi.objectives.score import score
+from logpi.objectives.weighted import Weighted
+from logpi.objectives.weights import SelfNormalised, cumulative_weights
+from logpi.policies.critic import mlp_critic
+from logpi.policies.policy import mlp_policy
+from logpi.trees import scan
+from logpi.updates.ascent import Ascent
+
+ENVIRONMENT = Vmap(Walk(), 4, 12)
+SPEC = ENVIRONMENT.spec
+INNER = PolicyGradient(VTrace(0.9), score, Ascent(optax.sgd, 0.1), fit=Ascent(optax.sgd, 0.1), collect=Steps(6))
+
+
+@pytest.fixture
+def networks(key):
+    policy = stirred(mlp_policy(SPEC.observation_space, SPEC.action_space, hidden=(4,), key=key), key, 0.1)
+    return policy, stirred(mlp_critic(SPEC.observation_space, hidden=(4,), key=key), key)
+
+
+def replay(policy, batches, inner=INNER):
+    return Replay(inner, Replay.room(batches, inner.collect, SPEC, policy))
+
+
+def batches(policy, count):
+    """So many batches, each of a policy of its own."""
+    from logpi.policies.behaviour import Behaviour
+
+    return [
+        on_device(ENVIRONMENT, Behaviour(stirred(policy, jr.key(i), 0.2)), INNER.collect, jr.key(i))
+        for i in range(count)
+    ]
+
+
+def test_it_learns_from_the_last_k_side_by_side_and_from_no_other(networks, key):
+    """After three batches with K = 2, the third step is the algorithm's own on batches three and two."""
+    policy, critic = networks
+    algorithm, taus = replay(policy, 2), batches(policy, 3)
+    learn = eqx.filter_jit(lambda state, tau: algorithm.learn(state, algorithm.behaviour(state, key), tau, key)[0])
+    state = algorithm.init(policy, critic)
+    for tau in taus[:2]:
+        state = learn(state, tau)
+    both = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), taus[2], taus[1])
+    start = eqx.tree_at(lambda s: s.opt, state, state.opt[0])
+    want = eqx.filter_jit(INNER.learn)(start, INNER.behaviour(start, key), both, key)[0]
+    got = learn(state, taus[2])
+    close((got.policy, got.critic), (want.policy, want.critic), rtol=1e-6, atol=1e-8)
+
+
+def test_what_is_not_there_yet_counts_for_nothing(networks, key):
+    """The first batch with K = 3 is learned from as if there were no memory."""
+    policy, critic = networks
+    algorithm, tau = replay(policy, 3), batches(policy, 1)[0]
+    state = algorithm.init(policy, critic)
+    got, info = eqx.filter_jit(algorithm.learn)(state, algorithm.behaviour(state, key), tau, key)
+    want, alone = eqx.filter_jit(INNER.learn)(INNER.init(policy, critic), algorithm.behaviour(state, key), tau, key)
+    close((got.policy, got.critic), (want.policy, want.critic), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(info["effective_sample_size"], alone["effective_sample_size"], rtol=1e-5)
+
+
+def test_a_memory_of_one_is_none(networks, key):
+    policy, critic = networks
+    algorithm, taus = replay(policy, 1), batches(policy, 2)
+    state, plain = algorithm.init(policy, critic), INNER.init(policy, critic)
+    for tau in taus:
+        mu = algorithm.behaviour(state, key)
+        state = eqx.filter_jit(algorithm.learn)(state, mu, tau, key)[0]
+        plain = eqx.filter_jit(INNER.learn)(plain, mu, tau, key)[0]
+    close((state.policy, state.critic), (plain.policy, plain.critic), rtol=1e-6, atol=1e-8)
+
+
+def test_it_goes_round_the_loop_on_whole_episodes_too(networks, key):
+    """Shapes stay what they are from one iteration to the next: one program for all of them."""
+    policy, _ = networks
+    weights = Weighted(SelfNormalised(cumulative_weights))
+    inner = PolicyGradient(PerDecision(1.0), weights, Ascent(optax.adam, 0.01), collect=Episodes())
+    algorithm = replay(policy, 3, inner)
+    carry = begin(algorithm, ENVIRONMENT, policy, None, key)
+    rounds = eqx.filter_jit(lambda carry: scan(lambda c, p: iterate(algorithm, ENVIRONMENT, c, p), carry, jnp.zeros(4)))
+    carry, info = rounds(carry)
+    rows = info["steps"]
+    assert bits(carry.state.policy) != bits(policy) and bool(jnp.isfinite(info["gradient_norm"]).all())
+    valid = carry.state.opt[1].valid.reshape(12, 3, 4).sum(axis=(0, 2))
+    np.testing.assert_array_equal(valid, rows[::-1][:3])
