@@ -34,6 +34,7 @@ ROOMS = [
     "console",
     "runs",
     "training",
+    "testing",
     "cli",
 ]
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name not in ("__init__.py", "__main__.py"))
