@@ -96,12 +96,12 @@ def _on_host(algorithm: Any, environment: HostEnvironment, carry: Carry, seed: i
     collect = algorithm.collect
     obs = environment.reset(derive(seed, TRAINING, 0))
 
-    def prepare(carry: Carry, obs: Array) -> tuple[Behaviour, PyTree]:
+    def prepare(carry: Carry, obs: PyTree) -> tuple[Behaviour, PyTree]:
         k_mu, k_rollout, _, _ = jr.split(carry.key, 4)
         mu = algorithm.behaviour(carry.state, k_mu)
         return mu, rollout_noise(mu, obs, k_rollout, collect, environment.spec)
 
-    def absorb(carry: Carry, mu: Behaviour, fields: dict[str, Array], progress: Array) -> tuple[Carry, Info]:
+    def absorb(carry: Carry, mu: Behaviour, fields: dict[str, PyTree], progress: Array) -> tuple[Carry, Info]:
         fields = with_successors(fields)
         log_prob = jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
         tau = Trajectory(**fields, log_prob=log_prob, complete=collect.complete)

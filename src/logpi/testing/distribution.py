@@ -34,6 +34,9 @@ def check_distribution(p: Any, q: Any, *, draws: int = 20_000, seed: int = 0) ->
     """
     offers(p, METHODS, "distribution")
     key = jr.key(seed)
+    mode, sample, pushed = eqx.filter_eval_shape(lambda: (p.mode(), p.sample(key), p.push(p.noise(key))))
+    same_kind(pushed, sample, "push(noise)", "let sample(key) be push(noise(key))")
+    same_kind(mode, sample, "mode()", "give the mode the structure, shape and dtype of a sample")
     one, two, rows = eqx.filter_jit(_answers)(p, q, key)
     _shapes(*one, *two)
     for name, (got, wanted) in rows.items():
@@ -93,7 +96,6 @@ def _alone(p: Any, q: Any, key: Key[Array, ""]) -> tuple[dict[str, Any]]:
             "noise": noise,
             "sample": action,
             "push(noise)": p.push(noise),
-            "mode": p.mode(),
             "log_prob": p.log_prob(action),
             "log_prob of mode": p.log_prob(p.mode()),
             "entropy": p.entropy(),
@@ -106,10 +108,8 @@ def _alone(p: Any, q: Any, key: Key[Array, ""]) -> tuple[dict[str, Any]]:
 def _shapes(p: dict[str, Any], q: dict[str, Any]) -> None:
     same = kinds(p["noise"]) == kinds(q["noise"]) and close(p["noise"], q["noise"], 0)
     require(same, "noise depends on the parameters' values", "let noise depend on shapes alone, and push do the rest")
-    remedy = "let sample(key) be push(noise(key))"
-    same_kind(p["push(noise)"], p["sample"], "push(noise)", remedy)
-    require(close(p["push(noise)"], p["sample"], 1e-6), "sample(key) is not push(noise(key))", remedy)
-    same_kind(p["mode"], p["sample"], "mode()", "give the mode the structure, shape and dtype of a sample")
+    same = close(p["push(noise)"], p["sample"], 1e-6)
+    require(same, "sample(key) is not push(noise(key))", "let sample(key) be push(noise(key))")
     for name in ("log_prob", "entropy", "kl"):
         floating = np.shape(p[name]) == () and jnp.issubdtype(p[name].dtype, jnp.floating)
         require(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
@@ -23,8 +22,9 @@ def offers(part: Any, names: tuple[str, ...], what: str) -> None:
 
 def kinds(tree: Any) -> dict[str, tuple[tuple[int, ...], str]]:
     """The shape and dtype of each array in a tree, by its path."""
-    leaves = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_array_like))[0]
-    return {jax.tree_util.keystr(path): (np.shape(x), str(jax.numpy.result_type(x))) for path, x in leaves}
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    kind = lambda x: (tuple(x.shape), str(x.dtype)) if hasattr(x, "dtype") else (np.shape(x), str(np.result_type(x)))
+    return {jax.tree_util.keystr(path): kind(x) for path, x in leaves if hasattr(x, "dtype") or np.isscalar(x)}
 
 
 def same_kind(got: Any, wanted: Any, what: str, remedy: str) -> None:

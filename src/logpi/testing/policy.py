@@ -38,7 +38,6 @@ def check_policy(policy: PyTree, observation_space: spaces.Space, action_space: 
         >>> check_policy(logpi.mlp_policy(seen, actions, key=jax.random.key(0)), seen, actions)
     """
     obs, key = observations(observation_space, ROWS, seed), jr.key(seed)
-    offers(jax.eval_shape(policy, _row(obs, 0)), METHODS, "policy's distribution")
     together, native = _rows(policy, obs, key)
     remedy = "let the noise's shape and values depend on the action space and the key alone"
     same = all(close(_row(together["noise"], i), _row(together["noise"], 0), 0) for i in range(ROWS))
@@ -74,6 +73,7 @@ def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, A
 
     remedy = "compute with JAX on the observation alone: no state, no Python branches on values, no NumPy"
     try:
+        offers(eqx.filter_eval_shape(policy, _row(obs, 0)), METHODS, "policy's distribution")
         together = eqx.filter_jit(jax.vmap(figures, (None, 0)))(policy, obs)
         native = eqx.filter_jit(handed)(policy, obs)
     except (jax.errors.JAXTypeError, jax.errors.TracerArrayConversionError) as error:
