@@ -42,6 +42,7 @@ ROOMS = [
     "planning",
     "driver",
     "training",
+    "testing",
     "cli",
 ]
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name not in ("__init__.py", "__main__.py"))

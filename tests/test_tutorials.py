@@ -1,4 +1,4 @@
-"""Whoever types what a tutorial says gets what it shows: the code of every page runs, from the first line to the last."""
+"""Whoever types what a tutorial says gets what it shows: the code of every page runs, first line to last."""
 
 import signal
 import sys

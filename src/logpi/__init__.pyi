@@ -50,6 +50,7 @@ from .distributions.squashed import Squashed as Squashed
 from .environments.cartpole import CartPole as CartPole
 from .environments.gymnasium import Gymnasium as Gymnasium
 from .environments.gymnasium_vector import GymnasiumVector as GymnasiumVector
+from .environments.legal import legal_actions as legal_actions
 from .environments.names import make as make
 from .environments.pendulum import Pendulum as Pendulum
 from .environments.protocol import Spec as Spec

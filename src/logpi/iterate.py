@@ -106,12 +106,12 @@ def _on_host(algorithm: Any, environment: HostEnvironment, carry: Carry, seed: i
     collect = algorithm.collect
     obs = environment.reset(derive(seed, TRAINING, 0))
 
-    def prepare(carry: Carry, obs: Array, progress: Array) -> tuple[Behaviour, PyTree]:
+    def prepare(carry: Carry, obs: PyTree, progress: Array) -> tuple[Behaviour, PyTree]:
         k_mu, k_rollout, _, _ = jr.split(carry.key, 4)
         mu = algorithm.at(progress).behaviour(carry.state, k_mu)
         return mu, rollout_noise(mu, obs, k_rollout, collect, environment.spec)
 
-    def absorb(carry: Carry, mu: Behaviour, fields: dict[str, Array], progress: Array) -> tuple[Carry, Info]:
+    def absorb(carry: Carry, mu: Behaviour, fields: dict[str, PyTree], progress: Array) -> tuple[Carry, Info]:
         fields = with_successors(fields)
         log_prob = scores(mu, fields["obs"], fields["action"], environment.spec.num_envs)
         tau = Trajectory(**fields, log_prob=log_prob, complete=collect.complete)

@@ -138,10 +138,16 @@ def test_what_was_answered_before_is_not_overwritten(key):
     np.testing.assert_array_equal(first, kept)
 
 
-def test_an_operation_that_numpy_lacks_falls_back_on_jax_with_one_warning(key):
+def test_a_convolution_is_compiled_without_a_word(key):
     mu = Behaviour(Users(convolved, key))
     obs, noise = examples(mu, key)
-    with pytest.warns(UserWarning, match="the policy uses conv_general_dilated.* jitted call") as caught:
+    np.testing.assert_allclose(actor(mu, obs, noise)(mu)(obs, noise)[0], jitted(mu, obs, noise)[0], atol=1e-5)
+
+
+def test_an_operation_that_numpy_lacks_falls_back_on_jax_with_one_warning(key):
+    mu = Behaviour(Users(jnp.sort, key))
+    obs, noise = examples(mu, key)
+    with pytest.warns(UserWarning, match=r"the policy uses sort.* jitted call") as caught:
         bind = actor(mu, obs, noise)
     assert len(caught) == 1
     moved = eqx.tree_at(lambda m: m.policy.last.bias, mu, jnp.ones(2))

@@ -91,7 +91,7 @@ def test_whole_episodes_kept_once_are_those_kept_twice(mode, space):
 
 
 def test_frames_are_bytes_and_take_the_memory_of_one_copy():
-    """RELIABILITY 36: T · N · H · W · C bytes, to 5 %, the true last frames included."""
+    """T · N · H · W · C bytes, to 5 %, the true last frames included."""
     once, rolls = rollout(environment("loop", FRAMES, 8), Steps(128))
     fields = rolls.buffers
     assert fields["obs"].dtype == fields["final"].dtype == np.uint8
@@ -127,7 +127,7 @@ class Torn(Counting):
 @pytest.mark.parametrize("collect", [Steps(6), Episodes()], ids=str)
 @pytest.mark.parametrize("keep", [None, Both, Checked])
 def test_one_leaf_that_is_not_finite_is_named(collect, keep):
-    """RELIABILITY 28, of a Dict with pictures in it, however it is kept."""
+    """So it is of a Dict with pictures in it, however it is kept."""
     made = []
 
     def make():

@@ -15,10 +15,10 @@ HALVES = {np.dtype(wide): np.dtype(half) for wide, half in {"f8": "f4", "i8": "i
 
 
 def leaf_spaces(space: spaces.Space, path: str = "") -> Iterator[tuple[str, spaces.Space]]:
-    """The leaves of a space and where they are: ("['camera'][0]", Box(…))."""
+    """The leaves of a space and where they are, ("['camera'][0]", Box(…)), in the order of `nested.leaves`."""
     match space:
         case spaces.Dict():
-            for name, part in space.items():
+            for name, part in sorted(space.items()):
                 yield from leaf_spaces(part, f"{path}[{name!r}]")
         case spaces.Tuple():
             for i, part in enumerate(space):

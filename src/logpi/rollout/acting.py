@@ -14,6 +14,7 @@ from logpi.rollout.actor import Program
 from logpi.rollout.numpy_ops import UnknownPrimitive
 
 Act = Callable[[Any, Any], tuple[Any, Any]]
+COMPILED = {"conv_general_dilated"}  # so much work that a jitted call is the faster way anyhow
 
 
 def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[[Behaviour], Act]:
@@ -38,10 +39,11 @@ def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[[Behaviour], Ac
     try:
         program = Program(lambda *flat: jax.tree.leaves(act(*flat)), weights, [*seen, *drawn])
     except UnknownPrimitive as unknown:
-        warnings.warn(
-            f"the policy uses {unknown}, which logpi does not run in NumPy: it acts by a slower jitted call",
-            stacklevel=2,
-        )
+        if str(unknown) not in COMPILED:
+            warnings.warn(
+                f"the policy uses {unknown}, which logpi does not run in NumPy: it acts by a slower jitted call",
+                stacklevel=2,
+            )
         jitted = jax.jit(act)
         return lambda mu: lambda obs, noise: jax.device_get(jitted(*_flat(mu)[0], *late(obs, noise)))
 

@@ -1,0 +1,136 @@
+"""Whether a policy is one: from any observation of its space to a distribution over actions of its space."""
+
+import copy
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from gymnasium import spaces
+from jaxtyping import Array, Key, PyTree
+
+from logpi import nested
+from logpi.environments.actions import sent
+from logpi.environments.structure import kept, leaf_spaces, lifted
+from logpi.errors import LogpiError
+from logpi.policies.behaviour import Behaviour
+from logpi.testing.distribution import METHODS
+from logpi.testing.expect import close, offers, require, same_kind
+from logpi.types import ravel, trainable
+
+ROWS = 16
+
+
+def check_policy(policy: PyTree, observation_space: spaces.Space, action_space: spaces.Space, *, seed: int = 0) -> None:
+    """Raise LogpiError unless a policy keeps its contract on observations drawn from the space, naming the fault.
+
+    - `policy`: any callable PyTree from one raw observation to a distribution.
+
+    Checked: the distribution's methods; actions with the structure, shapes and ranges of the action space; noise that
+    knows nothing of observations; the same under jit and vmap; finite gradients; no parameter that nothing depends on.
+    Whether the distribution itself is right is for `check_distribution`.
+
+        >>> import jax, logpi
+        >>> from gymnasium import spaces
+        >>> seen, actions = spaces.Box(-1, 1, (3,)), spaces.Discrete(2)
+        >>> check_policy(logpi.mlp_policy(seen, actions, key=jax.random.key(0)), seen, actions)
+    """
+    obs, key = observations(observation_space, ROWS, seed), jr.key(seed)
+    together, native = _rows(policy, obs, key)
+    remedy = "let the noise's shape and values depend on the action space and the key alone"
+    same = all(close(_row(together["noise"], i), _row(together["noise"], 0), 0) for i in range(ROWS))
+    require(same, "the noise depends on the observation", remedy)
+    _actions(native, action_space)
+    _gradients(policy, obs, key)
+
+
+def _row(tree: PyTree, i: int) -> PyTree:
+    return jax.tree.map(lambda x: x[i], tree)
+
+
+def observations(space: spaces.Space, rows: int, seed: int = 0) -> Any:
+    """So many elements of a space, as a rollout keeps them: leaves [rows, ...]."""
+    space = copy.deepcopy(space)
+    space.seed(seed)
+    stacked = lifted(space, lambda leaf: lambda *xs: np.stack(xs))(*[space.sample() for _ in range(rows)])
+    return jax.tree.map(jnp.asarray, kept(space)(stacked))
+
+
+def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, Any], Any]:
+    """What the policy says of each observation, the same alone and in a batch; and all actions, as handed on."""
+
+    def figures(policy: PyTree, obs: PyTree) -> dict[str, Any]:
+        pi = policy(obs)
+        noise = pi.noise(key)
+        action = pi.push(noise)
+        return {"noise": noise, "action": action, "log_prob": pi.log_prob(action), "entropy": pi.entropy()}
+
+    def handed(policy: PyTree, obs: PyTree) -> Any:
+        pi = Behaviour(policy)(obs)
+        return pi.to_env(pi.push(pi.noise(key)))
+
+    remedy = "compute with JAX on the observation alone: no state, no Python branches on values, no NumPy"
+    try:
+        offers(eqx.filter_eval_shape(policy, _row(obs, 0)), METHODS, "policy's distribution")
+        together = eqx.filter_jit(jax.vmap(figures, (None, 0)))(policy, obs)
+        native = eqx.filter_jit(handed)(policy, obs)
+    except (jax.errors.JAXTypeError, jax.errors.TracerArrayConversionError) as error:
+        raise LogpiError(f"the policy fails under jit and vmap ({str(error).splitlines()[0]}): {remedy}") from None
+    alone = eqx.filter_jit(figures)
+    for i in (0, ROWS - 1):
+        one = alone(policy, _row(obs, i))
+        shape = np.shape(one["log_prob"])
+        require(shape == (), f"log_prob has shape {shape}", "sum it over the action")
+        same = close(_row(together, i), one)
+        require(same, "the policy answers differently alone and in a batch", remedy)
+    return together, jax.device_get(native)
+
+
+def _actions(own: Any, space: spaces.Space) -> None:
+    """Actions, as they are handed on, lie in the action space."""
+    wanted = lifted(space, _like)()
+    same_kind(own, wanted, "the action", "give actions the structure of the action space, one row an observation")
+    for (path, leaf), x in zip(leaf_spaces(space), nested.leaves(own), strict=True):
+        require(np.isfinite(x).all(), f"the action{path} is not finite", "keep parameters finite for every observation")
+        if isinstance(leaf, spaces.Box):
+            continue
+        counts = np.broadcast_to(2 if isinstance(leaf, spaces.MultiBinary) else _count(leaf), x.shape)
+        bad = x[(x < 0) | (x >= counts)]
+        require(not bad.size, f"the action{path} is {bad[:1]} in {leaf}", "count from 0; the adapter adds the start")
+    native = sent(space, "the environment")(own)
+    row = nested.map(lambda x: x[0, ...], native)
+    require(_contained(space, row), f"{row} does not lie in the action space {space}", "give actions of its shapes")
+
+
+def _like(leaf: Any) -> Any:
+    dtype = np.float32 if isinstance(leaf, spaces.Box) else np.int32
+    return lambda: np.zeros((ROWS, *leaf.shape), dtype)
+
+
+def _count(leaf: Any) -> Any:
+    return leaf.n if isinstance(leaf, spaces.Discrete) else leaf.nvec
+
+
+def _contained(space: spaces.Space, x: Any) -> bool:
+    one = lambda leaf: lambda x: leaf.contains(x.item() if isinstance(leaf, spaces.Discrete) else x)
+    return all(nested.leaves(lifted(space, one)(x)))
+
+
+def _gradients(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> None:
+    """Finite everywhere; zero everywhere in no part of θ. θ is stirred first: networks may begin with zeros."""
+    flat, unravel = ravel(policy)
+    require(flat.size, "the policy has no parameters to learn", "hold θ as floating-point JAX arrays, outside Frozen")
+    theta, rest = trainable(unravel(flat + 0.1 * jr.normal(key, flat.shape)))
+
+    def figure(theta: PyTree) -> Array:
+        pi = Behaviour(eqx.combine(theta, rest))(obs)
+        action = jax.lax.stop_gradient(pi.push(pi.noise(key)))
+        weights = 1 + jnp.arange(ROWS, dtype=jnp.float32)
+        return jnp.sum(weights * pi.log_prob(action))
+
+    for path, x in jax.tree_util.tree_flatten_with_path(eqx.filter_jit(jax.grad(figure))(theta))[0]:
+        name = f"policy{jax.tree_util.keystr(path)}"
+        require(np.isfinite(x).all(), f"∇log π is not finite in {name}", "keep NaN out of gradients: mask inputs")
+        require(np.any(x), f"nothing depends on {name}", "use it, wrap it in logpi.Frozen, or leave it out")

@@ -1,0 +1,93 @@
+"""Whether an update is one: it improves what it is given, leaves the rest alone, and compiles once."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from gymnasium import spaces
+from jaxtyping import Array, Key, PyTree
+
+from logpi.objectives.importance import importance
+from logpi.policies.behaviour import Behaviour
+from logpi.policies.policy import mlp_policy
+from logpi.testing.expect import kinds, offers, require, same_kind
+from logpi.types import Batch, ravel, trainable
+
+ROWS = 32
+
+
+def check_update(update: Any, *, seed: int = 0) -> None:
+    """Raise LogpiError unless an update keeps its contract on a small policy and batch, naming the fault.
+
+    - `update`: has `init(params) → opt` and `(objective, params, batch, opt, key) → (params, opt, info)`.
+
+    Checked: θ and opt keep structure, shapes and dtypes; what is not learned stays, bit for bit; a zero gradient
+    changes nothing, and neither does one that is not finite; info is scalars; a second call compiles nothing.
+
+        >>> import logpi
+        >>> check_update(logpi.Ascent(logpi.adam, 1e-3))
+    """
+    offers(update, ("init", "__call__"), "update")
+    key = jr.key(seed)
+    policy, batch = _problem(key)
+    opt = update.init(policy)
+    count = []
+
+    @eqx.filter_jit
+    def step(params: PyTree, batch: Batch, opt: PyTree) -> Any:
+        count.append(1)
+        return update(importance, params, batch, opt, key)
+
+    answer = step(policy, batch, opt)
+    good = isinstance(answer, tuple) and len(answer) == 3
+    require(good, "the update does not answer (params, opt, info)", "return these three")
+    after, new_opt, info = answer
+    same_kind(after, policy, "params", "keep the structure, shapes and dtypes of the parameters")
+    same_kind(new_opt, opt, "opt", "give opt in init the structure, shapes and dtypes it has later")
+    _info(info)
+    _unlearned(policy, after)
+    moved = not _same(policy, after)
+    require(moved, "a gradient that is not zero changes nothing", "return the improved parameters, not the old ones")
+    step(after, batch, new_opt)
+    remedy = "let opt come out as it went in, weak types included: jnp.asarray(x, dtype) in init"
+    require(len(count) == 1, "the second call was traced anew", remedy)
+    for weight, what in ((0.0, "a zero gradient"), (jnp.nan, "a gradient that is not finite")):
+        still = eqx.tree_at(lambda b: b.weight, batch, jnp.full_like(batch.weight, weight))
+        remedy = "leave θ as it is then, bit for bit: jnp.where(good, new, old)"
+        require(_same(policy, step(policy, still, opt)[0]), f"{what} changes the parameters", remedy)
+
+
+def _problem(key: Key[Array, ""]) -> tuple[PyTree, Batch]:
+    """A Gaussian policy with running statistics, stirred, and rows it acted on itself."""
+    k_policy, k_obs, k_action, k_weight, k_stir = jr.split(key, 5)
+    policy = mlp_policy(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2,)), hidden=(4,), normalise=True, key=k_policy)
+    flat, unravel = ravel(policy)
+    policy = unravel(flat + 0.3 * jr.normal(k_stir, flat.shape))
+    obs = jr.normal(k_obs, (ROWS, 3))
+    old = Behaviour(policy)(obs)
+    action = old.sample(k_action)
+    weight = jr.normal(k_weight, (ROWS,))
+    valid, scale = jnp.ones(ROWS, bool), jnp.float32(ROWS)
+    return policy, Batch(obs, action, old.log_prob(action), weight, weight, valid, old, scale)
+
+
+def _info(info: Any) -> None:
+    named = isinstance(info, dict) and all(isinstance(name, str) for name in info)
+    require(named, "info is no dict of names", "return a dict from names to scalars")
+    for name, x in info.items():
+        scalar = kinds(x).get("", ((), ""))[0] == () and np.shape(x) == ()
+        require(scalar, f"info[{name!r}] has shape {np.shape(x)}", "give people one number: a mean, a norm, a count")
+
+
+def _unlearned(before: PyTree, after: PyTree) -> None:
+    rest = lambda tree: eqx.filter(trainable(tree)[1], eqx.is_array)
+    same = _same(rest(before), rest(after))
+    require(same, "what is not learned was changed", "change only what logpi.trainable gives: Frozen stays")
+
+
+def _same(one: PyTree, other: PyTree) -> bool:
+    leaves = lambda tree: [np.asarray(x).tobytes() for x in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
+    return leaves(one) == leaves(other)
