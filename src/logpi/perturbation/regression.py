@@ -25,7 +25,8 @@ class Regression(eqx.Module):
     Figures: `rank` of ΔΘ, `condition` (largest singular value over the least that counts). The variance is that of
     least squares with noise of any size in each ΔU_i, a residual r_i standing for r_i² / (1 − h_i) at leverage h_i
     (MacKinnon and White 1985, "HC2"); NaN without more directions than rank.
-    Source: Liu's notes, "linear regression gradient estimate"; Peters and Schaal 2006, eq. (6).
+    Source: Liu's notes, "linear regression gradient estimate"; Peters and Schaal 2006, "Policy gradient
+    methods for robotics", on finite-difference methods.
     """
 
     scale: Number
