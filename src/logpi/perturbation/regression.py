@@ -53,7 +53,7 @@ class Regression(eqx.Module):
         y = jnp.mean(plus - minus, axis=0) / span
         left, singular, right = jnp.linalg.svd(kept, full_matrices=False)
         counts = singular > max(kept.shape) * jnp.finfo(kept.dtype).eps * singular[0]
-        inverse = jnp.where(counts, 1 / jnp.where(counts, singular, 1), 0)
+        inverse = jnp.where(counts, 1 / singular, 0)
         left = left * counts[None].astype(left.dtype)
         seen = left.T @ y
         residual, leverage = y - left @ seen, jnp.sum(left**2, axis=1)
