@@ -42,7 +42,7 @@ def test_every_proof_named_exists():
     assert len(named) > 50 and not [name for name in named if not defined(*name)]
 
 
-@pytest.mark.parametrize("room", ["algorithms", "credit", "distributions", "objectives", "updates"])
+@pytest.mark.parametrize("room", ["algorithms", "credit", "distributions", "objectives", "perturbation", "updates"])
 def test_every_public_part_has_its_proof(room):
     names = re.findall(rf"from \.{room}\.(\w+) import", (ROOT / "src/logpi/__init__.pyi").read_text())
     missing = {name for name in names if f"src/logpi/{room}/{name}.py" not in METHODS}
@@ -69,3 +69,10 @@ def test_every_public_name_is_on_one_page_of_the_reference():
     shown = re.findall(r"^::: ([\w.]+)$", "".join(p.read_text() for p in (DOCS / "api").glob("*.md")), re.MULTILINE)
     places = {name: [f"logpi.{name}", f"logpi.{name}.{name}"] for name in public}  # a module may have the name, too
     assert not [name for name in public if sum(shown.count(place) for place in places[name]) != 1]
+
+
+def test_every_column_of_perturbations_is_described(tmp_path):
+    recipe = ALGORITHMS["regression"](num_envs=4, limit=8)
+    run = logpi.train("logpi:CartPole-v1", recipe, steps=32, evaluations=0, out=tmp_path)
+    table = COMMANDS.partition("## Metrics")[2].partition("## ")[0]
+    assert set(run.metrics[0]) <= set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))

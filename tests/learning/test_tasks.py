@@ -14,6 +14,10 @@ GATES = [
     ("CartPole-v1", "vpg", 500_000, 475),
     ("CartPole-v1", "a2c", 500_000, 475),
     ("Pendulum-v1", "ppo", 100_000, -200),
+    ("CartPole-v1", "finite-difference", 200_000, 475),
+    ("CartPole-v1", "regression", 200_000, 475),
+    ("logpi:CartPole-v1", "finite-difference", 200_000, 475),
+    ("logpi:CartPole-v1", "regression", 200_000, 475),
 ]
 
 

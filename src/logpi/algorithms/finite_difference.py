@@ -22,7 +22,7 @@ def finite_difference(
     Each environment acts with a θ of its own; the two sides of a difference share starts and noise. With more
     coordinates than `num_envs` can try, ĝ accumulates over iterations. A linear policy unless `hidden` says otherwise.
 
-    Source: Peters and Schaal 2006, "Policy gradient methods for robotics", §III-A.
+    Source: Peters and Schaal 2006, "Policy gradient methods for robotics", on finite-difference methods.
     """
     return logpi.ZerothOrder(
         estimator=logpi.FiniteDifference(perturbation),

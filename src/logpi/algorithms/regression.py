@@ -24,7 +24,7 @@ def regression(
     Each environment acts with a θ of its own; the two sides of a difference share starts and noise. A linear policy
     unless `hidden` says otherwise.
 
-    Source: Peters and Schaal 2006, "Policy gradient methods for robotics", eq. (6).
+    Source: Peters and Schaal 2006, "Policy gradient methods for robotics", on finite-difference methods.
     """
     return logpi.ZerothOrder(
         estimator=logpi.Regression(perturbation, getattr(logpi, draw), directions),

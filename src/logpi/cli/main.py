@@ -85,7 +85,7 @@ def algorithms() -> None:
     from logpi.algorithms.names import ALGORITHMS
 
     for name, make in ALGORITHMS.items():
-        print(f"{name:12} {(make.__doc__ or '').splitlines()[0]}")
+        print(f"{name:18} {(make.__doc__ or '').splitlines()[0]}")
 
 
 def envs() -> None:

@@ -15,7 +15,7 @@ def orthogonal(key: Key[Array, ""], count: int, size: int) -> Float[Array, "C P"
     """Rows of length √P, uniform in direction, at right angles to each other; beyond P rows, in blocks of P.
 
     Whole blocks have Σ εεᵀ = C · I exactly. Source: Choromanski et al. 2018, "Structured evolution with compact
-    architectures for scalable policy optimization", §3 (there, lengths are random too).
+    architectures for scalable policy optimization" (there, lengths are random too).
     """
     width = min(count, size)
     draws = jr.normal(key, (-(-count // width), size, width), float)

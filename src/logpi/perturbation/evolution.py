@@ -25,7 +25,7 @@ class EvolutionStrategies(eqx.Module):
       returns are scaled (it then estimates the gradient of a mean rank).
 
     The variance is that of a mean of m independent terms. Source: Salimans et al. 2017, "Evolution strategies as a
-    scalable alternative to reinforcement learning", §2 (no weight decay, no virtual batch normalisation).
+    scalable alternative to reinforcement learning" (no weight decay, no virtual batch normalisation).
     """
 
     scale: Number

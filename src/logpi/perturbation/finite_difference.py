@@ -16,7 +16,7 @@ class FiniteDifference(eqx.Module):
 
     Its variance is that of the quotient over the K episodes of each member, divided by K; NaN for K = 1.
     Source: Liu's notes, "finite-difference gradient estimation"; Peters and Schaal 2006, "Policy gradient methods
-    for robotics", §III-A.
+    for robotics", on finite-difference methods.
 
         >>> import jax.numpy as jnp
         >>> plus, minus = jnp.array([[4.0, 1.0]]), jnp.array([[2.0, 1.0]])

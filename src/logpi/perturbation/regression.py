@@ -25,7 +25,8 @@ class Regression(eqx.Module):
     Figures: `rank` of ΔΘ, `condition` (largest singular value over the least that counts). The variance is that of
     least squares with noise of any size in each ΔU_i, a residual r_i standing for r_i² / (1 − h_i) at leverage h_i
     (MacKinnon and White 1985, "HC2"); NaN without more directions than rank.
-    Source: Liu's notes, "linear regression gradient estimate"; Peters and Schaal 2006, eq. (6).
+    Source: Liu's notes, "linear regression gradient estimate"; Peters and Schaal 2006, "Policy gradient
+    methods for robotics", on finite-difference methods.
     """
 
     scale: Number
@@ -52,7 +53,7 @@ class Regression(eqx.Module):
         y = jnp.mean(plus - minus, axis=0) / span
         left, singular, right = jnp.linalg.svd(kept, full_matrices=False)
         counts = singular > max(kept.shape) * jnp.finfo(kept.dtype).eps * singular[0]
-        inverse = jnp.where(counts, 1 / jnp.where(counts, singular, 1), 0)
+        inverse = jnp.where(counts, 1 / singular, 0)
         left = left * counts[None].astype(left.dtype)
         seen = left.T @ y
         residual, leverage = y - left @ seen, jnp.sum(left**2, axis=1)

@@ -12,7 +12,7 @@ def unshaped(returns: Float[Array, "2 M"]) -> Float[Array, "2 M"]:
 def centred_ranks(returns: Float[Array, "2 M"]) -> Float[Array, "2 M"]:
     """Ranks among all the returns, from −½ for the least to ½ for the greatest; equal returns share their mean rank.
 
-    Source: Salimans et al. 2017, §2.1 (there, equal returns are ranked by their place).
+    Source: Salimans et al. 2017 (there, equal returns are ranked by their place).
 
         >>> centred_ranks(jnp.array([[3.0, 100.0], [1.0, 1.0]]))
         Array([[ 0.16666669,  0.5       ],
