@@ -55,7 +55,7 @@ def test_every_algorithm_and_option_is_described():
     assert {name.replace("_", "-") for name in OPTIONS} <= described
 
 
-@pytest.mark.parametrize("name", ["vpg", "trpo", "ppo-kl"])
+@pytest.mark.parametrize("name", ["vpg", "trpo", "ppo-kl", "off-policy"])
 def test_every_column_of_the_metrics_is_described(name, tmp_path):
     small = {"num_envs": 2, "rollout_length": 8, "hidden": (4,)}
     recipe = ALGORITHMS[name](**small, **({"minibatch": 8} if name == "ppo-kl" else {"critic_epochs": 1}))

@@ -164,3 +164,14 @@ def test_the_gradient_of_kl_vanishes_only_where_both_are_equal():
     np.testing.assert_allclose(slope(P).log_std, 0, atol=1e-6)
     want = (OTHER.args[0] - NORMAL.args[0]) / OTHER.args[1] ** 2
     np.testing.assert_allclose(slope(Q).mean, want, rtol=1e-4)
+
+
+def test_importance_weights_turn_one_mean_into_another():
+    """E_p[(q/p) a²] = E_q[a²] = μ_q² + σ_q², by quadrature under p, which is the wider of the two."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    p, q = one(0.5, 1.5), one(0.8, 1.0)
+    a = jnp.asarray(0.5 + 1.5 * nodes, jnp.float32)[:, None]
+    rho = jnp.exp(jax.vmap(q.log_prob)(a) - jax.vmap(p.log_prob)(a))
+    mean = lambda f: float(weights / weights.sum() @ np.asarray(rho * f))
+    np.testing.assert_allclose(mean(jnp.ones(60)), 1, rtol=1e-4)
+    np.testing.assert_allclose(mean(a[:, 0] ** 2), 0.8**2 + 1.0**2, rtol=1e-4)
