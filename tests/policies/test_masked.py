@@ -12,7 +12,8 @@ from logpi.errors import LogpiError
 from logpi.policies.critic import mlp_critic
 from logpi.policies.masked import Masked, legal
 from logpi.policies.policy import mlp_policy
-from logpi.types import ravel
+from logpi.types import Batch, ravel
+from logpi.updates.fisher import fisher_product
 
 
 def seen(size, **others):
@@ -75,6 +76,24 @@ def test_every_figure_has_a_finite_gradient(mask):
         return pi.log_prob(pi.mode()) + pi.entropy() + pi.kl(other) + other.kl(pi)
 
     assert jnp.all(jnp.isfinite(jax.grad(figures)(theta + 0.1)))
+
+
+def test_the_fisher_matrix_passes_illegal_actions_by():
+    """A product with it is the Hessian of KL times the vector, as it is without masks."""
+    seen = jax.tree.map(lambda *x: jnp.stack(x), obs(1, 0, 1, 0), obs(0, 0, 1, 1), obs(0, 0, 0, 0))
+    theta, unravel = ravel(GAME)
+    old, blank = jax.vmap(GAME)(seen), jnp.zeros(3)
+    rows = Batch(seen, old.mode(), blank, blank, blank, jnp.ones(3, bool), old, jnp.float32(3))
+    v = jnp.asarray(np.random.default_rng(0).normal(size=theta.shape), jnp.float32)
+    drift = lambda there: jnp.mean(old.kl(jax.vmap(unravel(there))(seen)))
+
+    @jax.jit
+    def products(v):
+        return fisher_product(unravel, theta, rows)(v), jax.jvp(jax.grad(drift), (theta,), (v,))[1]
+
+    got, want = products(v)
+    assert jnp.linalg.norm(want) > 1e-3
+    np.testing.assert_allclose(got, want, atol=1e-5)
 
 
 def test_only_a_key_of_that_name_is_a_mask():
