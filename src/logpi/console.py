@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 Record = dict[str, Any]
+COLLAPSED = 10  # iterations in a row with next to no entropy, before it is said
 
 
 class Reporter:
@@ -19,6 +20,7 @@ class Reporter:
         self._console = Console(file=sys.stderr, highlight=False)
         self._steps, self._every, self._last = steps, every, -every
         self._recent: list[float] = []
+        self._certain = 0
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=self._console, transient=True, refresh_per_second=5)
         self._task = self._bar.add_task("compiling …", total=steps)
@@ -29,6 +31,7 @@ class Reporter:
 
     def record(self, record: Record) -> None:
         """One iteration."""
+        self._watch(record.get("entropy"))
         if record.get("return_mean") is not None:
             self._recent = [*self._recent[-9:], record["return_mean"]]
         mean = sum(self._recent) / len(self._recent) if self._recent else float("nan")
@@ -38,6 +41,17 @@ class Reporter:
         elif time.monotonic() - self._last >= self._every:
             self._last = time.monotonic()
             self.say(f"{record['steps']:>10,} / {self._steps:,} steps  {figures}")
+
+    def _watch(self, entropy: float | None) -> None:
+        """Say once where actions have become all but certain: nothing more will be learned from trying others."""
+        certain = entropy is not None and 0 <= entropy < 1e-3
+        if self._certain < COLLAPSED:
+            self._certain = self._certain + 1 if certain else 0
+            if self._certain == COLLAPSED:
+                self.say(
+                    f"warning: entropy has been below 0.001 for {COLLAPSED} iterations: the policy tries nothing else"
+                    " any more; if it is not good yet, a larger entropy_weight or a smaller learning_rate may help"
+                )
 
     def summary(self, figures: Record) -> None:
         """The last figures, in place of the bar."""

@@ -112,7 +112,7 @@ def _on_host(algorithm: Any, environment: HostEnvironment, carry: Carry, seed: i
         return mu, rollout_noise(mu, obs, k_rollout, collect, environment.spec)
 
     def absorb(carry: Carry, mu: Behaviour, fields: dict[str, PyTree], progress: Array) -> tuple[Carry, Info]:
-        fields = with_successors(fields)
+        fields = with_successors(fields) | {"reward": fields["reward"].astype(float)}
         log_prob = scores(mu, fields["obs"], fields["action"], environment.spec.num_envs)
         tau = Trajectory(**fields, log_prob=log_prob, complete=collect.complete)
         state, running, info = learn(algorithm, carry, mu, tau, progress)

@@ -17,12 +17,15 @@ MODES = ["loop", "wrapped inside", *AutoresetMode]
 
 
 class Alternating(gymnasium.Env):
-    """Only action t mod 3 is legal, and nothing else may come; ends after four steps, where no mask is given."""
+    """Only action t mod 3 is legal, and nothing else may come; ends after `length` steps, where no mask is given."""
 
     observation_space, action_space = FLAT, spaces.Discrete(3)
 
+    def __init__(self, length=4):
+        self._length = length
+
     def _answer(self):
-        info = {} if self._t == 4 else {"action_mask": (np.arange(3) == self._t % 3).astype(np.int8)}
+        info = {} if self._t == self._length else {"action_mask": (np.arange(3) == self._t % 3).astype(np.int8)}
         return np.full(1, self._t, np.float32), info
 
     def reset(self, *, seed=None, options=None):
@@ -34,33 +37,44 @@ class Alternating(gymnasium.Env):
         assert action == self._t % 3
         self._t += 1
         obs, info = self._answer()
-        return obs, float(self._t), self._t == 4, False, info
+        return obs, float(self._t), self._t == self._length, False, info
+
+
+LENGTHS = np.array([4, 5, 7])
 
 
 def adapter(mode):
-    wrapped = lambda: logpi.legal_actions(Alternating())
+    """Environments of different lengths, so that they end one by one."""
+    plain = [lambda length=length: Alternating(length) for length in LENGTHS]
+    wrapped = [lambda make=make: logpi.legal_actions(make()) for make in plain]
     if mode == "loop":
-        return Gymnasium(wrapped, N, "legal", 9)
+        ready = iter(wrapped)
+        return Gymnasium(lambda: next(ready)(), N, "legal", 9)
     if mode == "wrapped inside":
-        return GymnasiumVector(SyncVectorEnv([wrapped] * N, autoreset_mode=AutoresetMode.SAME_STEP), "legal")
-    return GymnasiumVector(logpi.legal_actions(SyncVectorEnv([Alternating] * N, autoreset_mode=mode)), "legal")
+        return GymnasiumVector(SyncVectorEnv(wrapped, autoreset_mode=AutoresetMode.SAME_STEP), "legal")
+    return GymnasiumVector(logpi.legal_actions(SyncVectorEnv(plain, autoreset_mode=mode)), "legal")
+
+
+def mask_at(t):
+    """After the last step nothing is said, so everything is legal."""
+    return (np.arange(3) == t[:, None] % 3) | (t == LENGTHS)[:, None]
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda m: getattr(m, "name", m))
 def test_the_mask_is_the_one_of_the_moment(mode):
-    """Through three ends; after the last step nothing is said, so everything is legal."""
+    """In every environment, through several ends of each."""
     environment = adapter(mode)
-    obs, ends = environment.reset(0), 0
-    for _ in range(14):
-        t = int(obs["observation"][0, 0])
-        np.testing.assert_array_equal(obs["action_mask"], np.tile((np.arange(3) == t % 3) | (t == 4), (N, 1)))
-        step = environment.step(np.full(N, t % 3, np.int32), np.zeros(N, bool))
-        if step.terminated.all():
-            ends += 1
-            np.testing.assert_array_equal(step.next_obs["observation"], 4)
-            np.testing.assert_array_equal(step.next_obs["action_mask"], 1)
+    obs, ends = environment.reset(0), np.zeros(N, int)
+    for _ in range(24):
+        t = obs["observation"][:, 0].astype(int)
+        np.testing.assert_array_equal(obs["action_mask"], mask_at(t))
+        step = environment.step((t % 3).astype(np.int32), np.zeros(N, bool))
+        after = step.next_obs["observation"][:, 0].astype(int)
+        np.testing.assert_array_equal(step.next_obs["action_mask"], mask_at(after))
+        np.testing.assert_array_equal(after[step.terminated], LENGTHS[step.terminated])
+        ends += step.terminated
         obs = step.obs
-    assert ends >= 2
+    assert ends.min() >= 2
 
 
 def test_policies_take_legal_actions_only(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from counting import DICT, FLAT, TUPLE, Counting, Recording, shown
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 
 from logpi import nested
 from logpi.environments.gymnasium import Gymnasium
@@ -124,3 +124,41 @@ def test_a_space_of_another_kind_is_refused_with_its_place(mode):
 def test_spaces_without_a_fixed_shape_are_refused(space):
     with pytest.raises(LogpiError, match="is not supported"):
         check(gymnasium.spaces.Dict(a=space), "observation")
+
+
+class Restyled(VectorWrapper):
+    """SAME_STEP, whose last observations come as a user's own vector environment might give them."""
+
+    def __init__(self, env, restyle):
+        VectorWrapper.__init__(self, env)
+        self._restyle = restyle
+
+    def step(self, actions):
+        *answer, info = self.env.step(actions)
+        finals = info.pop("final_obs", None)
+        if finals is not None:
+            info |= self._restyle(finals)
+        return *answer, info
+
+
+def restyled(restyle, space):
+    inner = SyncVectorEnv([lambda: Counting(space=space)] * N, autoreset_mode=AutoresetMode.SAME_STEP)
+    environment = GymnasiumVector(Restyled(inner, restyle), "restyled")
+    environment.reset(0)
+    return lambda: environment.step(np.zeros(N, np.int32), NOBODY)
+
+
+@pytest.mark.parametrize("space", [FLAT, DICT, TUPLE], ids=["flat", "dict", "tuple"])
+def test_last_observations_may_come_as_a_batch(space):
+    """Every leaf [N, ...], in place of Gymnasium's one object an environment. All end together here."""
+    step = restyled(lambda finals: {"final_obs": nested.map(lambda *xs: np.stack(xs), *finals)}, space)
+    steps = [step() for _ in range(3)]
+    equal(steps[-1].next_obs, rows(space, [3] * N))
+    equal(steps[-1].obs, rows(space, [100] * N))
+
+
+def test_a_vector_environment_without_last_observations_is_refused():
+    step = restyled(lambda finals: {}, FLAT)
+    step(), step()
+    with pytest.raises(LogpiError, match=r"restyled says SAME_STEP, but gives no info\['final_obs'\]"):
+        step()

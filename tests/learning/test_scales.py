@@ -1,11 +1,17 @@
 """Bounds that are not ±1, observations that are not about 1, numbers that are not float32: learned all the same."""
 
+import contextlib
+
+import equinox as eqx
 import gymnasium
+import jax
 import numpy as np
 import pytest
 from gymnasium import spaces
+from helpers import double_precision
 
 import logpi
+from logpi.environments.gymnasium import Gymnasium
 
 
 class Aim(gymnasium.Env):
@@ -37,3 +43,17 @@ def test_ppo_hits_within_five_percent(seed, tmp_path):
     recipe = logpi.ppo(learning_rate="2e-3:1e-4", minibatch=256, discount=0.5, normalise_observations=True)
     run = logpi.train(Aim, recipe, steps=60_000, seed=seed, evaluations=0, out=tmp_path)
     assert logpi.evaluate(run.policy, Aim, episodes=200, limit=4).mean >= 0.95 * 4
+
+
+@pytest.mark.parametrize("double", [False, True], ids=["float32", "x64"])
+def test_observations_of_64_bits_are_cast_once(double, tmp_path):
+    """RELIABILITY 35: kept as float32 whatever JAX is set to; the programs, compiled ahead, take both rollouts."""
+    kept = Gymnasium(Aim, 2).reset(0)
+    assert kept.dtype == np.float32 and np.abs(kept).max() > 100
+    with double_precision() if double else contextlib.nullcontext():
+        run = logpi.train(
+            Aim, logpi.a2c(num_envs=2, rollout_length=8, hidden=(4,)), steps=32, evaluations=0, out=tmp_path
+        )
+        assert run.metrics[-1]["steps"] == 32 and run.metrics[-1]["skipped_updates"] == 0
+        dtypes = {x.dtype for x in jax.tree.leaves(run.policy) if eqx.is_inexact_array(x)}
+    assert double or dtypes == {np.dtype(np.float32)}

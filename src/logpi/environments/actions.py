@@ -55,7 +55,7 @@ def _leaf(space: Any) -> Callable[[Any], Any]:
 def _box(space: spaces.Box) -> Callable[[Any], Any]:
     low, high = (bound.astype(np.float64) for bound in (space.low, space.high))
     with np.errstate(invalid="ignore"):
-        both = np.isfinite(low) & np.isfinite(high) & (high > low)
+        both = np.isfinite(low) & np.isfinite(high)
         half = np.where(both, (high - low) / 2, 1).astype(np.float32)
         middle = np.where(both, (high + low) / 2, 0).astype(np.float32)
     least, most = _within(low, 1), _within(high, -1)

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import VectorEnv
 
+from logpi.environments.atari import atari
 from logpi.environments.gymnasium import Gymnasium
 from logpi.environments.gymnasium_vector import GymnasiumVector
 from logpi.errors import LogpiError
@@ -27,9 +28,9 @@ BUILT_IN = {
 
 def check(name: str) -> None:
     """Raise LogpiError unless `name` can be resolved; makes nothing and imports no JAX."""
-    if name in BUILT_IN:
-        return
     kind = name.partition(":")[0]
+    if name in BUILT_IN or kind == "atari":
+        return
     if allowed := [other for other in BUILT_IN if other.startswith(f"{kind}:")]:
         raise LogpiError(f"unknown environment {name}; allowed: {', '.join(allowed)}")
     if _is_factory(name):
@@ -56,8 +57,9 @@ def name_of(env: Any) -> str:
 def make(env: Any, num_envs: int, time_limit: int | None = None) -> Any:
     """`num_envs` copies of an environment, ready for a rollout.
 
-    - `env`: a Gymnasium id; `logpi:…` or `tabular:…`, the built-in device environments; `package.module:factory`; a
-      factory; a Gymnasium environment (then there is one copy) or vector environment; or one of logpi's own, as it is.
+    - `env`: a Gymnasium id; `logpi:…` or `tabular:…`, the built-in device environments; `atari:Pong-v5`, a game with
+      the usual preprocessing; `package.module:factory`; a factory; a Gymnasium environment (then there is one copy) or
+      vector environment; or one of logpi's own, as it is.
     - `time_limit`: ends episodes sooner than the task does, or at all.
 
     A factory takes no arguments and gives one environment (Gymnasium's or a JAX one), or takes `num_envs`.
@@ -82,6 +84,8 @@ def _by_name(name: str, num_envs: int, time_limit: int | None) -> Any:
     if name in BUILT_IN:
         place, limit = BUILT_IN[name]
         return _copies(_built_in(place), num_envs, min(limit, time_limit or limit), name)
+    if name.startswith("atari:"):
+        return Gymnasium(lambda: atari(name.removeprefix("atari:")), num_envs, name, time_limit)
     if _is_factory(name):
         return _from_factory(_load(name), num_envs, name, time_limit)
     return Gymnasium(lambda: gymnasium.make(name, disable_env_checker=True), num_envs, name, time_limit)
@@ -141,5 +145,5 @@ def _unknown(name: str, error: Exception) -> str:
     near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "`logpi envs` lists those installed"
     what = str(error).splitlines()[0].rstrip(".")
-    allowed = "a Gymnasium id, logpi:…, tabular:…, package.module:factory"
+    allowed = "a Gymnasium id, logpi:…, tabular:…, atari:…, package.module:factory"
     return f"unknown environment {name} ({what}); allowed: {allowed}; {hint}"
