@@ -53,6 +53,7 @@ def settle(
     """Settle options, environment and networks; what is opened here is closed with the stack."""
     k_networks, key = jax.random.split(jax.random.key(seed))
     if isinstance(recipe, Recipe):
+        recipe = recipe if networks[0] is None else recipe.starting_from(networks[0])
         tuned = recipe.tuned(name_of(env))
         settings = recipe.settings(name_of(env))
         environment = _made(env, settings["num_envs"], settings.get("limit"), stack)

@@ -40,7 +40,7 @@ def train(
 
     - `env`: a name, a factory or an environment: whatever `make` takes.
     - `algorithm`: a recipe such as `ppo()` (the default), or an algorithm put together from parts, which needs
-      `policy` and, if it fits one, `critic`.
+      `policy` and, if it fits one, `critic`. With a recipe, `policy` is where learning begins, such as a clone.
     - `steps`: environment steps at most; by default the budget tuned for the task, else 1,000,000. An iteration is
       begun only if it fits in what is left, so a run never takes more (one iteration is always made).
     - `seed`: same seed, same machine: the same bits.

@@ -17,7 +17,7 @@ def atari(game: str) -> gymnasium.Env:
     Source: Mnih et al. 2015, methods; Machado et al. 2018, §5.
     """
     try:
-        import ale_py
+        import ale_py  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise LogpiError(f"atari:{game} needs the extra atari: pip install 'logpi[atari]'") from None
     gymnasium.register_envs(ale_py)
