@@ -1,6 +1,7 @@
 """What the documentation says of the code: every line it quotes, every file, test, option and column it names."""
 
 import re
+import runpy
 import textwrap
 from pathlib import Path
 
@@ -69,3 +70,9 @@ def test_every_public_name_is_on_one_page_of_the_reference():
     shown = re.findall(r"^::: ([\w.]+)$", "".join(p.read_text() for p in (DOCS / "api").glob("*.md")), re.MULTILINE)
     places = {name: [f"logpi.{name}", f"logpi.{name}.{name}"] for name in public}  # a module may have the name, too
     assert not [name for name in public if sum(shown.count(place) for place in places[name]) != 1]
+
+
+def test_docstrings_become_markdown():
+    written = "Σ_t x_t < `a_b` of `Ascent`.\n\n    >>> f(1)\n    2\n\n- `rate`: [0, ∞)."
+    page = "Σ\\_t x\\_t &lt; `a_b` of [`Ascent`][logpi.Ascent].\n\n```pycon\n>>> f(1)\n2\n```\n\n- `rate`: \\[0, ∞)."
+    assert runpy.run_path(str(DOCS / "docstrings.py"))["markdown"](written, {"Ascent"}) == page
