@@ -59,8 +59,8 @@ def main():
     parser.add_argument("--out", help="the run's directory (default: under runs/)")
     options = parser.parse_args()
 
-    # `logpi.train(make_env, …)` works as well. The name is what run.json says; `logpi evaluate DIR` and
-    # `logpi resume DIR` take it from `--env` all the same, because what a directory says is never imported.
+    # `logpi.train(make_env, …)` works as well. run.json keeps the name, yet `logpi evaluate DIR` and `logpi resume DIR`
+    # need it again as `--env`: what a directory says is never imported.
     task = "own_environment:make_env"
     recipe = logpi.ppo(rollout_length=128, learning_rate="1e-3:0", discount=0.95)
     run = logpi.train(task, recipe, steps=options.steps, out=options.out)

@@ -1,6 +1,7 @@
 """What the documentation says of the code: every line it quotes, every file, test, option and column it names."""
 
 import re
+import runpy
 import textwrap
 from pathlib import Path
 
@@ -76,3 +77,9 @@ def test_every_column_of_perturbations_is_described(tmp_path):
     run = logpi.train("logpi:CartPole-v1", recipe, steps=32, evaluations=0, out=tmp_path)
     table = COMMANDS.partition("## Metrics")[2].partition("## ")[0]
     assert set(run.metrics[0]) <= set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+
+
+def test_docstrings_become_markdown():
+    written = "Σ_t x_t < `a_b` of `Ascent`.\n\n    >>> f(1)\n    2\n\n- `rate`: [0, ∞)."
+    page = "Σ\\_t x\\_t &lt; `a_b` of [`Ascent`][logpi.Ascent].\n\n```pycon\n>>> f(1)\n2\n```\n\n- `rate`: \\[0, ∞)."
+    assert runpy.run_path(str(DOCS / "docstrings.py"))["markdown"](written, {"Ascent"}) == page
