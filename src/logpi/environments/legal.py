@@ -23,9 +23,8 @@ def legal_actions(env: Any) -> Any:
     illegal; where `info` has none, as at the end of an episode, every action is legal. Policies for such spaces take
     legal actions only. Raises LogpiError for another action space.
 
-        >>> env = legal_actions(gymnasium.make("Taxi-v3"))
-        >>> env.reset(seed=0)[0]["action_mask"].tolist()
-        [1, 1, 0, 1, 0, 0]
+        >>> legal_actions(gymnasium.make("CartPole-v1")).observation_space["action_mask"]
+        MultiBinary(2)
     """
     return _LegalVector(env) if isinstance(env, VectorEnv) else _Legal(env)
 
