@@ -91,6 +91,7 @@ def test_statistics_are_of_the_rest_alone():
     assert not hasattr(sight(SCREEN, normalise=True)[0].rest, "moments")
 
 
+@pytest.mark.slow
 def test_the_first_policy_is_nearly_uniform_whatever_it_sees():
     policy = cnn_policy(SCREEN, spaces.Discrete(4), hidden=(16,), key=jr.key(0))
     obs = jr.randint(jr.key(1), (4, 7, 9, 3), 0, 256).astype(jnp.uint8)
