@@ -144,3 +144,20 @@ def test_an_answer_that_is_not_finite_names_environment_field_and_step(field, ba
 
     with pytest.raises(LogpiError, match=f"environment 1 of walk answered a non-finite {field} at step 3"):
         collected(Gymnasium(make, 3, "walk"), Steps(6))
+
+
+def test_a_policy_whose_parameters_are_not_finite_sends_nothing():
+    """With finitely many actions a NaN would still choose one: the first."""
+
+    class Never(WalkOnHost):
+        def step(self, action):
+            raise AssertionError("an action was sent")
+
+    environment = Gymnasium(Never, 2, "walk")
+    spec, obs = environment.spec, environment.reset(0)
+    good = mlp_policy(spec.observation_space, spec.action_space, hidden=(), key=jr.key(0))
+    noise = jax.device_get(rollout_noise(Behaviour(good), obs, jr.key(0), Steps(3), spec))
+    rollout = HostRollout(environment, Steps(3), Behaviour(good), obs, noise)
+    bad = jax.tree.map(lambda x: x * jnp.nan if eqx.is_inexact_array(x) else x, good)
+    with pytest.raises(LogpiError, match="parameters are not finite"):
+        rollout.collect(Behaviour(bad), noise, 0)

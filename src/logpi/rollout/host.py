@@ -14,6 +14,7 @@ from logpi.policies.behaviour import Behaviour
 from logpi.rollout.acting import Act, actor
 from logpi.rollout.observations import Store, store, with_successors
 from logpi.rollout.unfinished import Kept, Unfinished, replay, snapshot
+from logpi.types import trainable
 
 
 class HostRollout:
@@ -87,6 +88,7 @@ class HostRollout:
 
     def collect(self, mu: Behaviour, noise: Any, seed: int) -> dict[str, Any]:
         """One rollout under μ, with the noise of all its steps; whole episodes begin afresh from `seed`."""
+        _refuse_non_finite_parameters(mu, self._environment.spec.name)
         act, draws = self._bind(mu), jax.tree.leaves(noise)
         if isinstance(self._collect, Steps):
             self._window(act, draws)
@@ -160,3 +162,9 @@ class HostRollout:
                     field = path[0].key + jax.tree_util.keystr(path[1:])
                     value, time = x[t, column], self._rows["time"][t, column]
                     raise LogpiError(f"{who} answered a non-finite {field} at step {time} of an episode: {value}")
+
+
+def _refuse_non_finite_parameters(mu: Behaviour, name: str) -> None:
+    """A policy that computes NaN would still choose actions, if there are finitely many: none is sent."""
+    if not all(np.isfinite(x).all() for x in jax.device_get(jax.tree.leaves(trainable(mu.policy)[0]))):
+        raise LogpiError(f"the policy's parameters are not finite: no action of it is sent to {name}")
