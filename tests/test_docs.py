@@ -10,6 +10,7 @@ import pytest
 import logpi
 from logpi.algorithms.names import ALGORITHMS
 from logpi.algorithms.options import OPTIONS
+from logpi.cli.parser import parse
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -54,6 +55,15 @@ def test_every_algorithm_and_option_is_described():
     assert all(f"`{name}`" in COMMANDS for name in ALGORITHMS)
     described = set(re.findall(r"^\| `--([\w-]+)` \|", COMMANDS, re.MULTILINE))
     assert {name.replace("_", "-") for name in OPTIONS} <= described
+
+
+@pytest.mark.parametrize("command", ["train", "resume", "evaluate"])
+def test_every_flag_is_described_with_its_command(command, capsys):
+    with pytest.raises(SystemExit):
+        parse([command, "--help"])
+    flags = set(re.findall(r"^ +(--[\w-]+)", capsys.readouterr().out, re.MULTILINE))
+    section = COMMANDS.partition(f"## {command}\n")[2].partition("\n## ")[0]
+    assert flags and flags <= set(re.findall(r"^\| `(--[\w-]+)` \|", section, re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", ["vpg", "trpo", "ppo-kl", "off-policy"])

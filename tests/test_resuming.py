@@ -44,6 +44,16 @@ def test_the_run_that_goes_on_is_the_run_that_was_never_ended(tmp_path, env, alg
     assert fingerprint(best[0])[0] == fingerprint(best[1])[0]
 
 
+def test_whole_episodes_have_nothing_to_replay(tmp_path, capsys):
+    recipe = logpi.reinforce(num_envs=2, hidden=(4,), episodes=2, limit=20, learning_rate=1e-2)
+    train = lambda name, **o: logpi.train("CartPole-v1", recipe, steps=400, evaluations=0, out=tmp_path / name, **o)
+    whole = train("whole")
+    train("ended", callbacks=[until(2)])
+    capsys.readouterr()
+    assert fingerprint(logpi.resume(tmp_path / "ended")) == fingerprint(whole)
+    assert "did not replay" not in capsys.readouterr().err
+
+
 def test_it_goes_on_from_a_checkpoint_before_the_end_and_makes_no_row_twice(tmp_path):
     """As after SIGKILL: rows and checkpoints beyond the one that is left are made again."""
     whole = trained(tmp_path / "whole", "CartPole-v1", checkpoint_seconds=0)

@@ -1,6 +1,6 @@
 """Whoever types what a tutorial says can go on to its end: the code of every page runs.
 
-That is two minutes of compiling, so `.ci/run` does it, in a step of its own; what can be seen without running is always
+That is minutes of compiling, so `.ci/run` does it, in a step of its own; what can be seen without running is always
 looked at.
 """
 

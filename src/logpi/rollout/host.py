@@ -66,12 +66,14 @@ class HostRollout:
 
         `seed` is what their episodes began from; `fresh` seeds environments whose episodes cannot be begun again.
         """
+        if not isinstance(self._collect, Steps):
+            return np.zeros(self._environment.spec.num_envs, bool)  # whole episodes: each iteration begins afresh
         lost = np.ones(self._environment.spec.num_envs, bool)
-        if isinstance(self._collect, Steps) and kept:
+        if kept:
             self._obs, lost = replay(self._environment, seed, kept)
             self._unfinished = Unfinished(self._sent, kept, lost)
             self._time = np.where(lost, 0, kept["length"]).astype(np.int32)
-        elif isinstance(self._collect, Steps):
+        else:
             self._obs = self._environment.reset(fresh)
         return lost
 
