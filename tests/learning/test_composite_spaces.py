@@ -42,3 +42,26 @@ def test_the_first_ratio_is_one_and_what_is_sent_is_not_what_is_stored(key):
     np.testing.assert_array_equal(
         [[a["arm"][1] for a in copy.seen] for copy in copies], np.asarray(tau.action["arm"][1]).T + 5
     )
+
+
+def test_what_a_cut_episode_was_worth_is_read_from_its_true_last_leaves(key):
+    """V = the sum of all leaves: at a truncation δ = r + γ V(last) − V(obs), by hand, not V of the fresh start."""
+    from builders import on_host, policy
+    from counting import Counting, shown
+    from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+    from logpi.credit.td_residual import residuals
+    from logpi.environments.gymnasium_vector import GymnasiumVector
+
+    copies = SyncVectorEnv([lambda: Counting(0, DICT)] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
+    tau = on_host(
+        GymnasiumVector(copies, "counting"), logpi.Behaviour(policy(spaces.Discrete(2), key, DICT)), logpi.Steps(9), key
+    )
+    total = lambda obs: sum(float(np.sum(leaf)) for leaf in jax.tree.leaves(obs))
+    critic = lambda obs: sum(jnp.sum(leaf).astype(float) for leaf in jax.tree.leaves(obs))
+    delta = residuals(critic, tau, 0.9)[0]
+    cut = np.argwhere(tau.truncated)
+    assert len(cut) == 2  # the second episode, of four steps, numbers 100 … 104
+    for t, i in cut:
+        hand = tau.reward[t, i] + 0.9 * total(shown(DICT, 104)) - total(shown(DICT, 103))
+        np.testing.assert_allclose(delta[t, i], hand, atol=1e-3)  # a fresh start would be off by hundreds

@@ -109,7 +109,9 @@ def test_what_does_not_fit_is_refused(double):
         time_mean_baseline(state, window, tau.reward)
 
 
-@pytest.mark.parametrize("baseline", [LeaveOneOut(), mean_baseline, time_mean_baseline], ids=["others", "mean", "mean by time"])
+@pytest.mark.parametrize(
+    "baseline", [LeaveOneOut(), mean_baseline, time_mean_baseline], ids=["others", "mean", "mean by time"]
+)
 def test_on_returns_that_share_a_level_each_lowers_the_variance(baseline, double):
     """Returns near 10 whatever is done: what is subtracted is nearly all there is. Variance over pairs, exact."""
     mdp = WORLDS["random"](3)
