@@ -3,6 +3,8 @@ from .algorithms.ars import ars as ars
 from .algorithms.cloning import cloning as cloning
 from .algorithms.evolution import evolution as evolution
 from .algorithms.finite_difference import finite_difference as finite_difference
+from .algorithms.imitating import Imitating as Imitating
+from .algorithms.metered import Metered as Metered
 from .algorithms.npg import npg as npg
 from .algorithms.off_policy import off_policy as off_policy
 from .algorithms.policy_gradient import PolicyGradient as PolicyGradient

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 from jaxtyping import Array, Key, PyTree
 
+from logpi.algorithms.imitating import Imitating
 from logpi.algorithms.recipe import Recipe
 from logpi.collect import Episodes
 from logpi.environments.names import check, make, name_of
@@ -14,6 +15,7 @@ from logpi.errors import LogpiError
 from logpi.evaluation import evaluator
 from logpi.interrupts import unheard
 from logpi.iterate import on_device
+from logpi.runs.run import load
 from logpi.seeds import SELECTION
 
 DEFAULT_STEPS = 1_000_000
@@ -56,8 +58,11 @@ def settle(
         recipe = recipe if networks[0] is None else recipe.starting_from(networks[0])
         tuned = recipe.tuned(name_of(env))
         settings = recipe.settings(name_of(env))
+        if settings.get("expert", "") is None:
+            raise LogpiError(f"{recipe.name} needs an expert: --expert DIR, a run whose policy it imitates")
         environment = _made(env, settings["num_envs"], settings.get("limit"), stack)
         algorithm, policy, critic = recipe.build(environment.spec, settings, k_networks)
+        algorithm = Imitating(load(settings["expert"]).policy, algorithm) if "expert" in settings else algorithm
         budget = steps or tuned.get("steps", DEFAULT_STEPS)
         return Plan(env, environment, recipe.name, algorithm, policy, critic, budget, settings, tuned, key, seed)
     if networks[0] is None:

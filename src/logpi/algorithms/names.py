@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from logpi.algorithms.a2c import a2c
 from logpi.algorithms.ars import ars
+from logpi.algorithms.cloning import cloning
 from logpi.algorithms.evolution import evolution
 from logpi.algorithms.finite_difference import finite_difference
 from logpi.algorithms.npg import npg
@@ -32,6 +33,7 @@ ALGORITHMS: dict[str, Callable[..., Recipe]] = {
     "regression": regression,
     "evolution": evolution,
     "ars": ars,
+    "cloning": cloning,
 }
 
 

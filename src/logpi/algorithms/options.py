@@ -78,6 +78,13 @@ def _optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda given: None if given is None or str(given).lower() == "none" else read(given)
 
 
+def _groups(given: Any) -> int | None:
+    groups = _optional(_whole)(given)
+    if groups == 1:
+        raise ValueError
+    return groups
+
+
 _POSITIVE = "a number above 0, or a schedule start:end"
 _SHARE = "0 … 1"
 
@@ -137,6 +144,10 @@ OPTIONS: dict[str, Option] = {
     "squash": Option("keep Box actions within their bounds by tanh, not by clipping", "true or false", _switch),
     "initial_std": Option("first σ of a Gaussian, in half action ranges", "a number above 0", _number(0, 1e6, True)),
     "normalise_observations": Option("normalise by running statistics", "true or false", _switch),
+    "gradient_groups": Option(
+        "measure the gradient's noise between so many groups of environments", "a whole number ≥ 2, or none", _groups
+    ),
+    "expert": Option("the run whose policy is imitated", "a run's directory", _optional(str)),
     "normalise_returns": Option("let V learn returns in units of their running σ", "true or false", _switch),
 }
 

@@ -82,13 +82,13 @@ class PolicyGradient(eqx.Module):
         """One iteration of learning: (state, μ, τ, key) → (state', figures)."""
         del mu
         tau = _zeroed(tau)
-        old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
-        batch = self._batch(state, tau, old)
+        old = _answers(state.policy, tau)
+        batch = self._arranged(self._batch(state, tau, old))
 
         def epoch(carry: tuple[State, Array], key: Array) -> tuple[tuple[State, Array], Info]:
             now, halted = carry
             k_update, k_fit = jr.split(key)
-            rows = self._batch(now, tau, old) if self.recompute else batch
+            rows = self._arranged(self._batch(now, tau, old)) if self.recompute else batch
             halted |= self._too_far(now.policy, batch)
             improved, info = self._improve(now, rows, k_update)
             new, fit_info = self._fit(select(halted, now, improved), rows, k_fit)
@@ -99,12 +99,20 @@ class PolicyGradient(eqx.Module):
         info |= before(self.critic_objective, state.critic, batch) | figures(self.objective, new.policy, batch)
         return self._absorbed(new, batch, info)
 
+    def rows(self, state: State, tau: Trajectory) -> Batch:
+        """What the first step of an iteration is taken on, [T, N]: the rows with their credit."""
+        tau = _zeroed(tau)
+        return self._batch(state, tau, _answers(state.policy, tau))
+
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
         """The rows to learn from, with credit as the networks of `state` see it."""
         phi, target = lax.stop_gradient(self.credit(state, tau))
         counted = jnp.any(tau.valid, axis=0) if tau.complete else tau.valid
         scale = jnp.maximum(jnp.sum(counted, dtype=float), 1)
-        batch = Batch(tau.obs, tau.action, tau.log_prob, phi, target, tau.valid, old, scale)
+        return Batch(tau.obs, tau.action, tau.log_prob, phi, target, tau.valid, old, scale)
+
+    def _arranged(self, batch: Batch) -> Batch:
+        """Rows in one axis, if the objective does not need whole columns."""
         return flat(batch) if self.objective.unit == "step" else batch
 
     def _improve(self, state: State, batch: Batch, key: Array) -> tuple[State, Info]:
@@ -143,6 +151,11 @@ def _over_epochs(infos: dict[str, Float[Array, " epochs"]]) -> Info:
     live = {name: x if name.startswith("critic_") else x * made for name, x in infos.items()}
     many = lambda name: float(made.size) if name.startswith("critic_") else jnp.maximum(jnp.sum(made), 1.0)
     return {name: jnp.sum(x) if name in COUNTS else jnp.sum(x) / many(name) for name, x in live.items()}
+
+
+def _answers(policy: PyTree, tau: Trajectory) -> PyTree:
+    """π(·|s) at every row, held fixed."""
+    return lax.stop_gradient(jax.vmap(jax.vmap(policy))(tau.obs))
 
 
 def _zeroed(tau: Trajectory) -> Trajectory:

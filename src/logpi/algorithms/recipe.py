@@ -22,6 +22,7 @@ NETWORKS: Mapping[str, Any] = MappingProxyType(
         "initial_std": 1.0,
         "normalise_observations": False,
         "normalise_returns": False,
+        "gradient_groups": None,
     }
 )
 
@@ -72,7 +73,20 @@ class Recipe:
         of_actions = getattr(algorithm, "critic_objective", None) is action_value
         policy, critic = networks(spec, settings, key, of_actions)
         policy = policy if self.start is None else self.start
-        return algorithm, policy, None if getattr(algorithm, "fit", None) is None else critic
+        critic = None if getattr(algorithm, "fit", None) is None else critic
+        return _metered(algorithm, settings["gradient_groups"]), policy, critic
+
+
+def _metered(algorithm: Any, groups: int | None) -> Any:
+    """The algorithm with a meter of its gradients, if one is asked for."""
+    if groups is None:
+        return algorithm
+    from logpi.algorithms.metered import Metered
+    from logpi.algorithms.policy_gradient import PolicyGradient
+
+    if not isinstance(algorithm, PolicyGradient):
+        raise LogpiError(f"gradient_groups is {groups}; allowed: none, since this method has no gradient of log π")
+    return Metered(algorithm, groups)
 
 
 def preset(**networks: Any) -> Callable[[Callable[..., Any]], Callable[..., Recipe]]:
