@@ -33,6 +33,7 @@ ROOMS = [
     "evaluation",
     "console",
     "runs",
+    "lab",
     "interrupts",
     "planning",
     "driver",

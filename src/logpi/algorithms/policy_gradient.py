@@ -10,6 +10,7 @@ from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.algorithms.diagnostics import before, divergence, effective_share, figures
+from logpi.algorithms.gradient import batch_of, zeroed
 from logpi.collect import Collect, Steps
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
@@ -81,7 +82,7 @@ class PolicyGradient(eqx.Module):
     def learn(self, state: State, mu: Behaviour, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
         """One iteration of learning: (state, μ, τ, key) → (state', figures)."""
         del mu
-        tau = _zeroed(tau)
+        tau = zeroed(tau)
         old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
         batch = self._batch(state, tau, old)
 
@@ -101,11 +102,7 @@ class PolicyGradient(eqx.Module):
 
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
         """The rows to learn from, with credit as the networks of `state` see it."""
-        phi, target = lax.stop_gradient(self.credit(state, tau))
-        counted = jnp.any(tau.valid, axis=0) if tau.complete else tau.valid
-        scale = jnp.maximum(jnp.sum(counted, dtype=float), 1)
-        batch = Batch(tau.obs, tau.action, tau.log_prob, phi, target, tau.valid, old, scale)
-        return flat(batch) if self.objective.unit == "step" else batch
+        return batch_of(self.credit, self.objective, state, tau, old)
 
     def _improve(self, state: State, batch: Batch, key: Array) -> tuple[State, Info]:
         """One pass of the update: of π, or of π and V together."""
@@ -143,10 +140,3 @@ def _over_epochs(infos: dict[str, Float[Array, " epochs"]]) -> Info:
     live = {name: x if name.startswith("critic_") else x * made for name, x in infos.items()}
     many = lambda name: float(made.size) if name.startswith("critic_") else jnp.maximum(jnp.sum(made), 1.0)
     return {name: jnp.sum(x) if name in COUNTS else jnp.sum(x) / many(name) for name, x in live.items()}
-
-
-def _zeroed(tau: Trajectory) -> Trajectory:
-    """Rows that are not valid set to zero, so that nothing in them, not even a NaN, can reach a gradient."""
-    axes = tau.valid.ndim
-    spread = lambda x: tau.valid.reshape(*tau.valid.shape, *[1] * (x.ndim - axes))
-    return jax.tree.map(lambda x: jnp.where(spread(x), x, jnp.zeros_like(x)), tau)
