@@ -146,6 +146,12 @@ def moved(policy: PyTree, key: Key[Array, ""]) -> PyTree:
 
 
 def exact_gradient(problem: Problem) -> Float[Array, " P"]:
-    """∇J, from the oracle."""
+    """∇J, from the oracle. Raises LogpiError where it is 0: there is then nothing to measure bias against."""
     assert problem.listed is not None
-    return ravel(jax.tree.map(jnp.asarray, problem.listed.gradient(problem.policy)))[0]
+    gradient = ravel(jax.tree.map(jnp.asarray, problem.listed.gradient(problem.policy)))[0]
+    if not jnp.linalg.norm(gradient) > 1e-6 * jnp.max(jnp.abs(problem.listed.reward)):
+        raise LogpiError(
+            f"∇J is 0 on {problem.name}: in {problem.listed.horizon} steps no action makes a difference; allowed:"
+            " another task, policy or horizon"
+        )
+    return gradient

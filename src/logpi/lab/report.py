@@ -4,7 +4,7 @@ import csv
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,8 +17,8 @@ LEGEND = (
 )
 
 
-def show(rows: Sequence[Measurement], title: str, file: IO[str] | None = None) -> None:
-    """The table, as wide as it must be where there is no terminal."""
+def show(rows: Sequence[Measurement], title: str, file: Any = None) -> None:
+    """The table, on a text stream or on standard output; 160 columns wide where that is no terminal."""
     console = Console(file=file, highlight=False)
     wide = console if console.is_terminal else Console(file=file, highlight=False, width=160)
     wide.print(table(rows, title))

@@ -34,8 +34,8 @@ def episodes(problem: Problem, policy: PyTree, number: int, key: Key[Array, ""])
 
 def _on_device(problem: Problem, mu: Behaviour, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
     environment = problem.make(number)
-    play = lambda mu, key: ((), device.rollout(environment, mu, (), key, Episodes())[1])
-    return timed(compiled(play, mu, key), mu, key)
+    play = lambda environment, mu, key: ((), device.rollout(environment, mu, (), key, Episodes())[1])
+    return timed(compiled(play, environment, mu, key), environment, mu, key)
 
 
 def _on_host(problem: Problem, mu: Behaviour, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
