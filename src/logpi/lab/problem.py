@@ -138,11 +138,11 @@ def _with_horizon(mdp: MDP, horizon: int | None) -> MDP:
     return dataclasses.replace(mdp, horizon=steps)
 
 
-def moved(policy: PyTree, key: Key[Array, ""]) -> PyTree:
-    """Another policy: θ + ½ r ε, r the root mean square of θ's coordinates and ε ~ N(0, I)."""
+def moved(policy: PyTree, key: Key[Array, ""], distance: float = DISTANCE) -> PyTree:
+    """Another policy: θ + c r ε, c the distance, r the root mean square of θ's coordinates and ε ~ N(0, I)."""
     theta, unravel = ravel(policy)
     size = jnp.sqrt(jnp.mean(theta**2))
-    return unravel(theta + DISTANCE * size * jr.normal(key, theta.shape, theta.dtype))
+    return unravel(theta + distance * size * jr.normal(key, theta.shape, theta.dtype))
 
 
 def exact_gradient(problem: Problem) -> Float[Array, " P"]:
