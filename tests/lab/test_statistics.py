@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from logpi.lab.statistics import chi_squared, cosines, exactly, figures, sampled, spread
+from logpi.lab.statistics import all_at_once, cosines, exactly, figures, sampled, spread
 
 GRADIENT = np.array([3.0, -4.0, 12.0])
 
@@ -63,8 +63,23 @@ def test_a_bias_across_the_gradient_is_seen_by_all_coordinates_at_once():
 
 
 def test_where_nothing_is_wrong_p_is_uniform():
-    p = [chi_squared(noisy(100, seed=seed), GRADIENT) for seed in range(300)]
+    p = [all_at_once(noisy(400, seed=seed), GRADIENT) for seed in range(300)]
     assert stats.kstest(p, "uniform").pvalue > 1e-3
+
+
+def test_so_it_is_of_as_many_coordinates_as_there_can_be():
+    """40 of them and 400 batches: χ² would reject far too often."""
+    draw = np.random.default_rng(0)
+    p = [all_at_once(draw.normal(size=(400, 40)), np.zeros(40)) for _ in range(300)]
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
+
+
+def test_a_coordinate_in_which_something_happened_ten_times_is_left_out():
+    """Its mean is not normal: that it is five of its standard errors off says nothing."""
+    rare = 1000 * (np.random.default_rng(3).random(2000) < 0.005).astype(float)
+    estimates = np.concatenate([noisy(2000), rare[:, None]], axis=1)
+    off = rare.mean() + 5 * rare.std() / np.sqrt(2000)
+    assert all_at_once(estimates, np.append(GRADIENT, off)) > 0.01
 
 
 def test_coordinates_that_move_together_count_once():
@@ -72,11 +87,11 @@ def test_coordinates_that_move_together_count_once():
     one = noisy(500)
     twice = np.concatenate([one, -one], axis=1)
     both = np.concatenate([GRADIENT, -GRADIENT])
-    np.testing.assert_allclose(chi_squared(twice, both), chi_squared(one, GRADIENT), rtol=1e-6)
+    np.testing.assert_allclose(all_at_once(twice, both), all_at_once(one, GRADIENT), rtol=1e-6)
 
 
 def test_too_few_batches_for_a_covariance_say_nothing():
-    assert chi_squared(noisy(29), GRADIENT) is None
+    assert all_at_once(noisy(29), GRADIENT) is None
 
 
 def test_cosines_do_not_know_lengths_and_an_estimate_of_nothing_points_nowhere():

@@ -29,7 +29,7 @@ class Measurement:
     - `bias`, `bias_error`: of the sampled mean along ∇J, and its standard error.
     - `exact_bias`: the same of the exact mean; `exact_bias_norm`: ‖E ĝ − ∇J‖ / ‖∇J‖. None without an oracle.
     - `z`: standard errors between the sampled and the exact mean (the reference, without an oracle), along ∇J.
-    - `p`: of χ² over all coordinates; None without an oracle, or for too few batches.
+    - `p`: of Hotelling's T² over all coordinates; None without an oracle, or for too few batches.
     - `variance`, `variance_low`, `variance_high`: tr Cov ĝ, with a 95 % jackknife interval; `exact_variance` where
       ĝ is a mean over independent episodes.
     - `signal_to_noise`: ‖E ĝ‖ / √tr Cov ĝ. `cosine`, `cosine_error`: mean cos(ĝ, ∇J) and its standard error.

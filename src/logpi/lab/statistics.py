@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-ENOUGH = 10  # batches a parameter, for a covariance that χ² can rest on
+ENOUGH = 10  # batches a parameter, for a covariance that a test can rest on
+EVENTS = 100  # that a direction must rest on, for its mean to be normal
 
 
 class Reference(NamedTuple):
@@ -26,7 +27,7 @@ class Figures(NamedTuple):
 
     - `bias`, `bias_error`: of the mean, along ∇J, and its standard error.
     - `z`: how many standard errors the mean is off its exact value along ∇J; off ∇J itself where that is not known.
-    - `p`: the χ² test of all coordinates at once; None where the exact mean is not known or batches are too few.
+    - `p`: of Hotelling's T², all coordinates at once; None where the exact mean is not known or batches are too few.
     - `variance`, `variance_low`, `variance_high`: tr Cov ĝ of one batch, and its 95 % interval by the jackknife.
     - `signal_to_noise`: ‖E ĝ‖ / √tr Cov ĝ.
     - `cosine`, `cosine_error`: the mean of cos(ĝ, ∇J) over batches, and its standard error.
@@ -80,7 +81,7 @@ def figures(estimates: np.ndarray, reference: Reference, expected: np.ndarray | 
         bias=float(along.mean()) / length - 1,
         bias_error=total / length,
         z=off / (error if expected is not None else total),
-        p=None if expected is None else chi_squared(centred, target),
+        p=None if expected is None else all_at_once(centred, target),
         variance=variance,
         variance_low=low,
         variance_high=high,
@@ -109,14 +110,22 @@ def cosines(estimates: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     return estimates @ gradient / np.where(norms > 0, norms, 1)
 
 
-def chi_squared(estimates: np.ndarray, target: np.ndarray) -> float | None:
-    """The p-value of all coordinates of the mean at once, by its own covariance; None for too few batches."""
+def all_at_once(estimates: np.ndarray, target: np.ndarray) -> float | None:
+    """The p-value of Hotelling's T²: all coordinates of the mean, by their own covariance; None for too few batches.
+
+    Directions in which next to nothing varies are left out, and those in which a few batches hold most of what does:
+    (Σx²)² / Σx⁴ of M normal numbers is M/3, of an event seen n times about n. For many batches T² is χ².
+    """
     number, size = estimates.shape
     if number < ENOUGH * size:
         return None
-    off = estimates.mean(axis=0) - target
-    values, vectors = np.linalg.eigh(np.cov(estimates.T).reshape(size, size) / number)
-    real = values > 1e-8 * values.max()  # logits that move together carry no information
-    if not values.max() > 0:
+    centred = estimates - estimates.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / (number - 1))
+    rows = centred @ vectors
+    events = np.sum(rows**2, axis=0) ** 2 / np.maximum(np.sum(rows**4, axis=0), 1e-300)
+    kept = (values > 1e-8 * values.max()) & (events > EVENTS)
+    if not kept.any():
         return None
-    return float(stats.chi2.sf(np.sum((vectors.T @ off)[real] ** 2 / values[real]), real.sum()))
+    off, count = (vectors.T @ (estimates.mean(axis=0) - target))[kept], int(kept.sum())
+    square = number * np.sum(off**2 / values[kept])
+    return float(stats.f.sf(square * (number - count) / (count * (number - 1)), count, number - count))
