@@ -38,6 +38,7 @@ ROOMS = [
     "offline",
     "console",
     "runs",
+    "lab",
     "interrupts",
     "planning",
     "driver",

@@ -34,6 +34,7 @@ from .credit.n_step import NStep as NStep
 from .credit.optimal_state_baseline import OptimalStateBaseline as OptimalStateBaseline
 from .credit.per_decision import PerDecision as PerDecision
 from .credit.reward_to_go import RewardToGo as RewardToGo
+from .credit.shaped import ShapedCredit as ShapedCredit
 from .credit.targeting import Targeting as Targeting
 from .credit.td_residual import TDResidual as TDResidual
 from .credit.total_return import TotalReturn as TotalReturn
@@ -65,6 +66,10 @@ from .errors import LogpiError as LogpiError
 from .errors import NoCheckpoint as NoCheckpoint
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
+from .lab.measure import Measurement as Measurement
+from .lab.measure import measure as measure
+from .lab.problem import Problem as Problem
+from .lab.problem import problem as problem
 from .objectives.base import Objective as Objective
 from .objectives.clipped import Clipped as Clipped
 from .objectives.cloning import log_likelihood as log_likelihood

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 from test_training import fingerprint
 
 import logpi
+from logpi.algorithms.gradient import gradient
 from logpi.algorithms.metered import quality
-from logpi.types import ravel
 
 FIGURES = {"gradient_variance", "gradient_signal", "gradient_snr", "gradient_noise_scale"}
 
@@ -50,10 +51,9 @@ def learner():
 def test_the_groups_mean_is_the_gradient_of_the_batch():
     method, state, tau = learner()
     figures = logpi.Metered(method, 4).learn(state, logpi.Behaviour(state.policy), tau, jr.key(1))[1]
-    theta, unravel = ravel(state.policy)
-    gradient = jax.grad(lambda vector: method.objective(unravel(vector), method.rows(state, tau)))(theta)
+    whole = ravel_pytree(gradient(method.credit, method.objective, state, tau))[0]
     both = figures["gradient_signal"] + figures["gradient_variance"]
-    np.testing.assert_allclose(both, jnp.sum(gradient**2), rtol=1e-4)
+    np.testing.assert_allclose(both, jnp.sum(whole**2), rtol=1e-4)
 
 
 @pytest.mark.parametrize("groups", [3, 9, 1])

@@ -6,13 +6,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.algorithms.gradient import gradient
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.collect import Collect
 from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
-from logpi.types import Batch, State, Trajectory, ravel
+from logpi.types import State, Trajectory
 
 Info = dict[str, Float[Array, ""]]
 
@@ -27,7 +29,8 @@ class Metered(eqx.Module):
         gradient_snr          s / v
         gradient_noise_scale  v · rows / s                          rows at which signal and noise are equal
 
-    Groups are independent but for what the batch shares, such as V. Credit is standardised within each group.
+    A group's gradient is that of the group as a batch of its own: credit is standardised, and mean baselines are taken,
+    within it. Groups are independent but for V, which all share.
 
     - `algorithm`: what learns; it learns as it would without the meter, bit for bit.
     - `groups`: G ≥ 2, which divides the number of columns.
@@ -61,20 +64,12 @@ class Metered(eqx.Module):
         return new, info | self._quality(state, tau)
 
     def _quality(self, state: State, tau: Trajectory) -> Info:
-        columns = tau.valid.shape[1]
+        columns, method = tau.valid.shape[1], self.algorithm
         if not 2 <= self.groups <= columns or columns % self.groups:
             raise LogpiError(f"gradient_groups is {self.groups}; allowed: a divisor of the {columns} columns, ≥ 2")
-        batch = self.algorithm.rows(state, tau)
         cut = lambda x: jnp.moveaxis(x.reshape(x.shape[0], self.groups, -1, *x.shape[2:]), 1, 0)
-        scale = jnp.broadcast_to(batch.scale / self.groups, (self.groups,))
-        parts = eqx.tree_at(lambda b: b.scale, jax.tree.map(cut, eqx.tree_at(lambda b: b.scale, batch, None)), scale)
-        return quality(
-            lax.map(lambda part: self._gradient(state.policy, part), parts), jnp.sum(batch.valid, dtype=float)
-        )
-
-    def _gradient(self, policy: PyTree, batch: Batch) -> Float[Array, " P"]:
-        theta, unravel = ravel(policy)
-        return jax.grad(lambda vector: self.algorithm.objective(unravel(vector), batch))(theta)
+        each = lambda part: ravel_pytree(gradient(method.credit, method.objective, state, part))[0]
+        return quality(lax.map(each, jax.tree.map(cut, tau)), jnp.sum(tau.valid, dtype=float))
 
 
 def quality(gradients: Float[Array, "G P"], rows: Float[Array, ""]) -> Info:

@@ -10,6 +10,7 @@ from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.algorithms.diagnostics import before, divergence, effective_share, figures
+from logpi.algorithms.gradient import batch_of, zeroed
 from logpi.collect import Collect, Steps
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
@@ -81,14 +82,14 @@ class PolicyGradient(eqx.Module):
     def learn(self, state: State, mu: Behaviour, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
         """One iteration of learning: (state, μ, τ, key) → (state', figures)."""
         del mu
-        tau = _zeroed(tau)
-        old = _answers(state.policy, tau)
-        batch = self._arranged(self._batch(state, tau, old))
+        tau = zeroed(tau)
+        old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
+        batch = self._batch(state, tau, old)
 
         def epoch(carry: tuple[State, Array], key: Array) -> tuple[tuple[State, Array], Info]:
             now, halted = carry
             k_update, k_fit = jr.split(key)
-            rows = self._arranged(self._batch(now, tau, old)) if self.recompute else batch
+            rows = self._batch(now, tau, old) if self.recompute else batch
             halted |= self._too_far(now.policy, batch)
             improved, info = self._improve(now, rows, k_update)
             new, fit_info = self._fit(select(halted, now, improved), rows, k_fit)
@@ -99,21 +100,9 @@ class PolicyGradient(eqx.Module):
         info |= before(self.critic_objective, state.critic, batch) | figures(self.objective, new.policy, batch)
         return self._absorbed(new, batch, info)
 
-    def rows(self, state: State, tau: Trajectory) -> Batch:
-        """What the first step of an iteration is taken on, [T, N]: the rows with their credit."""
-        tau = _zeroed(tau)
-        return self._batch(state, tau, _answers(state.policy, tau))
-
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
         """The rows to learn from, with credit as the networks of `state` see it."""
-        phi, target = lax.stop_gradient(self.credit(state, tau))
-        counted = jnp.any(tau.valid, axis=0) if tau.complete else tau.valid
-        scale = jnp.maximum(jnp.sum(counted, dtype=float), 1)
-        return Batch(tau.obs, tau.action, tau.log_prob, phi, target, tau.valid, old, scale)
-
-    def _arranged(self, batch: Batch) -> Batch:
-        """Rows in one axis, if the objective does not need whole columns."""
-        return flat(batch) if self.objective.unit == "step" else batch
+        return batch_of(self.credit, self.objective, state, tau, old)
 
     def _improve(self, state: State, batch: Batch, key: Array) -> tuple[State, Info]:
         """One pass of the update: of π, or of π and V together."""
@@ -151,15 +140,3 @@ def _over_epochs(infos: dict[str, Float[Array, " epochs"]]) -> Info:
     live = {name: x if name.startswith("critic_") else x * made for name, x in infos.items()}
     many = lambda name: float(made.size) if name.startswith("critic_") else jnp.maximum(jnp.sum(made), 1.0)
     return {name: jnp.sum(x) if name in COUNTS else jnp.sum(x) / many(name) for name, x in live.items()}
-
-
-def _answers(policy: PyTree, tau: Trajectory) -> PyTree:
-    """π(·|s) at every row, held fixed."""
-    return lax.stop_gradient(jax.vmap(jax.vmap(policy))(tau.obs))
-
-
-def _zeroed(tau: Trajectory) -> Trajectory:
-    """Rows that are not valid set to zero, so that nothing in them, not even a NaN, can reach a gradient."""
-    axes = tau.valid.ndim
-    spread = lambda x: tau.valid.reshape(*tau.valid.shape, *[1] * (x.ndim - axes))
-    return jax.tree.map(lambda x: jnp.where(spread(x), x, jnp.zeros_like(x)), tau)

@@ -73,6 +73,13 @@ def evaluate(directory: str, env: str | None, best: bool, as_json: bool, episode
         print(f"return {result.mean:.1f}  95 % interval {low:.1f} … {high:.1f}  over {episodes} episodes of {env}")
 
 
+def lab(**given: Any) -> None:
+    """Measure estimators of the gradient."""
+    from logpi.cli.lab import lab
+
+    lab(**given)
+
+
 def _must_be_a_run(directory: str) -> None:
     """Fail at once, before JAX is imported, where there is nothing to read."""
     from logpi.runs.files import read_json
@@ -102,6 +109,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "resume": resume,
     "evaluate": evaluate,
+    "lab": lab,
     "algorithms": algorithms,
     "envs": envs,
 }

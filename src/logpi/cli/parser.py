@@ -19,10 +19,11 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
     parser = Parser("logpi", description="Policy gradients for reinforcement learning.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"logpi {_version()}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="train | resume | evaluate | algorithms | envs"
+        dest="command", required=True, metavar="train | resume | evaluate | lab | algorithms | envs"
     )
     _resume(commands.add_parser("resume", help="go on with a run that was ended", allow_abbrev=False))
     _evaluate(commands.add_parser("evaluate", help="play episodes with a trained policy", allow_abbrev=False))
+    _lab(commands.add_parser("lab", help="bias and variance of estimators of the gradient", allow_abbrev=False))
     commands.add_parser("algorithms", help="list the algorithms")
     commands.add_parser("envs", help="list the environments")
     command = commands.add_parser(
@@ -86,6 +87,27 @@ def _evaluate(parser: Parser) -> None:
     parser.add_argument("--best", action="store_true", help="the best policy evaluated while training, not the last")
     parser.add_argument("--limit", type=_steps, help="the longest an episode may be, for a task without a limit")
     parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on standard output")
+
+
+def _lab(parser: Parser) -> None:
+    parser.add_argument("env", help="tabular:chain and the like, where all is exact; or any task that `train` takes")
+    parser.add_argument("--run", help="a run's directory: its policy and critic (default: fresh ones)")
+    parser.add_argument("--estimators", type=_names, help="by name, as total-return,reward-to-go")
+    parser.add_argument("--baselines", type=_names, help="by name, as none,mean,leave-one-out")
+    parser.add_argument("--all", dest="everything", action="store_true", help="every estimator with every baseline")
+    parser.add_argument("--batch", type=_steps, default=8, help="episodes to a batch (default 8)")
+    parser.add_argument("--batches", type=_steps, help="how many (default 2000 with exact answers, else 100)")
+    parser.add_argument("--reference", type=_steps, default=4000, help="episodes behind ∇J where it is not exact")
+    parser.add_argument("--discount", type=float, help="γ (default: the MDP's or the run's own, else 0.99)")
+    parser.add_argument("--horizon", type=_steps, help="the longest an episode may be")
+    parser.add_argument("--exact", action="store_true", help="refuse a task without exact answers")
+    parser.add_argument("--seed", type=_seed, default=0, help="of policies and episodes (default 0)")
+    parser.add_argument("--out", help="a directory for table.csv and figure.png")
+    parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on standard output")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
 
 
 def _algorithm_in(arguments: list[str]) -> str:

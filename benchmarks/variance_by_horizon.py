@@ -1,0 +1,46 @@
+"""How the variance of off-policy weights grows with the length of episodes: exact, by listing all of them.
+
+    uv run python benchmarks/variance_by_horizon.py
+
+Two states, two actions, everything drawn at random; the median over seven other policies, each as far from π in θ as θ
+is long. Figures are those of one episode: tr Cov ĝ in units of that of the reward-to-go from π's own; and Var Π ρ.
+"""
+
+import dataclasses
+
+import jax.random as jr
+import numpy as np
+
+from logpi.compile_cache import use_persistent_cache
+from logpi.lab.expectation import Listed, additive
+from logpi.lab.measure import method
+from logpi.lab.problem import Problem, moved, problem
+from logpi.oracle import problems
+
+NAMES = ["trajectory-weights-total", "trajectory-weights", "per-decision", "step-weights"]
+
+
+def variances(on: Problem) -> list[float]:
+    """One episode's variance by each estimator, as a multiple of the reward-to-go's, and that of Π ρ."""
+    listed = Listed(on)
+    own, *others = (
+        additive(listed, one, one, 1).variance for one in (method(on, n, "none") for n in ["reward-to-go", *NAMES])
+    )
+    tau, chance = listed.episodes(True)
+    weights = np.exp(np.asarray(on.listed.log_probability(on.policy, tau), float)) / chance
+    return [*(x / own for x in others), chance @ (weights - 1) ** 2]
+
+
+def main() -> None:
+    """A table in Markdown."""
+    use_persistent_cache()
+    print(f"| steps | {' | '.join(NAMES)} | Var Π ρ |\n|{'---|' * (len(NAMES) + 2)}")
+    for horizon in range(1, 7):
+        on = problem(problems.random(0, states=2, actions=2), horizon=horizon)
+        others = [moved(on.policy, jr.key(seed), 1.0) for seed in range(1, 8)]
+        found = np.median([variances(dataclasses.replace(on, other=other)) for other in others], axis=0)
+        print(f"| {horizon} | {' | '.join(f'{x:.3g}' for x in found)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""From credit and objective to ĝ: the batch that a method makes of trajectories, and the gradient it takes of it."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import PyTree
+
+from logpi.credit.base import Credit
+from logpi.objectives.base import Objective
+from logpi.types import Batch, State, Trajectory, trainable
+from logpi.updates.minibatches import flat
+
+
+def batch_of(credit: Credit, objective: Objective, state: State, tau: Trajectory, old: PyTree) -> Batch:
+    """The rows to learn from, with credit as the networks of `state` see it; `old` is π_old at every row."""
+    phi, target = lax.stop_gradient(credit(state, tau))
+    counted = jnp.any(tau.valid, axis=0) if tau.complete else tau.valid
+    scale = jnp.maximum(jnp.sum(counted, dtype=float), 1)
+    batch = Batch(tau.obs, tau.action, tau.log_prob, phi, target, tau.valid, old, scale)
+    return flat(batch) if objective.unit == "step" else batch
+
+
+def gradient(credit: Credit, objective: Objective, state: State, tau: Trajectory) -> PyTree:
+    """ĝ = ∇J(θ; batch) at the policy of `state`, in the shape of what is learned of it.
+
+    The step of `PolicyGradient` with this credit and objective, under plain ascent with rate 1, is ĝ.
+    """
+    theta, rest = trainable(state.policy)
+    old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
+    batch = batch_of(credit, objective, state, zeroed(tau), old)
+    return jax.grad(lambda theta: objective(eqx.combine(theta, rest), batch))(theta)
+
+
+def zeroed(tau: Trajectory) -> Trajectory:
+    """Rows that are not valid set to zero, so that nothing in them, not even a NaN, can reach a gradient."""
+    axes = tau.valid.ndim
+    spread = lambda x: tau.valid.reshape(*tau.valid.shape, *[1] * (x.ndim - axes))
+    return jax.tree.map(lambda x: jnp.where(spread(x), x, jnp.zeros_like(x)), tau)

@@ -1,0 +1,37 @@
+"""Credit from shaped rewards: r + γΦ(s') − Φ(s)."""
+
+import dataclasses
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from logpi.credit.base import Credit, values
+from logpi.types import Number, State, Trajectory
+
+
+class ShapedCredit(Credit):
+    """The credit of rewards r_t + γ Φ(s_{t+1}) − Φ(s_t), for a potential Φ that is 0 at the end.
+
+    Over an episode the potential's part of the return telescopes to −Φ(s_0), which no action can change: every policy
+    loses the same, so the best one stays the best. For `RewardToGo` it is −Φ(s_t): a baseline, which leaves the mean
+    gradient alone. Rewards shaped in any other way change both. The trajectory's own rewards stay as they are; the
+    target is that of the shaped ones.
+
+    - `credit`: what is asked with the shaped rewards.
+    - `potential`: obs ↦ Φ(s), any function of the state. It counts as 0 where an episode terminates and, for whole
+      episodes, at a time limit too: there the return ends, and the sum must too.
+    - `discount`: γ ∈ [0, 1], the credit's own.
+
+    Source: Ng, Harada and Russell 1999; Wiewiora 2003 for the baseline.
+    """
+
+    credit: Credit
+    potential: PyTree
+    discount: Number
+
+    def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+        """The credit's answers to shaped rewards."""
+        over = tau.done if tau.complete else tau.terminated
+        following = jnp.where(over, 0, values(self.potential, tau.next_obs))
+        reward = tau.reward + self.discount * following - values(self.potential, tau.obs)
+        return self.credit(state, dataclasses.replace(tau, reward=jnp.where(tau.valid, reward, 0)))

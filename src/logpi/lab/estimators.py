@@ -1,0 +1,122 @@
+"""The estimators there are, by name: a credit, an objective, whose episodes, and what its mean is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from jaxtyping import PyTree
+
+from logpi.credit.action_value import ActionValue
+from logpi.credit.base import Credit
+from logpi.credit.discounted import Discounted
+from logpi.credit.gae import GAE
+from logpi.credit.n_step import NStep
+from logpi.credit.per_decision import PerDecision
+from logpi.credit.reward_to_go import RewardToGo
+from logpi.credit.shaped import ShapedCredit
+from logpi.credit.td_residual import TDResidual
+from logpi.credit.total_return import TotalReturn
+from logpi.lab.expectation import Rule, additive, normalised
+from logpi.objectives.base import Objective
+from logpi.objectives.naive import naive
+from logpi.objectives.score import score
+from logpi.objectives.weighted import Weighted
+from logpi.objectives.weights import (
+    SelfNormalised,
+    Truncated,
+    cumulative_weights,
+    step_weights,
+    trajectory_weights,
+    unit_weights,
+)
+
+Critics = Mapping[str, PyTree]
+
+
+def plainly(credit: Credit, discount: float) -> Credit:
+    """The credit as it is."""
+    del discount
+    return credit
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """One way to estimate ∇J from a batch of whole episodes.
+
+    - `about`: its formula.
+    - `credit`: (γ, critics) ↦ the credit, before any baseline and factor.
+    - `objective`: whose gradient is taken.
+    - `factor`: what goes around the credit less its baseline: `Discounted`, the factor γ^t; or `plainly`, nothing.
+    - `critic`: the critic it needs, by its name in `Problem.critics`.
+    - `off_policy`: whether the episodes are another policy's.
+    - `baselines`: those that it goes with, by name.
+    - `rule`: how its exact mean is computed, without a baseline.
+    """
+
+    about: str
+    credit: Callable[[float, Critics], Credit]
+    objective: Objective = score
+    factor: Callable[[Credit, float], Credit] = Discounted
+    critic: str | None = None
+    off_policy: bool = False
+    baselines: tuple[str, ...] = ("none",)
+    rule: Rule = additive
+
+
+RETURN = ("none", "mean", "time-mean", "leave-one-out", "value", "optimal", "optimal-each")
+TO_GO = lambda discount, critics: RewardToGo(discount)
+TOTAL = lambda discount, critics: TotalReturn(discount)
+Q = lambda discount, critics: ActionValue(discount)
+STATE = ("none", "value")
+
+ESTIMATORS: dict[str, Estimator] = {
+    "total-return": Estimator("Σ ∇log π R(τ)", TOTAL, factor=plainly, baselines=RETURN),
+    "reward-to-go": Estimator(
+        "Σ γ^t ∇log π (Σ_{l≥t} γ^{l−t} r_l − b)", TO_GO, baselines=(*RETURN, "action-mean", "optimal-state")
+    ),
+    "no-factor": Estimator("reward-to-go without γ^t", TO_GO, factor=plainly),
+    "shaped": Estimator(
+        "reward-to-go of r + γΦ(s') − Φ(s), Φ = ½V",
+        lambda discount, critics: ShapedCredit(RewardToGo(discount), critics["half value"], discount),
+        critic="half value",
+    ),
+    "q": Estimator(
+        "Σ γ^t ∇log π (Q(s, a) − b)", Q, critic="action value", baselines=("none", "action-mean", "optimal-state")
+    ),
+    "td-residual": Estimator("Σ γ^t ∇log π δ_t with V", lambda discount, critics: TDResidual(discount), critic="value"),
+    "td-half-value": Estimator(
+        "Σ γ^t ∇log π δ_t with ½V", lambda discount, critics: TDResidual(discount), critic="half value"
+    ),
+    "n-step": Estimator("Σ γ^t ∇log π Â^(2) with V", lambda discount, critics: NStep(discount, 2), critic="value"),
+    "gae": Estimator("Σ γ^t ∇log π Â^GAE(γ, 0.9) with V", lambda discount, critics: GAE(discount, 0.9), critic="value"),
+    "gae-half-value": Estimator(
+        "Σ γ^t ∇log π Â^GAE(γ, 0.9) with ½V", lambda discount, critics: GAE(discount, 0.9), critic="half value"
+    ),
+    "trajectory-weights-total": Estimator(
+        "Π ρ · Σ ∇log π R(τ)", TOTAL, Weighted(trajectory_weights), plainly, off_policy=True
+    ),
+    "trajectory-weights": Estimator(
+        "Π ρ · Σ γ^t ∇log π (reward-to-go − b)", TO_GO, Weighted(trajectory_weights), off_policy=True, baselines=STATE
+    ),
+    "self-normalised": Estimator(
+        "the same, Π ρ divided by its mean",
+        TO_GO,
+        Weighted(SelfNormalised(trajectory_weights)),
+        off_policy=True,
+        rule=normalised(Weighted(trajectory_weights)),
+    ),
+    "truncated": Estimator(
+        "the same, Π ρ at most 2", TO_GO, Weighted(Truncated(trajectory_weights, 2.0)), off_policy=True
+    ),
+    "per-decision": Estimator(
+        "Σ γ^t Π_{k≤t} ρ_k ∇log π (Σ_{l≥t} γ^{l−t} Π_{t<k≤l} ρ_k r_l)",
+        lambda discount, critics: PerDecision(discount),
+        Weighted(cumulative_weights),
+        off_policy=True,
+    ),
+    "step-weights": Estimator(
+        "Σ γ^t ρ_t ∇log π (reward-to-go − b)", TO_GO, Weighted(step_weights), off_policy=True, baselines=STATE
+    ),
+    "unit-weights": Estimator("the same with ρ_t ≈ 1", TO_GO, Weighted(unit_weights), off_policy=True, baselines=STATE),
+    "naive": Estimator("Σ γ^t ∇π (reward-to-go − b), no 1/π", TO_GO, naive, baselines=STATE),
+    "naive-q": Estimator("Σ γ^t ∇π Q(s, a), no 1/π", Q, naive, critic="action value"),
+}

@@ -1,0 +1,181 @@
+"""Every estimator with every baseline that goes with it, measured on the same batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+from jaxtyping import PyTree
+
+from logpi.errors import LogpiError
+from logpi.lab.baselines import BASELINES
+from logpi.lab.estimators import ESTIMATORS
+from logpi.lab.expectation import Listed, Mean
+from logpi.lab.method import Method
+from logpi.lab.problem import Problem, exact_gradient, problem
+from logpi.lab.sampling import episodes, estimates
+from logpi.lab.statistics import Reference, exactly, figures, sampled
+
+DEFAULT_ESTIMATORS = ("total-return", "reward-to-go")
+DEFAULT_BASELINES = ("none", "mean", "leave-one-out", "value", "optimal")
+REFERENCE = ("reward-to-go", "leave-one-out")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One estimator with one baseline, on M batches. Biases are in units of ‖∇J‖, costs are of one batch.
+
+    - `bias`, `bias_error`: of the sampled mean along ∇J, and its standard error.
+    - `exact_bias`: the same of the exact mean; `exact_bias_norm`: ‖E ĝ − ∇J‖ / ‖∇J‖. None without an oracle.
+    - `z`: standard errors between the sampled and the exact mean (the reference, without an oracle), along ∇J.
+    - `p`: of Hotelling's T² over all coordinates; None without an oracle, or for too few batches.
+    - `variance`, `variance_low`, `variance_high`: tr Cov ĝ, with a 95 % jackknife interval; `exact_variance` where
+      ĝ is a mean over independent episodes.
+    - `signal_to_noise`: ‖E ĝ‖ / √tr Cov ĝ. `cosine`, `cosine_error`: mean cos(ĝ, ∇J) and its standard error.
+    - `steps`: environment steps; `seconds`: to play them and to compute ĝ, compiled, many batches at once.
+    """
+
+    estimator: str
+    baseline: str
+    about: str
+    batches: int
+    batch: int
+    bias: float
+    bias_error: float
+    exact_bias: float | None
+    exact_bias_norm: float | None
+    z: float
+    p: float | None
+    variance: float
+    variance_low: float
+    variance_high: float
+    exact_variance: float | None
+    signal_to_noise: float
+    cosine: float
+    cosine_error: float
+    steps: float
+    seconds: float
+
+
+def measure(
+    env: Any,
+    *,
+    policy: PyTree = None,
+    estimators: Sequence[str] = DEFAULT_ESTIMATORS,
+    baselines: Sequence[str] = DEFAULT_BASELINES,
+    batch: int = 8,
+    batches: int = 2000,
+    reference: int = 4000,
+    seed: int = 0,
+) -> list[Measurement]:
+    """Bias, variance, signal-to-noise, direction and cost of estimators of ∇J, all from the same episodes.
+
+    - `env`: a task by whatever `make` takes, an `MDP`, or a `Problem`. With an oracle (`tabular:…`, an MDP) ∇J and
+      the estimators' means are exact; else ∇J comes from a large sample.
+    - `policy`: π; by default one is drawn.
+    - `estimators`, `baselines`: by name; those that do not go together are left out.
+    - `batch`: m, episodes to a batch. `batches`: M.
+    - `reference`: episodes behind ∇J where there is no oracle.
+
+    Raises LogpiError for unknown names, and where nothing is left to measure.
+
+        >>> import logpi
+        >>> rows = logpi.measure("tabular:two-state", estimators=["reward-to-go"], baselines=["none"], batches=50)
+        >>> rows[0].estimator, abs(rows[0].exact_bias_norm) < 1e-5
+        ('reward-to-go', True)
+    """
+    for name, value, least in (("batch", batch, 1), ("batches", batches, 3), ("reference", reference, 8 * batch)):
+        if value < least:
+            raise LogpiError(f"{name} is {value}; allowed: a whole number ≥ {least}")
+    pairs = chosen(estimators, baselines)
+    world = env if isinstance(env, Problem) else problem(env, policy, seed=seed)
+    pairs = [pair for pair in pairs if _critic(*pair) is None or _critic(*pair) in world.critics]
+    if not pairs:
+        raise LogpiError(f"{world.name} comes without the critic that {', '.join(estimators)} would need")
+    return list(_measured(world, pairs, (batch, batches, reference), seed))
+
+
+def chosen(estimators: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs (estimator, baseline) that go together, in the lists' order. Raises LogpiError where there is none."""
+    for kind, names, known in (("estimator", estimators, ESTIMATORS), ("baseline", baselines, BASELINES)):
+        for name in names:
+            if name not in known:
+                raise LogpiError(f"unknown {kind} {name}; allowed: {', '.join(known)}")
+    pairs = [(e, b) for e in estimators for b in baselines if b in ESTIMATORS[e].baselines]
+    if not pairs:
+        fits = sorted({b for e in estimators for b in ESTIMATORS[e].baselines}, key=list(BASELINES).index)
+        raise LogpiError(f"{', '.join(estimators)} with {', '.join(baselines)} is nothing; allowed: {', '.join(fits)}")
+    return pairs
+
+
+def method(world: Problem, name: str, baseline: str) -> Method:
+    """An estimator with a baseline, put together for a problem."""
+    estimator, less = ESTIMATORS[name], BASELINES[baseline]
+    credit = estimator.credit(world.discount, world.critics)
+    credit = credit if less.subtract is None else credit - less.subtract
+    return Method(
+        name=f"{name} − {baseline}",
+        credit=estimator.factor(credit, world.discount),
+        objective=less.objective or estimator.objective,
+        critic=_critic(name, baseline),
+        off_policy=estimator.off_policy,
+    )
+
+
+def _critic(name: str, baseline: str) -> str | None:
+    return ESTIMATORS[name].critic or BASELINES[baseline].critic
+
+
+def _measured(
+    world: Problem, pairs: list[tuple[str, str]], sizes: tuple[int, int, int], seed: int
+) -> Iterator[Measurement]:
+    m, number, _ = sizes
+    k_reference, *keys = jr.split(jr.key(seed + 1), 3)
+    target = _reference(world, sizes, k_reference)
+    listed = None if world.listed is None else Listed(world)
+    played = {}
+    for name, baseline in pairs:
+        estimator, one = ESTIMATORS[name], method(world, name, baseline)
+        if one.off_policy not in played:
+            played[one.off_policy] = episodes(world, world.acting(one.off_policy), m * number, keys[one.off_policy])
+        tau, playing = played[one.off_policy]
+        found, computing = estimates(one, world.state(one.critic), tau, m)
+        mean = None if listed is None else _mean(listed, one, name, baseline, m)
+        yield Measurement(
+            estimator=name,
+            baseline=baseline,
+            about=estimator.about,
+            batches=number,
+            batch=m,
+            **_biases(mean, target),
+            **figures(found, target, None if mean is None else mean.value)._asdict(),
+            steps=float(np.sum(tau.valid)) / number,
+            seconds=(playing + computing) / number,
+        )
+
+
+def _reference(world: Problem, sizes: tuple[int, int, int], key: Any) -> Reference:
+    if world.listed is not None:
+        return exactly(np.asarray(exact_gradient(world), np.float64))
+    m, _, size = sizes
+    one = method(world, *REFERENCE)
+    tau, _ = episodes(world, world.policy, size // m * m, key)
+    return sampled(estimates(one, world.state(None), tau, m)[0])
+
+
+def _mean(listed: Listed, one: Method, name: str, baseline: str, m: int) -> Mean:
+    """The exact mean, by the baseline's rule or the estimator's own."""
+    rule = BASELINES[baseline].rule or ESTIMATORS[name].rule
+    return rule(listed, one, method(listed.problem, name, "none"), m)
+
+
+def _biases(mean: Mean | None, target: Reference) -> dict[str, float | None]:
+    if mean is None:
+        return {"exact_bias": None, "exact_bias_norm": None, "exact_variance": None}
+    length, off = float(np.linalg.norm(target.gradient)), mean.value - target.gradient
+    return {
+        "exact_bias": float(off @ target.direction) / length,
+        "exact_bias_norm": float(np.linalg.norm(off)) / length,
+        "exact_variance": mean.variance,
+    }

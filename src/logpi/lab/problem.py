@@ -1,0 +1,157 @@
+"""What estimators are tried on: a task, a policy, another policy, critics; and an oracle, where there is one."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Key, PyTree
+
+from logpi.environments.names import make, name_of
+from logpi.environments.tabular import Tabular
+from logpi.environments.vmap import Vmap
+from logpi.errors import LogpiError
+from logpi.oracle.clock import with_clock
+from logpi.oracle.mdp import MDP
+from logpi.oracle.tables import TableActionCritic, TableCritic, TablePolicy, Timeless
+from logpi.oracle.trajectories import count
+from logpi.policies.action_critic import ActionCritic
+from logpi.policies.policy import mlp_policy
+from logpi.types import State, ravel
+
+MOST_TRAJECTORIES = 20_000  # of a task with an oracle: all of them are listed
+DISTANCE = 0.5  # of the other policy, in units of the size of θ's coordinates
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A task and everything that an estimator may ask of it.
+
+    - `make`: n ↦ n copies of the environment.
+    - `policy`: π, whose ∇J is wanted; `other`: μ, whose episodes are used where an estimator learns from another's.
+    - `critics`: those there are: `"value"` V(s), `"half value"` ½V(s), `"action value"` Q(s, a).
+    - `listed`: the MDP with a horizon, its clock in its state, so that all its trajectories can be listed; or None.
+    """
+
+    name: str
+    make: Callable[[int], Any]
+    policy: PyTree
+    other: PyTree
+    critics: Mapping[str, PyTree]
+    discount: float
+    listed: MDP | None = None
+
+    def state(self, critic: str | None) -> State:
+        """A learner with that critic. Raises LogpiError where there is none."""
+        if critic is not None and critic not in self.critics:
+            there = ", ".join(self.critics) or "none"
+            raise LogpiError(f"{self.name} comes without a critic for {critic}; there are: {there}")
+        return State(self.policy, None if critic is None else self.critics[critic], (), ())
+
+    def acting(self, off_policy: bool) -> PyTree:
+        """Whose episodes an estimator is given."""
+        return self.other if off_policy else self.policy
+
+
+class Half(eqx.Module):
+    """½ V: a critic that is wrong by a known amount."""
+
+    critic: PyTree
+
+    def __call__(self, obs: PyTree) -> Float[Array, ""]:
+        """½ V(obs)."""
+        return 0.5 * self.critic(obs)
+
+
+def problem(
+    env: Any,
+    policy: PyTree = None,
+    critic: PyTree = None,
+    *,
+    discount: float | None = None,
+    horizon: int | None = None,
+    seed: int = 0,
+) -> Problem:
+    """What to try estimators on.
+
+    - `env`: whatever `make` takes, or an `MDP`. `tabular:…` and MDPs have an oracle.
+    - `policy`: π; by default a table of logits drawn from N(0, 1) where there is an oracle, else a fresh MLP.
+    - `critic`: V(s) or an `ActionCritic`; where there is an oracle, V and Q are exact.
+    - `discount`: γ; by default the MDP's own, else 0.99.
+    - `horizon`: the longest an episode may be; by default the MDP's own, or the longest with at most 20,000
+      trajectories; else the task's time limit.
+    - `seed`: of policies that are drawn.
+
+    Raises LogpiError for a task without a time limit, or an MDP with too many trajectories.
+    """
+    k_policy, k_other = jr.split(jr.key(seed))
+    mdp = env if isinstance(env, MDP) else _mdp(env)
+    if mdp is not None:
+        mdp = mdp if discount is None else dataclasses.replace(mdp, discount=discount)
+        name = "MDP" if isinstance(env, MDP) else name_of(env)
+        return _on_oracle(name, _with_horizon(mdp, horizon), policy, k_policy, k_other)
+    spec = make(env, 1, horizon).spec
+    if policy is None:
+        policy = mlp_policy(spec.observation_space, spec.action_space, key=k_policy)
+    critics = {} if critic is None else {"action value" if isinstance(critic, ActionCritic) else "value": critic}
+    if "value" in critics:
+        critics["half value"] = Half(critic)
+    copies = lambda n: make(env, n, horizon)
+    return Problem(name_of(env), copies, policy, moved(policy, k_other), critics, discount or 0.99)
+
+
+def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_policy: Key[Array, ""], k_other: Key[Array, ""]) -> Problem:
+    clocked = with_clock(mdp)
+    if policy is None:
+        policy = TablePolicy(jr.normal(k_policy, (mdp.states, mdp.actions), float))
+    pi = Timeless(policy, mdp.states)
+    value = TableCritic(clocked.value(pi))
+    critics = {"value": value, "half value": Half(value), "action value": TableActionCritic(clocked.action_value(pi))}
+    listed = dataclasses.replace(clocked, horizon=mdp.horizon)
+    copies = lambda n: Vmap(Tabular(listed), n, mdp.horizon, name)
+    return Problem(name, copies, pi, moved(pi, k_other), critics, float(mdp.discount), listed)
+
+
+def _mdp(env: Any) -> MDP | None:
+    """The MDP behind an environment, if it is one."""
+    made = make(env, 1) if isinstance(env, str) and env.startswith("tabular:") else env
+    single = made.single if isinstance(made, Vmap) else made
+    return single.mdp if isinstance(single, Tabular) else None
+
+
+def _with_horizon(mdp: MDP, horizon: int | None) -> MDP:
+    """The MDP with the horizon asked for, its own, or the longest that leaves few enough trajectories."""
+    if horizon is not None or mdp.horizon is not None:
+        mdp = dataclasses.replace(mdp, horizon=horizon or mdp.horizon)
+        if (number := count(mdp)) > MOST_TRAJECTORIES:
+            raise LogpiError(
+                f"horizon is {mdp.horizon}, for which {number} trajectories would be listed; allowed: at most"
+                f" {MOST_TRAJECTORIES}"
+            )
+        return mdp
+    steps = 1
+    while steps < 100 and count(dataclasses.replace(mdp, horizon=steps + 1)) <= MOST_TRAJECTORIES:
+        steps += 1
+    return dataclasses.replace(mdp, horizon=steps)
+
+
+def moved(policy: PyTree, key: Key[Array, ""], distance: float = DISTANCE) -> PyTree:
+    """Another policy: θ + c r ε, c the distance, r the root mean square of θ's coordinates and ε ~ N(0, I)."""
+    theta, unravel = ravel(policy)
+    size = jnp.sqrt(jnp.mean(theta**2))
+    return unravel(theta + distance * size * jr.normal(key, theta.shape, theta.dtype))
+
+
+def exact_gradient(problem: Problem) -> Float[Array, " P"]:
+    """∇J, from the oracle. Raises LogpiError where it is 0: there is then nothing to measure bias against."""
+    assert problem.listed is not None
+    gradient = ravel(jax.tree.map(jnp.asarray, problem.listed.gradient(problem.policy)))[0]
+    if not jnp.linalg.norm(gradient) > 1e-6 * jnp.max(jnp.abs(problem.listed.reward)):
+        raise LogpiError(
+            f"∇J is 0 on {problem.name}: in {problem.listed.horizon} steps no action makes a difference; allowed:"
+            " another task, policy or horizon"
+        )
+    return gradient

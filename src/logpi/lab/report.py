@@ -1,0 +1,63 @@
+"""Measurements for people and for programs: a table on the terminal, CSV."""
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from logpi.lab.measure import Measurement
+
+LEGEND = (
+    "bias along ∇J, in % of ‖∇J‖, sampled ± its standard error, and exact; z: standard errors between the two;"
+    " variance: tr Cov ĝ with its 95 % interval; S/N: ‖E ĝ‖/√variance; cosine to ∇J, all of one batch"
+)
+
+
+def show(rows: Sequence[Measurement], title: str, file: Any = None) -> None:
+    """The table, on a text stream or on standard output; 160 columns wide where that is no terminal."""
+    console = Console(file=file, highlight=False)
+    wide = console if console.is_terminal else Console(file=file, highlight=False, width=160)
+    wide.print(table(rows, title))
+
+
+def table(rows: Sequence[Measurement], title: str) -> Table:
+    """One row a measurement."""
+    made = Table(title=title, caption=LEGEND, box=None, padding=(0, 1), title_justify="left", caption_justify="left")
+    made.add_column("estimator")
+    made.add_column("baseline")
+    for name in ("bias %", "exact %", "z", "variance", "95 %", "S/N", "cosine", "steps", "ms"):
+        made.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        made.add_row(row.estimator, row.baseline, *_numbers(row))
+    return made
+
+
+def _numbers(row: Measurement) -> list[str]:
+    return [
+        f"{100 * row.bias:.1f} ± {100 * row.bias_error:.1f}",
+        "" if row.exact_bias is None else f"{100 * row.exact_bias:.1f}".replace("-0.0", "0.0"),
+        f"{row.z:.1f}",
+        f"{row.variance:.3g}",
+        f"{row.variance_low:.2g} … {row.variance_high:.2g}",
+        f"{row.signal_to_noise:.2f}",
+        f"{row.cosine:.2f}",
+        f"{row.steps:.0f}",
+        f"{1000 * row.seconds:.2g}",
+    ]
+
+
+def records(rows: Sequence[Measurement]) -> list[dict[str, Any]]:
+    """Every field of every row."""
+    return [dataclasses.asdict(row) for row in rows]
+
+
+def write_csv(path: Path, rows: Sequence[Measurement]) -> None:
+    """One line a measurement under the fields' names; empty where there is nothing to say."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Measurement)])
+        writer.writeheader()
+        writer.writerows(records(rows))

@@ -1,0 +1,84 @@
+"""Episodes to estimate from, on the device or on the host, and what a method makes of batches of them."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Key, PyTree
+
+from logpi.collect import Episodes
+from logpi.iterate import on_device
+from logpi.lab.problem import Problem
+from logpi.policies.behaviour import Behaviour
+from logpi.rollout import device
+from logpi.rollout.host import HostRollout
+from logpi.rollout.noise import rollout_noise
+from logpi.rollout.observations import with_successors
+from logpi.trees import compiled
+from logpi.types import State, Trajectory
+
+SIDE_BY_SIDE = 16  # environments on the host
+ROWS_AT_ONCE = 2**17
+
+
+def episodes(problem: Problem, policy: PyTree, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
+    """(`number` whole episodes of a policy, one a column; the seconds that playing them took)."""
+    first = problem.make(1)
+    return (_on_device if on_device(first) else _on_host)(problem, Behaviour(policy), number, key)
+
+
+def _on_device(problem: Problem, mu: Behaviour, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
+    environment = problem.make(number)
+    play = lambda environment, mu, key: ((), device.rollout(environment, mu, (), key, Episodes())[1])
+    return timed(compiled(play, environment, mu, key), environment, mu, key)
+
+
+def _on_host(problem: Problem, mu: Behaviour, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
+    environment = problem.make(SIDE_BY_SIDE)
+    k_seed, k_noise = jr.split(key)
+    seed = int(jr.randint(k_seed, (), 0, 2**31 - 1))
+    n = environment.spec.num_envs
+    collect = Episodes(per_environment=-(-number // n))
+    try:
+        obs = environment.reset(seed)
+        draw = lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec))
+        noise = jax.device_get(compiled(draw, mu, k_noise)(mu, k_noise)[1])
+        rollout = HostRollout(environment, collect, mu, obs, noise)
+        started = time.perf_counter()
+        fields = with_successors(rollout.collect(mu, noise, seed))
+        seconds = time.perf_counter() - started
+    finally:
+        environment.close()
+    scores = compiled(lambda mu, fields: ((), _scored(mu, fields)), mu, fields)
+    tau = Trajectory(**fields, log_prob=scores(mu, fields)[1], complete=True)
+    return jax.tree.map(lambda x: jnp.asarray(x)[:, :number], tau), seconds
+
+
+def _scored(mu: Behaviour, fields: dict[str, Any]) -> Array:
+    return jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
+
+
+def estimates(
+    method: Callable[[State, Trajectory], Array], state: State, tau: Trajectory, m: int
+) -> tuple[np.ndarray, float]:
+    """(ĝ of every batch of m neighbouring episodes, [M, P]; the seconds it took), all in one compiled program."""
+    batches = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(x.shape[0], -1, m, *x.shape[2:]), 1, 0), tau)
+    chunk = max(1, ROWS_AT_ONCE // (tau.reward.shape[0] * m))
+
+    def every(state: State, batches: Trajectory) -> tuple[tuple, Array]:
+        return (), lax.map(lambda batch: method(state, batch), batches, batch_size=chunk)
+
+    found, seconds = timed(compiled(every, state, batches), state, batches)
+    return np.asarray(found, np.float64), seconds
+
+
+def timed(program: Callable[..., tuple[Any, Any]], *arguments: Any) -> tuple[Any, float]:
+    """(the second result of a compiled program, how long it ran)."""
+    started = time.perf_counter()
+    answer = jax.block_until_ready(program(*arguments)[1])
+    return answer, time.perf_counter() - started

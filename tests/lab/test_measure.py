@@ -1,0 +1,119 @@
+"""Estimators on small tasks: each sampled mean within four standard errors of the exact one, and 3 % more is seen."""
+
+import functools
+
+import jax
+import jax.random as jr
+import numpy as np
+import pytest
+from oracle.worlds import drawn
+
+import logpi
+from logpi.errors import LogpiError
+from logpi.lab.baselines import BASELINES
+from logpi.lab.estimators import ESTIMATORS
+from logpi.lab.expectation import Listed
+from logpi.lab.measure import _mean, chosen, measure, method
+from logpi.lab.problem import exact_gradient, problem
+from logpi.lab.sampling import episodes, estimates
+from logpi.lab.statistics import exactly, figures
+
+PAIRS = [("q", "optimal-state"), ("reward-to-go", "mean")]
+
+
+@functools.cache
+def world(seed):
+    """Three steps in a task drawn at random, with an end that may come sooner: all of one shape."""
+    return problem(drawn(seed, 3), seed=seed)
+
+
+@functools.cache
+def measured(seed, estimator, baseline):
+    """(estimates, ∇J, the exact mean)."""
+    on, one = world(seed), method(world(seed), estimator, baseline)
+    tau, _ = episodes(on, on.acting(one.off_policy), 4 * 8000, jr.key(7))
+    found, _ = estimates(one, on.state(one.critic), tau, 4)
+    return found, np.asarray(exact_gradient(on), np.float64), _mean(Listed(on), one, estimator, baseline, 4).value
+
+
+@pytest.mark.parametrize(("estimator", "baseline"), PAIRS)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_sampled_mean_is_within_four_standard_errors_of_the_exact_one(seed, estimator, baseline):
+    found, gradient, expected = measured(seed, estimator, baseline)
+    said = figures(found, exactly(gradient), expected)
+    assert abs(said.z) <= 4 and said.p > 1e-4
+    off = np.linalg.norm(expected - gradient) / np.linalg.norm(gradient)
+    assert off < 1e-4 if estimator == "q" else off > 0.01
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_three_per_cent_more_is_not(seed):
+    found, gradient, expected = measured(seed, "q", "optimal-state")
+    said = figures(1.03 * found, exactly(gradient), expected)
+    assert abs(said.z) > 4 or said.p <= 1e-4
+
+
+@pytest.mark.parametrize("estimator", ["trajectory-weights", "step-weights"])
+def test_from_another_policys_episodes_too(estimator):
+    found, gradient, expected = measured(0, estimator, "none")
+    said = figures(found, exactly(gradient), expected)
+    assert abs(said.z) <= 4 and said.p > 1e-4
+
+
+def test_every_estimator_is_given_the_same_episodes():
+    """Two names for one estimator, V(s) and Σ_a π Q, agree in every figure."""
+    rows = measure(world(0), estimators=["reward-to-go"], baselines=["value", "action-mean"], batches=8000, batch=4)
+    for name in ("bias", "z", "p", "variance", "variance_low", "cosine", "exact_variance", "steps"):
+        assert getattr(rows[0], name) == pytest.approx(getattr(rows[1], name), rel=1e-2, abs=1e-4), name
+    assert 4 <= rows[0].steps <= 12 and rows[0].exact_variance is not None
+
+
+def test_rows_come_in_the_order_asked_for_and_only_where_both_fit():
+    assert chosen(["q", "naive"], ["value", "none", "mean"]) == [("q", "none"), ("naive", "value"), ("naive", "none")]
+    named = {name for estimator in ESTIMATORS.values() for name in estimator.baselines}
+    assert named == set(BASELINES)
+
+
+def test_what_is_unknown_or_does_not_fit_is_refused():
+    for words, arguments in {
+        "unknown estimator foo; allowed: total-return": {"estimators": ["foo"]},
+        "unknown baseline bar; allowed: none": {"baselines": ["bar"]},
+        "q with mean is nothing; allowed: none, action-mean, optimal-state": {
+            "estimators": ["q"],
+            "baselines": ["mean"],
+        },
+        "batches is 2; allowed: a whole number ≥ 3": {"batches": 2},
+        "reference is 9; allowed: a whole number ≥ 64": {"reference": 9},
+    }.items():
+        with pytest.raises(LogpiError, match=words):
+            measure("tabular:chain", **arguments)
+    with pytest.raises(LogpiError, match="without the critic that td-residual would need"):
+        measure("logpi:CartPole-v1", estimators=["td-residual"], baselines=["none"])
+    with pytest.raises(LogpiError, match="∇J is 0 on tabular:grid: in 2 steps no action makes a difference"):
+        measure(problem("tabular:grid", horizon=2))
+    with pytest.raises(LogpiError, match="horizon is 12, for which 16777216 trajectories would be listed"):
+        problem("tabular:chain", horizon=12)
+
+
+def test_on_a_task_of_ones_own_the_reference_is_sampled():
+    """An unbiased estimator agrees with ∇J from other episodes, with the critic that came along as its baseline."""
+    environment = logpi.make("logpi:CartPole-v1", 1, 20).spec
+    critic = logpi.mlp_critic(environment.observation_space, hidden=(8,), key=jax.random.key(0))
+    policy = logpi.mlp_policy(
+        environment.observation_space, environment.action_space, hidden=(8,), key=jax.random.key(1)
+    )
+    on = problem("logpi:CartPole-v1", policy, critic, horizon=20)
+    rows = measure(on, estimators=["reward-to-go"], baselines=["value"], batch=4, batches=60, reference=400)
+    for row in rows:
+        assert row.exact_bias is None and row.p is None and abs(row.z) < 4
+        assert 0 < row.variance_low < row.variance < row.variance_high and 4 * 5 < row.steps <= 4 * 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["two-state", "chain", "cliff", "random"])
+def test_every_estimator_with_every_baseline(name):
+    """What `logpi lab tabular:… --all` shows: every row within four standard errors of its exact value."""
+    rows = measure(f"tabular:{name}", estimators=list(ESTIMATORS), baselines=list(BASELINES))
+    assert len(rows) == sum(len(estimator.baselines) for estimator in ESTIMATORS.values())
+    for row in rows:
+        assert abs(row.z) <= 4 and row.p > 1e-4, (row.estimator, row.baseline)
