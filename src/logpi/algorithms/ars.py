@@ -1,7 +1,5 @@
 """Augmented random search: the best of random perturbations of θ."""
 
-import optax
-
 import logpi
 from logpi.algorithms.population import population
 from logpi.algorithms.recipe import preset
@@ -26,6 +24,8 @@ def ars(
 
     Source: Mania et al. 2018, "Simple random search provides a competitive approach to reinforcement learning".
     """
+    import optax
+
     return logpi.ZerothOrder(
         estimator=logpi.ARS(perturbation, top, number=directions),
         update=logpi.Ascent(optax.sgd, learning_rate),

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from gymnasium import spaces
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.errors import LogpiError
 from logpi.policies.encoder import OneHot, encoder
 from logpi.policies.mlp import MLP
 from logpi.policies.normalise import Scale, Unchanged, nothing_seen
@@ -59,5 +60,9 @@ def mlp_action_critic(
 
 def _from_zero(space: spaces.Space) -> PyTree:
     """The encoder of a policy's own actions: whole numbers count from 0 wherever the space begins."""
-    encode = encoder(space)
-    return OneHot(encode.size, 0) if isinstance(encode, OneHot) else encode
+    match space:
+        case spaces.Discrete():
+            return OneHot(int(space.n), 0)
+        case spaces.Box() | spaces.MultiBinary():
+            return encoder(space)
+    raise LogpiError(f"action space {space} has no encoder for Q(s, a); supported: Discrete, Box, MultiBinary")
