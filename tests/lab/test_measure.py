@@ -87,6 +87,8 @@ def test_what_is_unknown_or_does_not_fit_is_refused():
     }.items():
         with pytest.raises(LogpiError, match=words):
             measure("tabular:chain", **arguments)
+    with pytest.raises(LogpiError, match=r"reference is 64, from which ‖∇J‖ is .* too uncertain"):
+        measure("logpi:Pendulum-v1", estimators=["naive"], baselines=["none"], reference=64, batches=3)
     with pytest.raises(LogpiError, match="without the critic that td-residual would need"):
         measure("logpi:CartPole-v1", estimators=["td-residual"], baselines=["none"])
     with pytest.raises(LogpiError, match="∇J is 0 on tabular:grid: in 2 steps no action makes a difference"):
