@@ -45,6 +45,8 @@ def test_bias_error_and_signal_are_those_of_the_noise_put_in():
     assert said.bias_error == pytest.approx(1.1 * 2 / 13 / 100, rel=0.05)
     assert said.signal_to_noise == pytest.approx(13 / (2 * np.sqrt(3)), rel=0.05)
     assert abs(said.z) < 4 and said.p > 1e-3
+    faint = figures(noisy(10_000, size=50.0), exactly(GRADIENT), GRADIENT)
+    assert faint.signal_to_noise == pytest.approx(13 / (50 * np.sqrt(3)), rel=0.1)
 
 
 def test_three_per_cent_too_much_is_seen():

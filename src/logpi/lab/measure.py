@@ -161,7 +161,14 @@ def _reference(world: Problem, sizes: tuple[int, int, int], key: Any) -> Referen
     m, _, size = sizes
     one = method(world, *REFERENCE)
     tau, _ = episodes(world, world.policy, size // m * m, key)
-    return sampled(estimates(one, world.state(None), tau, m)[0])
+    found = sampled(estimates(one, world.state(None), tau, m)[0])
+    length = float(found.gradient @ found.direction)
+    if length < 2 * found.error:
+        raise LogpiError(
+            f"reference is {size}, from which ‖∇J‖ is {length:.3g} ± {found.error:.2g}, too uncertain to measure bias"
+            " against; allowed: more episodes, until it is known"
+        )
+    return found
 
 
 def _mean(listed: Listed, one: Method, name: str, baseline: str, m: int) -> Mean:

@@ -23,6 +23,7 @@ from logpi.policies.policy import mlp_policy
 from logpi.types import State, ravel
 
 MOST_TRAJECTORIES = 20_000  # of a task with an oracle: all of them are listed
+DISCOUNT = 0.99  # of a task that has none of its own
 DISTANCE = 0.5  # of the other policy, in units of the size of θ's coordinates
 
 
@@ -100,7 +101,9 @@ def problem(
     if "value" in critics:
         critics["half value"] = Half(critic)
     copies = lambda n: make(env, n, horizon)
-    return Problem(name_of(env), copies, policy, moved(policy, k_other), critics, discount or 0.99)
+    return Problem(
+        name_of(env), copies, policy, moved(policy, k_other), critics, DISCOUNT if discount is None else discount
+    )
 
 
 def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_policy: Key[Array, ""], k_other: Key[Array, ""]) -> Problem:
