@@ -33,7 +33,9 @@ def until(iteration):
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
-@pytest.mark.parametrize("env", ["logpi:CartPole-v1", "CartPole-v1", "Pendulum-v1"])
+@pytest.mark.parametrize(
+    "env", ["logpi:CartPole-v1", "CartPole-v1", pytest.param("Pendulum-v1", marks=pytest.mark.slow)]
+)
 def test_the_run_that_goes_on_is_the_run_that_was_never_ended(tmp_path, env, algorithm):
     whole = trained(tmp_path / "whole", env, algorithm)
     trained(tmp_path / "ended", env, algorithm, callbacks=[until(3)])
@@ -202,7 +204,9 @@ def whole(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("whole"), "CartPole-v1", checkpoint_seconds=0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["TERM", "INT"]
+)
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(tmp_path, whole, phase, number):
     before = signal.getsignal(number)

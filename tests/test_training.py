@@ -42,7 +42,7 @@ def in_another_process(tmp_path, env, seed, name):
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("env", ["logpi:CartPole-v1", "CartPole-v1"])
+@pytest.mark.parametrize("env", [pytest.param("logpi:CartPole-v1", marks=pytest.mark.slow), "CartPole-v1"])
 def test_same_seed_same_bits_in_another_process(tmp_path, env):
     first, again = (in_another_process(tmp_path, env, 3, name) for name in ("first", "again"))
     assert first == again and len(first.split()) == 2

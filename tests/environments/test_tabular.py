@@ -95,6 +95,7 @@ def test_a_factory_of_an_own_mdp(key):
     assert environment.spec.time_limit == 5
 
 
+@pytest.mark.slow
 def test_ppo_solves_the_chain(tmp_path):
     """At least 95 % of what is optimal, exactly evaluated, from the name alone."""
     recipe = logpi.ppo(num_envs=8, rollout_length=64, discount=0.95, learning_rate="1e-2:0", epochs=4, minibatch=128)

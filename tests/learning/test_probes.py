@@ -66,7 +66,13 @@ def worth(state, obs):
     return jax.nn.softmax(state.policy(obs).logits) @ jax.vmap(lambda a: state.critic(obs, a))(jnp.arange(2))
 
 
-CASES = [(m, c) for m in METHODS for c in (False, True) if (m, c) != ("q-actor-critic", True)]
+ALWAYS = {("ppo", False), ("ppo", True), ("reinforce", False), ("trpo", True)}  # each case is ten seconds of compiling
+CASES = [
+    pytest.param((m, c), marks=() if (m, c) in ALWAYS else pytest.mark.slow)
+    for m in METHODS
+    for c in (False, True)
+    if (m, c) != ("q-actor-critic", True)
+]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)

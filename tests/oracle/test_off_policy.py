@@ -136,6 +136,7 @@ def endless(horizon):
     return eqx.tree_at(lambda m: (m.transition, m.terminal), mdp, (transition, jnp.zeros(3, bool)))
 
 
+@pytest.mark.slow
 def test_the_variance_of_products_grows_exponentially_with_time(double):
     """With one π and one μ in every state, Var Π ρ = (1 + χ²)^T − 1, χ² = Σ_a π²/μ − 1; the gradient's with it."""
     pi, mu = (Softmax(jnp.tile(jnp.array(row), (3, 1))) for row in ([0.0, 1.0], [0.5, 0.0]))
