@@ -42,14 +42,17 @@ def learn_offline(
     """
     if iterations < 1:
         raise LogpiError(f"iterations is {iterations}; allowed: a whole number ≥ 1")
+    progress = jnp.arange(iterations, dtype=float) / iterations
+    return _iterate(algorithm, algorithm.init(policy, critic), tau, (progress, jr.split(jr.key(seed), iterations)))
 
+
+@eqx.filter_jit
+def _iterate(algorithm: Any, state: State, tau: Trajectory, xs: tuple[Array, Array]) -> tuple[State, dict[str, Array]]:
     def iteration(state: State, x: tuple[Array, Array]) -> tuple[State, dict[str, Array]]:
         progress, key = x
         return algorithm.at(progress).learn(state, Behaviour(state.policy), tau, key)
 
-    progress = jnp.arange(iterations, dtype=float) / iterations
-    run = eqx.filter_jit(lambda state, xs: scan(iteration, state, xs))
-    return run(algorithm.init(policy, critic), (progress, jr.split(jr.key(seed), iterations)))
+    return scan(iteration, state, xs)
 
 
 def clone(tau: Trajectory, env: Any, recipe: Recipe | None = None, *, seed: int = 0) -> PyTree:

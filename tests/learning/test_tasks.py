@@ -13,7 +13,6 @@ GATES = [
     ("CartPole-v1", "reinforce", 500_000, 475),
     ("CartPole-v1", "vpg", 500_000, 475),
     ("CartPole-v1", "a2c", 500_000, 475),
-    ("CartPole-v1", "off-policy", 300_000, 475),
     ("CartPole-v1", "q-actor-critic", 300_000, 475),
     ("Pendulum-v1", "ppo", 100_000, -200),
     ("CartPole-v1", "finite-difference", 200_000, 475),
