@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from logpi.distributions.categorical import Categorical
 from logpi.types import State, Trajectory
@@ -48,6 +49,12 @@ READING = learner(critic=Reading())
 def evaluate(credit, tau, state=READING):
     """(Φ, target), compiled; by default observations are their own values."""
     return credit(state, tau)
+
+
+def mostly_slow(values, fast=1):
+    """Parameters of a test, of which the first run every time and the rest with the slow tests."""
+    param = lambda v: pytest.param(*(v if isinstance(v, tuple) else (v,)), marks=pytest.mark.slow)
+    return [v if i < fast else param(v) for i, v in enumerate(values)]
 
 
 def double_precision():

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 from damage import FAULTS
+from helpers import mostly_slow
 from test_training import TINY, fingerprint
 
 import logpi
@@ -32,9 +33,19 @@ def until(iteration):
     return lambda record: record["iteration"] == iteration
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
 @pytest.mark.parametrize(
-    "env", ["logpi:CartPole-v1", "CartPole-v1", pytest.param("Pendulum-v1", marks=pytest.mark.slow)]
+    ("env", "algorithm"),
+    mostly_slow(
+        [
+            ("CartPole-v1", "ppo"),
+            ("logpi:CartPole-v1", "reinforce"),
+            ("logpi:CartPole-v1", "ppo"),
+            ("CartPole-v1", "reinforce"),
+            ("Pendulum-v1", "ppo"),
+            ("Pendulum-v1", "reinforce"),
+        ],
+        fast=2,
+    ),
 )
 def test_the_run_that_goes_on_is_the_run_that_was_never_ended(tmp_path, env, algorithm):
     whole = trained(tmp_path / "whole", env, algorithm)

@@ -16,6 +16,7 @@ from logpi.planning import Plan, evaluation
 from logpi.runs import checkpoint, progress
 from logpi.runs.checkpoint import Checkpoint
 from logpi.runs.directory import RunDirectory
+from logpi.runs.left_out import LeftOut
 from logpi.runs.progress import Progress
 from logpi.runs.recorder import Kept, Recorder
 from logpi.runs.run import Run
@@ -35,7 +36,7 @@ def drive(
 ) -> Run:
     """Make a run from its plan, from the start or from a checkpoint on."""
     title = f"{plan.name} on {plan.environment.spec.name}, seed {plan.seed}"
-    listeners = [reporter.record, *callbacks]
+    listeners = [reporter.record, LeftOut(directory.path).record, *callbacks]
     recorder = stack.enter_context(Recorder(directory, title, listeners, plan.checkpoint_seconds))
     stop = stack.enter_context(Interrupts())
     assess = _assessment(plan, reporter, stack)

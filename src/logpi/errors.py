@@ -7,6 +7,12 @@ class LogpiError(ValueError):
     status = 2
 
 
+class NothingLearned(LogpiError):
+    """A run that was ended because none of its updates could be made; the command line exits with status 4."""
+
+    status = 4
+
+
 class NoCheckpoint(LogpiError):
     """A run's directory in which no checkpoint is left that could be read; the command line exits with status 3."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 import pytest
 from builders import Walk, at, behaviour, bits, close, on_device, replaced, stirred
+from helpers import mostly_slow
 
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.collect import Episodes, Steps
@@ -105,7 +106,7 @@ def test_rows_that_are_not_valid_leave_no_trace(key, name):
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(trainable(clean[0])[0]))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", mostly_slow(METHODS))
 def test_learning_is_fixed_by_the_key(key, name):
     """The same bits again; another key, another order of the minibatches, where there are any."""
     algorithm = METHODS[name]
@@ -115,7 +116,7 @@ def test_learning_is_fixed_by_the_key(key, name):
     assert one == same and (one == other) is (algorithm.update.minibatch is None)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", mostly_slow(reversed(METHODS)))
 def test_no_key_is_used_twice(name):
     """From the networks' first weights to the end of one update, under JAX's own check."""
     algorithm, space = METHODS[name], ENVIRONMENT.spec.observation_space
@@ -128,7 +129,7 @@ def test_no_key_is_used_twice(name):
         eqx.filter_jit(algorithm.learn)(state, algorithm.behaviour(state, k_tau), tau, k_learn)
 
 
-@pytest.mark.parametrize("environment", [ENVIRONMENT, CONTINUOUS], ids=["discrete", "gaussian"])
+@pytest.mark.parametrize("environment", mostly_slow([ENVIRONMENT, CONTINUOUS]), ids=["discrete", "gaussian"])
 def test_the_first_step_starts_from_the_policy_that_acted(key, environment):
     """With a rate of 0, ρ = 1 in every row: nothing clipped, no divergence, all rows effective."""
     algorithm = changed(PPO, update=Ascent(optax.sgd, 0.0, minibatch=24))
@@ -175,7 +176,7 @@ def test_a_joint_fit_has_one_norm_clip(key):
     assert min(moved) > 0 and np.linalg.norm(moved) == pytest.approx(1e-3, rel=1e-2)
 
 
-@pytest.mark.parametrize("fit", [None, "joint", SGD], ids=["no critic", "joint", "separate"])
+@pytest.mark.parametrize("fit", mostly_slow([None, "joint", SGD]), ids=["no critic", "joint", "separate"])
 def test_no_step_follows_a_divergence_that_is_too_large(key, fit):
     """One great step takes KL(π_old‖π) past the limit: π is bit for bit what that step made it."""
     algorithm = PolicyGradient(GAE(0.9, 0.9), importance, Ascent(optax.adam, 0.3), fit=fit, max_kl=0.02)
@@ -191,7 +192,9 @@ def test_no_step_follows_a_divergence_that_is_too_large(key, fit):
     assert info["epochs"] == 5 and bits(on.policy) != bits(new.policy)
 
 
-@pytest.mark.parametrize("objective", [importance, Weighted(trajectory_weights)], ids=["rows", "trajectories"])
+@pytest.mark.parametrize(
+    "objective", mostly_slow([importance, Weighted(trajectory_weights)]), ids=["rows", "trajectories"]
+)
 def test_a_batch_is_reused_until_it_is_worth_too_little(key, objective):
     """ESS = N at θ_old, less with every step; the first epoch that begins below the share does nothing."""
     algorithm = changed(REINFORCE, objective=objective, update=Ascent(optax.adam, 0.05))

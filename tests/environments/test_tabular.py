@@ -8,6 +8,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from builders import on_device
+from helpers import mostly_slow
 
 import logpi
 from logpi.collect import Episodes
@@ -39,7 +40,7 @@ WORLDS = {
 }
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", mostly_slow(WORLDS, 2))
 def test_the_mean_return_is_the_utility(name, key):
     """Monte Carlo by the library's own rollouts, within 4 standard errors of the oracle."""
     mdp, limit = WORLDS[name]

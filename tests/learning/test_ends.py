@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from helpers import mostly_slow
 
 import logpi
 
@@ -87,7 +88,7 @@ def learned_values(backend, tmp_path, **ends):
     return np.array([run.critic(jnp.asarray(x)) for x in np.eye(LENGTH + 1, dtype=np.float32)])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", mostly_slow(BACKENDS, 2))
 def test_a_task_that_is_only_cut_off_is_worth_its_infinite_sum(backend, tmp_path):
     value = learned_values(backend, tmp_path, terminates=False, truncates=True, tells_time=False)
     assert abs(value[0] - 10) < 0.2  # 1/(1 − γ); were the cut an end, 4.0951
@@ -96,7 +97,7 @@ def test_a_task_that_is_only_cut_off_is_worth_its_infinite_sum(backend, tmp_path
 @pytest.mark.parametrize(
     "truncates", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["terminated", "both flags"]
 )
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", mostly_slow(BACKENDS, 2))
 def test_nothing_follows_an_end(backend, truncates, tmp_path):
     value = learned_values(backend, tmp_path, terminates=True, truncates=truncates, tells_time=True)
     expected = [sum(GAMMA**k for k in range(LENGTH - t)) for t in range(LENGTH)]  # 4.0951, 3.439, 2.71, 1.9, 1

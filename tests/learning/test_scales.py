@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 from gymnasium import spaces
-from helpers import double_precision
+from helpers import double_precision, mostly_slow
 
 import logpi
 from logpi.environments.gymnasium import Gymnasium
@@ -45,7 +45,7 @@ def test_ppo_hits_within_five_percent(seed, tmp_path):
     assert logpi.evaluate(run.policy, Aim, episodes=200, limit=4).mean >= 0.95 * 4
 
 
-@pytest.mark.parametrize("double", [False, True], ids=["float32", "x64"])
+@pytest.mark.parametrize("double", mostly_slow([True, False]), ids=["x64", "float32"])
 def test_observations_of_64_bits_are_cast_once(double, tmp_path):
     """RELIABILITY 35: kept as float32 whatever JAX is set to; the programs, compiled ahead, take both rollouts."""
     kept = Gymnasium(Aim, 2).reset(0)

@@ -13,7 +13,7 @@ from logpi.trees import scan
 
 SEEDS, CONTEXTS = 3, 512
 UPDATES = 60
-WHICH = [pytest.param(name, marks=() if name == "masked" else pytest.mark.slow) for name in RULES]
+WHICH = [pytest.param(name, marks=pytest.mark.slow) for name in RULES]
 RECIPE = logpi.ppo(
     num_envs=64, rollout_length=4, minibatch=64, epochs=4, learning_rate="1e-2:0", hidden=(32,), discount=0.0
 )

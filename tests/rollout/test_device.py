@@ -7,6 +7,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from builders import Walk, behaviour, on_device, walks
+from helpers import mostly_slow
 
 from logpi.collect import Episodes, Steps
 from logpi.environments.cartpole import CartPole
@@ -18,7 +19,7 @@ from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 
 
-@pytest.mark.parametrize("single", [CartPole(), Pendulum()], ids=["discrete", "gaussian"])
+@pytest.mark.parametrize("single", mostly_slow([CartPole(), Pendulum()]), ids=["discrete", "gaussian"])
 @pytest.mark.parametrize("collect", [Steps(32), Episodes()], ids=["steps", "episodes"])
 def test_the_learner_finds_the_log_probabilities_that_the_actor_had(key, single, collect):
     """The first ratio is 1: max |ρ − 1| < 1e-4, evaluated in one batch as the learner does."""

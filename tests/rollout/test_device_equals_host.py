@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 from builders import behaviour, on_device, on_host, walks
+from helpers import mostly_slow
 
 from logpi.collect import Episodes, Steps
 
-COLLECTS = [Steps(30), Episodes(), Episodes(per_environment=2)]
+COLLECTS = mostly_slow([Steps(30), Episodes(per_environment=2), Episodes()], 2)
 
 
 def pairs(key, collect, **options):

@@ -66,6 +66,8 @@ def test_returns_and_lengths_are_those_of_the_script(length, dummies):
         if len(ended):
             assert figures["return_min"] == min(ended) and figures["return_max"] == max(ended)
             np.testing.assert_allclose([figures["return_mean"], figures["length_mean"]], np.mean(ended), rtol=1e-6)
+            error = np.std(ended, ddof=1) / np.sqrt(len(ended)) if len(ended) > 1 else np.nan
+            np.testing.assert_allclose(figures["return_error"], error, rtol=1e-5)
         else:
             assert all(np.isnan(figures[name]) for name in figures if name not in ("steps", "episodes"))
     assert sorted(seen) == sorted([*range(1, 7), *range(1, 6)])  # the second has not finished its last

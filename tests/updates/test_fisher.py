@@ -6,6 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from builders import CHOICES, VECTORS, at, batch, policy, replaced
+from helpers import mostly_slow
 
 from logpi.types import ravel
 from logpi.updates.fisher import fisher_product
@@ -13,7 +14,7 @@ from logpi.updates.fisher import fisher_product
 ROWS = 12
 
 
-@pytest.fixture(params=["categorical", "gaussian"])
+@pytest.fixture(params=mostly_slow(["gaussian", "categorical"]))
 def case(request, key):
     """(a policy of few parameters, its θ, the way back, a batch)."""
     pi = policy(CHOICES if request.param == "categorical" else VECTORS, key, hidden=(4,))

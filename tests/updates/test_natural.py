@@ -7,7 +7,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from builders import CHOICES, VECTORS, at, batch, bits, policy, replaced
-from helpers import double_precision
+from helpers import double_precision, mostly_slow
 
 import logpi
 from logpi.distributions.gaussian import Gaussian
@@ -29,7 +29,7 @@ def mean_kl(old, new, rows):
 
 
 @pytest.mark.parametrize("thinning", [pytest.param(1, marks=pytest.mark.slow), 4], ids=["all rows", "every fourth row"])
-@pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["categorical", "gaussian"])
+@pytest.mark.parametrize("actions", mostly_slow([CHOICES, VECTORS]), ids=["categorical", "gaussian"])
 def test_equals_the_formula_with_a_dense_inverse(actions, thinning, key):
     pi = policy(actions, key, hidden=(4,))
     rows, delta, damping = batch(pi, jr.key(5), (64,)), 0.01, 0.1
@@ -45,7 +45,7 @@ def test_equals_the_formula_with_a_dense_inverse(actions, thinning, key):
     np.testing.assert_allclose(info["predicted_improvement"], g @ (expected - theta), rtol=1e-3)
 
 
-@pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["categorical", "gaussian"])
+@pytest.mark.parametrize("actions", mostly_slow([CHOICES, VECTORS]), ids=["categorical", "gaussian"])
 def test_the_divergence_tends_to_delta_as_delta_shrinks(actions, key):
     with double_precision():
         pi = policy(actions, key, hidden=(4,))

@@ -8,6 +8,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from builders import CHOICES, VECTORS, at, batch, bits, policy, replaced
+from helpers import mostly_slow
 
 import logpi
 from logpi.iterate import begin, iterate
@@ -30,7 +31,7 @@ def mean_kl(old, new, rows):
     return float(at(old, rows.obs, 1).kl(at(new, rows.obs, 1)).mean())
 
 
-@pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["categorical", "gaussian"])
+@pytest.mark.parametrize("actions", mostly_slow([CHOICES, VECTORS]), ids=["categorical", "gaussian"])
 def test_an_accepted_step_improves_and_stays_inside(actions, key):
     pi = policy(actions, key)
     rows = batch(pi, jr.key(5), (64,))

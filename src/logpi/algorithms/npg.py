@@ -15,6 +15,7 @@ def npg(
     damping=1e-3,
     critic_learning_rate=1e-3,
     critic_epochs=80,
+    critic_minibatch=None,
 ):
     """NPG: θ ← θ + √(2δ / gᵀF⁻¹g) F⁻¹g,  g = mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ − R_t)².
 
@@ -26,6 +27,6 @@ def npg(
         credit=logpi.GAE(discount, decay),
         objective=logpi.score,
         update=logpi.NaturalGradient(max_kl, cg_iterations, damping),
-        fit=logpi.Ascent(logpi.adam, critic_learning_rate, epochs=critic_epochs),
+        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch=critic_minibatch, epochs=critic_epochs),
         collect=logpi.Steps(rollout_length),
     )

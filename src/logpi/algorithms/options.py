@@ -100,6 +100,9 @@ OPTIONS: dict[str, Option] = {
     "epochs": Option("passes over each batch", "a whole number ≥ 1", _whole),
     "critic_epochs": Option("the critic's passes over each batch", "a whole number ≥ 1", _whole),
     "minibatch": Option("rows to a gradient step", "a whole number ≥ 1, at most the batch", _whole),
+    "critic_minibatch": Option(
+        "rows to a step of the critic's", "a whole number ≥ 1, or none: the batch", _optional(_whole)
+    ),
     "clip": Option("ε, how far the ratio may pay to move from 1", _POSITIVE, _number(0, math.inf, above=True)),
     "max_kl": Option(
         "δ, how far KL(π_old‖π) may go: a trust region's limit; where there are epochs, none begins beyond it",

@@ -17,6 +17,7 @@ def trpo(
     backtrack_ratio=0.8,
     critic_learning_rate=1e-3,
     critic_epochs=80,
+    critic_minibatch=None,
 ):
     """TRPO: maximise mean_t ρ_t Â_t^GAE(γ,λ) subject to mean KL(π_old‖π_θ) ≤ δ;  φ ← argmin mean_t (V_φ − R_t)².
 
@@ -29,6 +30,6 @@ def trpo(
         credit=logpi.GAE(discount, decay),
         objective=logpi.importance,
         update=logpi.TrustRegion(max_kl, cg_iterations, damping, backtracks=backtracks, ratio=backtrack_ratio),
-        fit=logpi.Ascent(logpi.adam, critic_learning_rate, epochs=critic_epochs),
+        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch=critic_minibatch, epochs=critic_epochs),
         collect=logpi.Steps(rollout_length),
     )

@@ -10,6 +10,7 @@ from logpi.credit.base import Credit
 from logpi.credit.discounted_sum import discounted_sum
 from logpi.distributions.categorical import Categorical
 from logpi.errors import LogpiError
+from logpi.policies.critic import Critic
 from logpi.types import Number, State, Trajectory
 
 
@@ -33,12 +34,13 @@ class ActionValue(Credit):
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Q of the rows, and their λ-returns."""
+        critic = of_actions(state.critic)
         following = jnp.where(tau.terminated, 0, expected_value(state, tau.next_obs))
         over = tau.done.at[-1].set(True)
         trust = jnp.where(over, 0.0, self.decay)
         gain = tau.reward + self.discount * (1 - trust) * following
         target = discounted_sum(gain, self.discount * trust)
-        return jax.vmap(jax.vmap(state.critic))(tau.obs, tau.action), target
+        return jax.vmap(jax.vmap(critic))(tau.obs, tau.action), target
 
 
 def action_mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
@@ -60,7 +62,15 @@ def expected_value(state: State, obs: PyTree) -> Float[Array, "T N"]:
 
 def every_action(critic: PyTree, obs: PyTree, pi: Categorical) -> Float[Array, " K"]:
     """Q(s, a) of every action of one observation."""
-    return jax.vmap(critic, in_axes=(None, 0))(obs, jnp.arange(pi.logits.shape[-1], dtype=jnp.int32))
+    return jax.vmap(of_actions(critic), in_axes=(None, 0))(obs, jnp.arange(pi.logits.shape[-1], dtype=jnp.int32))
+
+
+def of_actions(critic: PyTree) -> PyTree:
+    """The critic itself; raises LogpiError where there is none, or one of states."""
+    if critic is None or isinstance(critic, Critic):
+        given = "there is no critic" if critic is None else "the critic answers V(s)"
+        raise LogpiError(f"this credit reads Q(s, a) and {given}: give the algorithm a fit and an action critic=…")
+    return critic
 
 
 def categorical(pi: Any) -> Categorical:

@@ -6,6 +6,8 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PyTree
 
+from logpi.errors import LogpiError
+from logpi.policies.action_critic import ActionCritic
 from logpi.types import State, Trajectory
 
 
@@ -37,5 +39,9 @@ class Minus(Credit):
 
 
 def values(critic: PyTree, obs: PyTree) -> Float[Array, "T N"]:
-    """V at every observation of a trajectory."""
+    """V at every observation of a trajectory. Raises LogpiError where there is no V."""
+    if critic is None:
+        raise LogpiError("this credit reads V(s) and there is no critic: give the algorithm a fit and a critic=…")
+    if isinstance(critic, ActionCritic):
+        raise LogpiError("this credit reads V(s) and the critic answers Q(s, a): give a critic of states")
     return jax.vmap(jax.vmap(critic))(obs)

@@ -24,6 +24,11 @@ class Objective(eqx.Module):
         """`"step"`: rows may be shuffled."""
         return "step"
 
+    @property
+    def comparable(self) -> bool:
+        """Whether two θ can be told apart by its value; else only its gradient means something."""
+        return True
+
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """Figures for people; none unless the objective has some."""
         del params, batch
@@ -53,6 +58,11 @@ class Sum(Objective):
         """`"trajectory"` if either is."""
         return "trajectory" if "trajectory" in (self.first.unit, self.second.unit) else "step"
 
+    @property
+    def comparable(self) -> bool:
+        """If both are."""
+        return self.first.comparable and self.second.comparable
+
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """Both objectives' figures."""
         return self.first.info(params, batch) | self.second.info(params, batch)
@@ -72,6 +82,11 @@ class Times(Objective):
     def unit(self) -> str:
         """The objective's own."""
         return self.objective.unit
+
+    @property
+    def comparable(self) -> bool:
+        """If the objective is."""
+        return self.objective.comparable
 
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """The objective's own figures."""

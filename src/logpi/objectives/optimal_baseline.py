@@ -72,6 +72,11 @@ class OptimalBaseline(Objective):
         """`"trajectory"`: scores are summed over whole columns."""
         return "trajectory"
 
+    @property
+    def comparable(self) -> bool:
+        """No: ĝ changes with θ, and is held fixed."""
+        return False
+
 
 def trajectory_scores(params: PyTree, batch: Batch, chunk: int = 16) -> tuple[Float[Array, "M P"], Float[Array, "M P"]]:
     """(g, h): Σ_t ∇log π(a_t|s_t) and Σ_t ∇log π(a_t|s_t) Φ_t of every column, with no gradient of their own."""

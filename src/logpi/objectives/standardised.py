@@ -28,6 +28,11 @@ class Standardised(Objective):
         """The objective's own."""
         return self.objective.unit
 
+    @property
+    def comparable(self) -> bool:
+        """If the objective is."""
+        return self.objective.comparable
+
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """The objective's own figures."""
         return self.objective.info(params, batch)

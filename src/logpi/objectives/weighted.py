@@ -36,6 +36,11 @@ class Weighted(Objective):
         """The weights' own."""
         return self.weights.unit
 
+    @property
+    def comparable(self) -> bool:
+        """No: the weights change with θ, and are held fixed."""
+        return False
+
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """`effective_sample_size` and `effective_share` of these weights, in rows or trajectories; `largest_weight`."""
         largest = jnp.max(jnp.where(batch.valid, self.weights(params, batch), 0))

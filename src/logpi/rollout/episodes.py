@@ -11,7 +11,7 @@ def statistics(tau: Trajectory, running: Float[Array, " N"]) -> tuple[dict[str, 
     """(figures, the return so far of each unfinished episode), given the latter from the rollout before.
 
     Figures: `episodes` that ended; `return_mean, return_min, return_max, length_mean` over them, NaN if none did;
-    `steps`, the valid rows.
+    `return_error`, the standard error of the mean return, NaN for fewer than two; `steps`, the valid rows.
     """
 
     def row(running: Array, x: tuple[Array, Array, Array]) -> tuple[Array, Array]:
@@ -24,10 +24,13 @@ def statistics(tau: Trajectory, running: Float[Array, " N"]) -> tuple[dict[str, 
     episodes = jnp.sum(ended, dtype=float)
     mean = lambda x: jnp.sum(jnp.where(ended, x, 0), dtype=float) / episodes
     pick = lambda x: jnp.where(episodes > 0, x, jnp.nan)
+    return_mean = mean(total)
+    away = jnp.sum(jnp.where(ended, total - return_mean, 0) ** 2)
     return {
         "steps": jnp.sum(tau.valid),
         "episodes": episodes,
-        "return_mean": mean(total),
+        "return_mean": return_mean,
+        "return_error": jnp.sqrt(away / jnp.where(episodes > 1, episodes * (episodes - 1), jnp.nan)),
         "return_min": pick(jnp.min(jnp.where(ended, total, jnp.inf))),
         "return_max": pick(jnp.max(jnp.where(ended, total, -jnp.inf))),
         "length_mean": mean(tau.time + 1),

@@ -1,5 +1,6 @@
 """What is kept of a run as it goes: rows, checkpoints, the best evaluation, the summary."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -101,6 +102,7 @@ class Recorder:
         figures = {name: None if value is None else float(value) for name, value in info.items()}
         counts = {"iteration": now.iteration, "steps": now.steps, "episodes": now.episodes}
         row = {"learning_rate": None} | figures | counts | {"steps_per_second": float(info["steps"]) / seconds}
+        row |= realised(self.rows[-1], row) if self.rows else {}
         if evaluation is not None:
             row |= {"eval_return_mean": evaluation.mean, "eval_length_mean": float(evaluation.lengths.mean())}
         return {name: row[name] for name in (*FIRST, *sorted(set(row) - set(FIRST)))}
@@ -136,3 +138,12 @@ class Recorder:
             "entropy": latest("entropy"),
             "explained_variance": latest("explained_variance"),
         }
+
+
+def realised(before: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """What the update before brought: how much better this batch's returns are than its own, with a standard error."""
+    number = lambda r, name: math.nan if r.get(name) is None else float(r[name])
+    return {
+        "realised_improvement": number(row, "return_mean") - number(before, "return_mean"),
+        "realised_improvement_error": math.hypot(number(before, "return_error"), number(row, "return_error")),
+    }

@@ -58,7 +58,7 @@ def natural_step(
 ) -> tuple[Vector, Callable[[Vector], PyTree], Vector, Info]:
     """(θ, vector ↦ params, √(2δ / gᵀF⁻¹g) F⁻¹g, figures), with the fields of `settings` named as in NaturalGradient.
 
-    Figures: gradient_norm, `cg_residual` ‖g − Fx‖/‖g‖, `cg_iterations`, `predicted_improvement` gᵀΔθ.
+    Figures: gradient_norm, `cg_residual` ‖g − Fx‖/‖g‖, `cg_iterations`, `damping`, `predicted_improvement` gᵀΔθ.
     """
     theta, unravel = ravel(params)
     g = jax.grad(lambda vector: objective(unravel(vector), batch))(theta)
@@ -73,6 +73,7 @@ def natural_step(
         "gradient_norm": norm,
         "cg_residual": solution.residual,
         "cg_iterations": solution.iterations.astype(float),
+        "damping": jnp.asarray(settings.damping, float),
         "predicted_improvement": g @ step,
         "skipped_updates": jnp.where(good | (norm == 0), 0.0, 1.0),
     }

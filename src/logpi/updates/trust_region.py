@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, at_rows, mean
 from logpi.types import Batch, Number
 from logpi.updates.divergence import forward
@@ -26,6 +27,8 @@ class TrustRegion(eqx.Module):
     - `backtracks`: steps tried, the full one among them.
     - `ratio`: α in (0, 1).
     - `divergence`: `forward`, KL(π_old‖π_new), or `reverse`.
+
+    Raises LogpiError for an objective whose values cannot be compared, such as `Weighted`.
 
     Source: Schulman et al. 2015 (TRPO), appendix C; Lovatto's deck, Algorithms 3 and 4.
     """
@@ -47,6 +50,11 @@ class TrustRegion(eqx.Module):
     ) -> tuple[PyTree, PyTree, Info]:
         """(θ', nothing, figures): those of `natural_step`, and surrogate_improvement, backtracks, accepted_steps."""
         del key
+        if not objective.comparable:
+            raise LogpiError(
+                f"{type(objective).__name__} is no objective for TrustRegion, which compares its values, and only its"
+                " gradient means something; allowed: importance, Clipped(ε), score …; or NaturalGradient as the update"
+            )
         theta, unravel, step, info = natural_step(self, objective, params, batch)
         before, old = objective(params, batch), at_rows(params, batch)
 

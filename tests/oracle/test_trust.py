@@ -1,0 +1,113 @@
+"""What a step between policies may promise: the surrogate, its error, and where the natural gradient points."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from worlds import WORLDS, stationary, table
+
+from logpi.distributions.categorical import Categorical
+from logpi.objectives.score import score
+from logpi.oracle.tables import TablePolicy
+from logpi.types import Batch, ravel
+from logpi.updates.natural import NaturalGradient
+
+
+def surrogate(mdp, old, new):
+    """L(π_old, π) = Σ_s d_old(s) Σ_a π(a|s) A_old(s, a), the predicted gain of utility."""
+    return np.sum(mdp.occupancy(old) * np.einsum("ij,...ij->...i", jax.nn.softmax(new), mdp.advantage(old)))
+
+
+def mean_kl(mdp, old, new):
+    """E_{s ~ d_old} KL(π_old‖π), d_old normalised."""
+    weight = np.asarray(mdp.occupancy(old))
+    return float(np.sum(weight * Categorical(old).kl(Categorical(new))) / weight.sum())
+
+
+def largest_kl(mdp, old, new):
+    """max_s KL(π_old‖π) over the states that an episode can go on from."""
+    return float(np.max(np.asarray(Categorical(old).kl(Categorical(new)))[~np.asarray(mdp.terminal)]))
+
+
+@pytest.fixture
+def endless(name, double):
+    return stationary(WORLDS[name](8))
+
+
+def moved(mdp, size):
+    """The policy, and one a step of that size away."""
+    old = table(mdp)
+    return old, old + size * table(mdp, seed=1)
+
+
+def test_the_surrogate_is_within_its_bound(endless):
+    """|U(π) − U(π_old) − L| ≤ 4 ε γ / (1 − γ)² · max_s KL(π_old‖π), ε = max |A| (Schulman et al. 2015, theorem 1).
+
+    Utilities here are sums from ρ0, so the constant is theirs; steps of all sizes, from tiny to wild.
+    """
+    gamma, largest = float(endless.discount), float(np.max(np.abs(endless.advantage(table(endless)))))
+    constant = 4 * largest * gamma / (1 - gamma) ** 2
+    for size in (0.01, 0.1, 1.0, 3.0):
+        old, new = moved(endless, size)
+        error = abs(float(endless.utility(new) - endless.utility(old)) - surrogate(endless, old, new))
+        assert 0 < error <= constant * largest_kl(endless, old, new)
+
+
+def test_the_surrogate_s_error_is_at_most_a_constant_times_the_root_of_the_mean_kl(endless):
+    """The deck's form: |error| ≤ C √(E_d KL), C = √2 γ/(1 − γ) · max_s |E_{a∼π} A| · Σ_s d(s).
+
+    Source: Achiam et al. 2017, corollary 2, with occupancies that sum to what they sum to.
+    """
+    gamma = float(endless.discount)
+    for size in (0.01, 0.1, 1.0, 3.0):
+        old, new = moved(endless, size)
+        gain = np.einsum("ij,ij->i", jax.nn.softmax(new), endless.advantage(old))
+        total = float(np.sum(endless.occupancy(old)))
+        constant = np.sqrt(2) * gamma / (1 - gamma) * np.max(np.abs(gain)) * total
+        error = abs(float(endless.utility(new) - endless.utility(old)) - surrogate(endless, old, new))
+        assert error <= constant * np.sqrt(mean_kl(endless, old, new))
+
+
+def test_the_surrogate_s_error_is_linear_in_kl(endless):
+    """Both are of second order in the step: on log–log axes the slope is 1 ± 0.1."""
+    points = []
+    for size in np.geomspace(1e-3, 3e-2, 5):
+        old, new = moved(endless, size)
+        error = abs(float(endless.utility(new) - endless.utility(old)) - surrogate(endless, old, new))
+        points.append((np.log(mean_kl(endless, old, new)), np.log(error)))
+    slope = np.polyfit(*np.array(points).T, 1)[0]
+    assert abs(slope - 1) < 0.1
+
+
+def test_the_natural_gradient_is_the_advantage(endless):
+    """F⁻¹∇U in logits is A(s, a) · Σd, up to a constant a state: the compatible function (Kakade 2002, theorem 1)."""
+    old = table(endless)
+    alive = np.asarray(endless.occupancy(old)) > 0
+    fisher, gradient = np.asarray(endless.fisher(old)), np.asarray(endless.gradient(old)).ravel()
+    direction = (np.linalg.pinv(fisher, rcond=1e-10) @ gradient).reshape(old.shape)[alive]
+    pi = np.asarray(jax.nn.softmax(old))[alive]
+    centred = direction - np.sum(pi * direction, axis=1, keepdims=True)
+    advantage = np.asarray(endless.advantage(old))[alive] * float(np.sum(endless.occupancy(old)))
+    np.testing.assert_allclose(centred, advantage, rtol=1e-5, atol=1e-8 * np.abs(advantage).max())
+
+
+def test_the_update_s_step_is_along_the_advantage(endless):
+    """`NaturalGradient` on a batch in which every state stands once: Δθ, centred in each state, is a multiple of A."""
+    old = TablePolicy(table(endless))
+    alive = np.flatnonzero(~np.asarray(endless.terminal))
+    actions = endless.actions
+    states = jnp.asarray(np.repeat(alive, actions))
+    obs = jnp.eye(endless.states)[states]
+    action = jnp.asarray(np.tile(np.arange(actions, dtype=np.int32), len(alive)))
+    pi = jax.vmap(old)(obs)
+    log_prob = pi.log_prob(action)
+    weight = jnp.exp(log_prob) * endless.advantage(old)[states, action]
+    rows = Batch(obs, action, log_prob, weight, weight, jnp.ones(len(states), bool), pi, jnp.asarray(float(len(alive))))
+    update = NaturalGradient(1e-4, iterations=len(states) + 10, damping=0.0)
+    new, _, info = update(score, old, rows, (), jax.random.key(0))
+    step = np.asarray(ravel(new)[0] - ravel(old)[0]).reshape(endless.states, actions)[alive]
+    chance = np.exp(np.asarray(log_prob)).reshape(len(alive), actions)
+    centred = step - np.sum(chance * step, axis=1, keepdims=True)
+    advantage = np.asarray(endless.advantage(old))[alive]
+    cosine = np.sum(centred * advantage) / np.linalg.norm(centred) / np.linalg.norm(advantage)
+    assert info["skipped_updates"] == 0 and cosine > 1 - 1e-8
