@@ -58,8 +58,8 @@ def test_what_is_a_little_too_much_is_seen():
 @functools.cache
 def along():
     """U at a row of flat logits."""
-    unravel = ravel(world().policy)[1]
-    return jax.jit(jax.vmap(lambda row: world().utility(unravel(row))))
+    unravel = ravel(world().policy.network)[1]
+    return jax.jit(jax.vmap(lambda row: world().timeless.utility(unravel(row))))
 
 
 def test_the_mean_of_finite_differences_is_that_of_the_exact_utility():

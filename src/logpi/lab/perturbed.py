@@ -15,9 +15,12 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.collect import Episodes
 from logpi.credit.total_return import TotalReturn
+from logpi.environments.tabular import Tabular
+from logpi.environments.vmap import Vmap
 from logpi.lab.expectation import Mean
 from logpi.lab.problem import Problem, exact_gradient
 from logpi.lab.sampling import ROWS_AT_ONCE, Sample, timed
+from logpi.oracle.mdp import MDP
 from logpi.perturbation.evolution import EvolutionStrategies
 from logpi.perturbation.finite_difference import FiniteDifference
 from logpi.perturbation.pairing import Layout, central, forward
@@ -85,30 +88,36 @@ PERTURBED: dict[str, Perturbed] = {
 
 def sample(world: Problem, name: str, m: int, number: int, key: Key[Array, ""]) -> Sample:
     """`number` estimates; their exact mean, and what each is by the exact U, for the perturbations that were drawn."""
+    mdp, policy = world.timeless, world.policy.network
+    assert mdp is not None and mdp.horizon is not None
     drawn, method, gradient = PERTURBED[name].drawn, PERTURBED[name].method(world, m), exact_gradient(world)
-    environment, keys = world.make(method.population), jr.split(key, number)
-    rows = method.population * environment.spec.time_limit
+    environment = Vmap(Tabular(mdp), method.population, mdp.horizon, world.name)
+    rows, keys = method.population * mdp.horizon, jr.split(key, number)
 
     def play(environment: Any, policy: PyTree, key: Key[Array, ""]) -> tuple[Array, Array]:
         return _played(method, environment, policy, key)
 
     def known(policy: PyTree, gradient: Array, key: Key[Array, ""]) -> tuple[Array, Array]:
-        return _known(method, world, policy, gradient, key)
+        return _known(method, mdp, policy, gradient, key)
 
-    (found, steps), seconds = _each(play, rows, keys, environment, world.policy)
-    exact, bent = _each(known, rows, keys if drawn else keys[:1], world.policy, gradient)[0]
+    (found, steps), seconds = _each(play, rows, keys, environment, policy)
+    exact, bent = _each(known, rows, keys if drawn else keys[:1], policy, gradient)[0]
     found, exact, bent, known_gradient = (np.asarray(x, np.float64) for x in (found, exact, bent, gradient))
     mean = Mean(known_gradient + bent.mean(axis=0))
     return Sample(found, float(np.sum(steps)), seconds, mean, exact if drawn else None)
 
 
 def _each(one: Callable[..., Any], rows: int, keys: Key[Array, " M"], *arguments: Any) -> tuple[Any, float]:
-    """(one(*arguments, key) for every key, the seconds it took); `rows` is how much memory one of them asks for."""
+    """(one(*arguments, key) for every key, `rows` each, a part of them side by side; the seconds it took)."""
+    turns = -(-keys.size * rows // ROWS_AT_ONCE)
+    side = -(-keys.size // turns)
+    filled = jnp.resize(keys, (turns, side))  # begins again where it ends: parts of one size compile once
 
-    def every(keys: Key[Array, " M"], *arguments: Any) -> tuple[tuple, Any]:
-        return (), lax.map(lambda key: one(*arguments, key), keys, batch_size=max(1, ROWS_AT_ONCE // rows))
+    def every(keys: Key[Array, "K C"], *arguments: Any) -> tuple[tuple, Any]:
+        return (), lax.map(jax.vmap(lambda key: one(*arguments, key)), keys)
 
-    return timed(compiled(every, keys, *arguments), keys, *arguments)
+    answers, seconds = timed(compiled(every, filled, *arguments), filled, *arguments)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[: keys.size], answers), seconds
 
 
 def _tried(method: ZerothOrder, policy: PyTree, key: Key[Array, ""]) -> tuple[State, Behaviour, Key[Array, ""]]:
@@ -127,7 +136,7 @@ def _played(method: ZerothOrder, environment: Any, policy: PyTree, key: Key[Arra
 
 
 def _known(
-    method: ZerothOrder, world: Problem, policy: PyTree, gradient: Float[Array, " P"], key: Key[Array, ""]
+    method: ZerothOrder, mdp: MDP, policy: PyTree, gradient: Float[Array, " P"], key: Key[Array, ""]
 ) -> tuple[Array, Array]:
     """(ĝ from U of each member, the share of it that U's curvature adds to ∇J).
 
@@ -135,7 +144,7 @@ def _known(
     """
     mu = _tried(method, policy, key)[1]
     theta, rest = trainable(mu.policy)
-    utility = jax.vmap(lambda theta: world.utility(eqx.combine(theta, rest)))(theta)  # pyright: ignore
+    utility = jax.vmap(lambda theta: mdp.utility(eqx.combine(theta, rest)))(theta)
     tangent = (rows_of(mu) - ravel(policy)[0][None]) @ gradient
     exact, flat = (method.estimate(mu, values[None])[0] for values in (utility, tangent))
     return exact, exact - flat

@@ -37,7 +37,7 @@ class Problem:
     - `policy`: π, whose ∇J is wanted; `other`: μ, whose episodes are used where an estimator learns from another's.
     - `critics`: those there are: `"value"` V(s), `"half value"` ½V(s), `"action value"` Q(s, a).
     - `mdp`: the MDP with a horizon, its clock in its state: ∇J is exact; or None.
-    - `utility`: U of any policy like `policy`, exact; or None.
+    - `timeless`: the same without the clock, for `policy.network`, which does not look at it; or None.
     - `listed`: the same MDP, where its trajectories are few enough to be listed; or None.
     """
 
@@ -48,7 +48,7 @@ class Problem:
     critics: Mapping[str, PyTree]
     discount: float
     mdp: MDP | None = None
-    utility: Callable[[PyTree], Float[Array, ""]] | None = None
+    timeless: MDP | None = None
     listed: MDP | None = None
 
     def state(self, critic: str | None) -> State:
@@ -128,7 +128,7 @@ def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> 
         critics,
         float(mdp.discount),
         timed,
-        lambda pi: mdp.utility(pi.network),
+        mdp,
         timed if count(mdp) <= MOST_TRAJECTORIES else None,
     )
 
