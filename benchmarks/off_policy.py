@@ -1,4 +1,4 @@
-"""Reuse of a batch: `off-policy` as it is, with ρ := 1 in its place, and with the floor gone too.
+"""Reuse of a batch: `off-policy` with a floor of 0.9, with ρ := 1 in its place, and with the floor gone too.
 
     python benchmarks/off_policy.py [--env CartPole-v1] [--seeds 3] [--steps 300000]
 
@@ -17,6 +17,7 @@ import numpy as np
 import logpi
 from logpi.algorithms.recipe import Recipe
 
+FLOOR = 0.9
 CASES = {
     "ρ, floor": (logpi.Weighted(logpi.step_weights), True),
     "ρ := 1, floor": (logpi.score, True),
@@ -26,8 +27,8 @@ CASES = {
 
 
 def changed(objective: logpi.Objective, floor: bool) -> Recipe:
-    """`off-policy` with another objective, with or without its floor."""
-    recipe = logpi.off_policy()
+    """`off-policy` with another objective, with a floor or without it."""
+    recipe = logpi.off_policy(min_effective_share=FLOOR)
 
     def compose(**options):
         algorithm = recipe.compose(**options)

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -137,5 +138,65 @@ def test_what_cannot_be_read_is_refused(tmp_path):
         read_minari(Dataset(BOX, []))
     with pytest.raises(LogpiError, match="no dataset at"):
         read_minari(tmp_path / "nothing", BOX)
-    with pytest.raises(LogpiError, match="supported: Discrete, Box"):
+    with pytest.raises(LogpiError, match=r"action space Text.* is not supported; supported: Box, Discrete"):
         read_minari(Dataset(spaces.Text(3), [episode(2, lambda rng: np.int64(5), 0)]))
+
+
+def test_actions_may_have_parts():
+    """A dict of a vector, choices and switches: each part in a policy's own units."""
+    space = spaces.Dict({"go": BOX, "pick": spaces.MultiDiscrete([2, 3], start=[1, 5]), "on": spaces.MultiBinary(2)})
+    one = episode(3, lambda rng: 0, 0)
+    one.actions = {
+        "go": np.float32([[-2, 0], [0, 5], [2, 10]]),
+        "pick": np.array([[1, 5], [2, 6], [1, 7]]),
+        "on": np.int8([[0, 1], [1, 1], [0, 0]]),
+    }
+    tau = read_minari(Dataset(space, [one]))
+    np.testing.assert_allclose(tau.action["go"][:, 0], [[-1, -1], [0, 0], [1, 1]])
+    np.testing.assert_array_equal(tau.action["pick"][:, 0], [[0, 0], [1, 1], [0, 2]])
+    np.testing.assert_array_equal(tau.action["on"][:, 0], one.actions["on"])
+    assert tau.action["on"].dtype == tau.action["pick"].dtype == jnp.int32
+
+
+def test_encoded_images_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "main_data.hdf5", "w") as file:
+        frames = file.create_dataset("episode_0/observations", (2,), h5py.vlen_dtype(np.uint8))
+        frames[0] = np.arange(3, dtype=np.uint8)
+    with pytest.raises(LogpiError, match="/episode_0/observations holds encoded images"):
+        read_minari(tmp_path, BOX)
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """Ten episodes of CartPole-v1 that Minari itself collected and wrote, of a pole pushed the way it leans."""
+    minari = pytest.importorskip("minari")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    collector = minari.DataCollector(gymnasium.make("CartPole-v1", max_episode_steps=60))
+    for seed in range(10):
+        obs, _ = collector.reset(seed=seed)
+        ended = False
+        while not ended:
+            obs, _, terminated, truncated, _ = collector.step(int(obs[2] + obs[3] > 0))
+            ended = terminated or truncated
+    made = collector.create_dataset("cartpole/leaning-v0", algorithm_name="leaning", description="a test")
+    collector.close()
+    return made, tmp_path / "cartpole" / "leaning-v0"
+
+
+@pytest.mark.filterwarnings("ignore")  # Minari's own, of a dataset without an author
+def test_what_minari_itself_wrote_is_read_and_cloned(recorded):
+    """Through the package and from the file alone; a clone acts as the data does."""
+    made, directory = recorded
+    tau, alone = read_minari(made), read_minari(directory, made.action_space)
+    for x, y in zip(jax.tree.leaves(tau), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_array_equal(x, y)
+    assert tau.reward.shape[1] == made.total_episodes == 10 and int(tau.valid.sum()) == made.total_steps
+    ends = (tau.terminated | tau.truncated)[tau.valid.sum(axis=0) - 1, np.arange(10)]
+    assert bool(ends.all()) and not bool((tau.terminated & tau.truncated).any())
+    seen = np.asarray(tau.obs)[np.asarray(tau.valid)]
+    leans = np.asarray(tau.action)[np.asarray(tau.valid)] == (seen[:, 2] + seen[:, 3] > 0)
+    assert leans.all()
+    policy = logpi.clone(tau, "CartPole-v1", logpi.cloning(hidden=(8,), learning_rate=1e-2))
+    clone = jax.jit(jax.vmap(lambda obs: policy(obs).mode()))(jnp.asarray(seen))
+    assert np.mean(np.asarray(clone) == (seen[:, 2] + seen[:, 3] > 0)) > 0.9

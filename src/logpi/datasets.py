@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import PyTree
 
+from logpi.environments.actions import from_native
 from logpi.errors import LogpiError
 from logpi.types import Trajectory
 
@@ -24,7 +25,7 @@ def read_minari(source: Any, action_space: spaces.Space | None = None, episodes:
     - `source`: a `minari.MinariDataset`, anything with its `iterate_episodes`, or the path of a dataset's directory or
       HDF5 file (for which h5py is needed: the extra `minari`).
     - `action_space`: of the recorded actions, by default the dataset's own `action_space`; actions are turned into a
-      policy's: whole numbers from 0, vectors in which −1 … 1 spans the bounds.
+      policy's: whole numbers from 0, vectors in which −1 … 1 spans the bounds, and dicts and tuples of these.
     - `episodes`: how many, from the first; all by default.
 
     Raises LogpiError for no episodes, or for actions of a space that is not known or not supported.
@@ -32,7 +33,7 @@ def read_minari(source: Any, action_space: spaces.Space | None = None, episodes:
     space = getattr(source, "action_space", None) if action_space is None else action_space
     if space is None:
         raise LogpiError("the dataset does not say which space its actions are in: read_minari(…, action_space=…)")
-    own = _to_policy(space)
+    own = from_native(space)
     found = list(itertools.islice(_episodes(source), episodes))
     if not found:
         raise LogpiError(f"no episodes in {source}; allowed: a dataset with at least one")
@@ -66,8 +67,17 @@ FIELDS = ("observations", "actions", "rewards", "terminations", "truncations")
 
 
 def _arrays(node: Any) -> PyTree:
-    """A group as a dictionary of what it holds, a data set as an array."""
-    return {name: _arrays(node[name]) for name in node} if hasattr(node, "keys") else node[()]
+    """A group as a dictionary of what it holds, or as a tuple where these have numbers; a data set as an array."""
+    if not hasattr(node, "keys"):
+        if node.dtype.hasobject:
+            raise LogpiError(
+                f"{node.name} holds encoded images; read them through Minari: read_minari(load_dataset(…))"
+            )
+        return node[()]
+    parts = {name: _arrays(node[name]) for name in node}
+    if parts and all(name.startswith("_index_") for name in parts):
+        return tuple(parts[f"_index_{i}"] for i in range(len(parts)))
+    return parts
 
 
 def _column(episode: Any, own: Callable[[Any], Any]) -> dict[str, Any]:
@@ -98,16 +108,3 @@ def _narrow(x: Any) -> np.ndarray:
 
 def _padded(x: np.ndarray, length: int) -> np.ndarray:
     return np.pad(x, [(0, length - len(x))] + [(0, 0)] * (x.ndim - 1))
-
-
-def _to_policy(space: spaces.Space) -> Callable[[Any], Any]:
-    """From recorded actions to a policy's own: the inverse of what environments are handed."""
-    match space:
-        case spaces.Discrete():
-            return lambda action: (action - space.start).astype(np.int32)
-        case spaces.Box():
-            bounded = np.isfinite(space.low) & np.isfinite(space.high)
-            low, high = np.where(bounded, space.low, -1.0), np.where(bounded, space.high, 1.0)
-            half, middle = ((high - low) / 2).astype(np.float32), ((high + low) / 2).astype(np.float32)
-            return lambda action: ((action - middle) / half).astype(np.float32)
-    raise LogpiError(f"action space {space} is not supported in datasets; supported: Discrete, Box")

@@ -1,11 +1,12 @@
 """A policy's own actions become the environment's: −1 … 1 spans the bounds, whole numbers begin at `start`."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from gymnasium import spaces
 
-from logpi.environments.actions import to_native
+from logpi.environments.actions import from_native, to_native
 
 ASYMMETRIC = spaces.Box(-3.0, 7.0, (1,))
 BY_DIMENSION = spaces.Box(np.float32([-1, 0, -100]), np.float32([1, 0.5, 300]))
@@ -92,3 +93,33 @@ def test_a_space_without_a_map_is_refused_by_name_and_place():
         to_native(spaces.Text(3))
     with pytest.raises(ValueError, match=r"Text.* at \['a'\]\[1\] is not supported"):
         to_native(spaces.Dict(a=spaces.Tuple((ASYMMETRIC, spaces.Text(3)))))
+
+
+BACK = {
+    "a box": BY_DIMENSION,
+    "a box with open sides": spaces.Box(np.float32([-3, 0, -np.inf, 2]), np.float32([7, np.inf, 5, 2])),
+    "a matrix": spaces.Box(-2.0, 6.0, (2, 3)),
+    "numbers": spaces.Discrete(3, start=-1),
+    "choices": spaces.MultiDiscrete([2, 3], start=[1, 5]),
+    "switches": spaces.MultiBinary(4),
+    "parts": spaces.Tuple([spaces.Discrete(2, start=4), spaces.Dict({"x": ASYMMETRIC, "y": spaces.MultiBinary(2)})]),
+}
+
+
+@pytest.mark.parametrize("name", BACK)
+def test_what_was_recorded_comes_back_into_a_policys_units_and_again_to_what_it_was(name):
+    space = BACK[name]
+    space.seed(0)
+    recorded = [space.sample() for _ in range(5)]
+    rows = jax.tree.map(lambda *x: np.stack([np.asarray(y) for y in x]), *recorded)
+    own = from_native(space)(rows)
+    for x, y in zip(jax.tree.leaves(to_native(space)(own)), jax.tree.leaves(rows), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-5)
+    for x in jax.tree.leaves(own):
+        assert x.dtype in (np.int32, np.float32)
+
+
+def test_whole_numbers_come_back_from_zero_and_vectors_between_minus_one_and_one():
+    np.testing.assert_array_equal(from_native(BACK["choices"])(np.array([[1, 5], [2, 7]])), [[0, 0], [1, 2]])
+    ends = from_native(ASYMMETRIC)(np.float32([[-3], [7], [2]]))
+    np.testing.assert_allclose(ends, [[-1], [1], [0]])

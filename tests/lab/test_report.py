@@ -71,7 +71,7 @@ BAD = {
     "lab tabular:chain --estimators foo": ("foo", "total-return"),
     "lab tabular:chain --baselines bar": ("bar", "leave-one-out"),
     "lab tabular:chain --estimators q --baselines mean": ("q with mean", "action-mean"),
-    "lab tabular:chain --horizon 30": ("horizon is 30", "20000"),
+    "lab tabular:chain --horizon 70": ("horizon is 70", "≤ 66"),
     "lab tabular:chain --discount 1.5": ("discount is 1.5", "0 … 1"),
     "lab tabular:chain --batches 0": ("0", "≥ 1"),
     "lab tabular:chain --reference 9": ("reference is 9", "≥ 64"),

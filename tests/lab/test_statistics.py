@@ -105,7 +105,7 @@ def test_a_mean_known_for_each_batch_takes_its_share_of_the_noise_away():
     """ĝ_i = c_i + noise, c_i known: what is left to explain is the noise alone."""
     known = noisy(400, size=5.0, seed=1)
     estimates = known + 0.1 * np.random.default_rng(2).normal(size=known.shape)
-    alone, given = (figures(estimates, exactly(GRADIENT), x) for x in (GRADIENT, known))
+    alone, given = (figures(estimates, exactly(GRADIENT), GRADIENT, x) for x in (None, known))
     assert given.bias_error < 0.05 * alone.bias_error and abs(given.z) < 4
     assert given.variance == alone.variance
 

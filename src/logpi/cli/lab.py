@@ -40,14 +40,13 @@ def lab(
 def _settled(env: str, exact: bool, given: dict[str, Any]) -> dict[str, Any]:
     """The arguments of `measure`; whatever is wrong with them is said before anything is compiled."""
     from logpi.lab.baselines import BASELINES
-    from logpi.lab.estimators import ESTIMATORS
-    from logpi.lab.measure import DEFAULT_BASELINES, DEFAULT_ESTIMATORS, chosen
+    from logpi.lab.measure import DEFAULT_BASELINES, DEFAULT_ESTIMATORS, NAMES, chosen
 
     oracle = env.startswith("tabular:")
     if exact and not oracle:
         raise LogpiError(f"{name_of(env)} has no exact answers, which --exact asks for; allowed: tabular:…")
     everything = given.pop("everything")
-    usual = (tuple(ESTIMATORS), tuple(BASELINES)) if everything else (DEFAULT_ESTIMATORS, DEFAULT_BASELINES)
+    usual = (tuple(NAMES), tuple(BASELINES)) if everything else (DEFAULT_ESTIMATORS, DEFAULT_BASELINES)
     for name, default in zip(("estimators", "baselines"), usual, strict=True):
         given[name] = given[name] or default
     given["batches"] = given["batches"] or (2000 if oracle else 100)

@@ -22,6 +22,17 @@ def to_native(space: spaces.Space) -> Callable[[Any], Any]:
     return lifted(space, _leaf)
 
 
+def from_native(space: spaces.Space) -> Callable[[Any], Any]:
+    """The inverse of `to_native`: actions recorded in `space` as a policy's own, of NumPy arrays, leaf by leaf.
+
+    - Discrete, MultiDiscrete: a − start; MultiBinary: a; int32.
+    - Box: 2(a − low)/(high − low) − 1 along each dimension, a dimension without both bounds as it is; float32. Where
+      both bounds are one number, 0.
+    """
+    check(space, "action")
+    return lifted(space, _leaf_back)
+
+
 def sent(space: spaces.Space, name: str) -> Callable[[Any], Any]:
     """The map from a policy's actions to what a Gymnasium environment is handed: of its dtypes, whole numbers as such.
 
@@ -52,13 +63,26 @@ def _leaf(space: Any) -> Callable[[Any], Any]:
     return lambda action: action
 
 
-def _box(space: spaces.Box) -> Callable[[Any], Any]:
+def _leaf_back(space: Any) -> Callable[[Any], Any]:
+    if isinstance(space, spaces.Box):
+        half, middle = (x.astype(np.float64) for x in _spread(space))
+        return lambda action: ((action - middle) / np.where(half > 0, half, 1)).astype(np.float32)
+    start = np.asarray(getattr(space, "start", 0), np.int64)
+    return lambda action: (action - start).astype(np.int32)
+
+
+def _spread(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
+    """(high − low)/2 and (high + low)/2; 1 and 0 in a dimension without both bounds."""
     low, high = (bound.astype(np.float64) for bound in (space.low, space.high))
     with np.errstate(invalid="ignore"):
         both = np.isfinite(low) & np.isfinite(high)
-        half = np.where(both, (high - low) / 2, 1).astype(np.float32)
-        middle = np.where(both, (high + low) / 2, 0).astype(np.float32)
-    least, most = _within(low, 1), _within(high, -1)
+        half, middle = np.where(both, (high - low) / 2, 1), np.where(both, (high + low) / 2, 0)
+    return half.astype(np.float32), middle.astype(np.float32)
+
+
+def _box(space: spaces.Box) -> Callable[[Any], Any]:
+    half, middle = _spread(space)
+    least, most = _within(space.low.astype(np.float64), 1), _within(space.high.astype(np.float64), -1)
     whole = np.issubdtype(space.dtype, np.integer)
 
     def scale(action: Any) -> Any:

@@ -1,6 +1,6 @@
 """Every estimator with every baseline that goes with it, measured on the same batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,12 @@ from logpi.lab.baselines import BASELINES
 from logpi.lab.estimators import ESTIMATORS
 from logpi.lab.expectation import Listed, Mean
 from logpi.lab.method import Method
+from logpi.lab.perturbed import PERTURBED, sample
 from logpi.lab.problem import Problem, exact_gradient, problem
-from logpi.lab.sampling import episodes, estimates
+from logpi.lab.sampling import Sample, episodes, estimates
 from logpi.lab.statistics import Reference, exactly, figures, sampled
+
+NAMES = ESTIMATORS | PERTURBED
 
 DEFAULT_ESTIMATORS = ("total-return", "reward-to-go")
 DEFAULT_BASELINES = ("none", "mean", "leave-one-out", "value", "optimal")
@@ -74,7 +77,8 @@ def measure(
     - `env`: a task by whatever `make` takes, an `MDP`, or a `Problem`. With an oracle (`tabular:…`, an MDP) ∇J and
       the estimators' means are exact; else ∇J comes from a large sample.
     - `policy`: π; by default one is drawn.
-    - `estimators`, `baselines`: by name; those that do not go together are left out.
+    - `estimators`, `baselines`: by name; those that do not go together are left out, as are those that perturb θ
+      where there is no oracle.
     - `batch`: m, episodes to a batch. `batches`: M.
     - `reference`: episodes behind ∇J where there is no oracle.
 
@@ -90,21 +94,22 @@ def measure(
             raise LogpiError(f"{name} is {value}; allowed: a whole number ≥ {least}")
     pairs = chosen(estimators, baselines)
     world = env if isinstance(env, Problem) else problem(env, policy, seed=seed)
-    pairs = [pair for pair in pairs if _critic(*pair) is None or _critic(*pair) in world.critics]
+    pairs = [pair for pair in pairs if _missing(world, *pair) is None]
     if not pairs:
-        raise LogpiError(f"{world.name} comes without the critic that {', '.join(estimators)} would need")
+        missing = _missing(world, *chosen(estimators, baselines)[0])
+        raise LogpiError(f"{world.name} comes without the {missing} that {', '.join(estimators)} would need")
     return list(_measured(world, pairs, (batch, batches, reference), seed))
 
 
 def chosen(estimators: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
     """The pairs (estimator, baseline) that go together, in the lists' order. Raises LogpiError where there is none."""
-    for kind, names, known in (("estimator", estimators, ESTIMATORS), ("baseline", baselines, BASELINES)):
+    for kind, names, known in (("estimator", estimators, NAMES), ("baseline", baselines, BASELINES)):
         for name in names:
             if name not in known:
                 raise LogpiError(f"unknown {kind} {name}; allowed: {', '.join(known)}")
-    pairs = [(e, b) for e in estimators for b in baselines if b in ESTIMATORS[e].baselines]
+    pairs = [(e, b) for e in estimators for b in baselines if b in NAMES[e].baselines]
     if not pairs:
-        fits = sorted({b for e in estimators for b in ESTIMATORS[e].baselines}, key=list(BASELINES).index)
+        fits = sorted({b for e in estimators for b in NAMES[e].baselines}, key=list(BASELINES).index)
         raise LogpiError(f"{', '.join(estimators)} with {', '.join(baselines)} is nothing; allowed: {', '.join(fits)}")
     return pairs
 
@@ -127,36 +132,55 @@ def _critic(name: str, baseline: str) -> str | None:
     return ESTIMATORS[name].critic or BASELINES[baseline].critic
 
 
+def _missing(world: Problem, name: str, baseline: str) -> str | None:
+    """What the estimator would need that the problem has not."""
+    if name in PERTURBED:
+        return "oracle" if world.mdp is None else None
+    critic = _critic(name, baseline)
+    return "critic" if critic is not None and critic not in world.critics else None
+
+
 def _measured(
     world: Problem, pairs: list[tuple[str, str]], sizes: tuple[int, int, int], seed: int
 ) -> Iterator[Measurement]:
     m, number, _ = sizes
-    k_reference, *keys = jr.split(jr.key(seed + 1), 3)
+    k_reference, *keys, k_perturbed = jr.split(jr.key(seed + 1), 4)
     target = _reference(world, sizes, k_reference)
+    scored = _scored(world, m, number, keys)
+    for name, baseline in pairs:
+        one = sample(world, name, m, number, k_perturbed) if name in PERTURBED else scored(name, baseline)
+        yield Measurement(
+            estimator=name,
+            baseline=baseline,
+            about=NAMES[name].about,
+            batches=number,
+            batch=m,
+            **_biases(one.mean, target),
+            **figures(one.estimates, target, None if one.mean is None else one.mean.value, one.given)._asdict(),
+            steps=one.steps / number,
+            seconds=one.seconds / number,
+        )
+
+
+def _scored(world: Problem, m: int, number: int, keys: Sequence[Any]) -> Callable[[str, str], Sample]:
+    """(estimator, baseline) ↦ what it makes of the episodes, which are played once for all."""
     listed = None if world.listed is None else Listed(world)
     played = {}
-    for name, baseline in pairs:
-        estimator, one = ESTIMATORS[name], method(world, name, baseline)
+
+    def scored(name: str, baseline: str) -> Sample:
+        one = method(world, name, baseline)
         if one.off_policy not in played:
             played[one.off_policy] = episodes(world, world.acting(one.off_policy), m * number, keys[one.off_policy])
         tau, playing = played[one.off_policy]
         found, computing = estimates(one, world.state(one.critic), tau, m)
         mean = None if listed is None else _mean(listed, one, name, baseline, m)
-        yield Measurement(
-            estimator=name,
-            baseline=baseline,
-            about=estimator.about,
-            batches=number,
-            batch=m,
-            **_biases(mean, target),
-            **figures(found, target, None if mean is None else mean.value)._asdict(),
-            steps=float(np.sum(tau.valid)) / number,
-            seconds=(playing + computing) / number,
-        )
+        return Sample(found, float(np.sum(tau.valid)), playing + computing, mean)
+
+    return scored
 
 
 def _reference(world: Problem, sizes: tuple[int, int, int], key: Any) -> Reference:
-    if world.listed is not None:
+    if world.mdp is not None:
         return exactly(np.asarray(exact_gradient(world), np.float64))
     m, _, size = sizes
     one = method(world, *REFERENCE)

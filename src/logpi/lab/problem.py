@@ -22,8 +22,10 @@ from logpi.policies.action_critic import ActionCritic
 from logpi.policies.policy import mlp_policy
 from logpi.types import State, ravel
 
-MOST_TRAJECTORIES = 20_000  # of a task with an oracle: all of them are listed
+MOST_TRAJECTORIES = 20_000  # of a task with an oracle, if all of them are to be listed
+MOST_STATES = 400  # of a task with its clock in its state
 DISCOUNT = 0.99  # of a task that has none of its own
+NOTHING = 1e-6  # ‖∇J‖ in units of the greatest reward, where no action makes a difference
 DISTANCE = 0.5  # of the other policy, in units of the size of θ's coordinates
 
 
@@ -34,7 +36,9 @@ class Problem:
     - `make`: n ↦ n copies of the environment.
     - `policy`: π, whose ∇J is wanted; `other`: μ, whose episodes are used where an estimator learns from another's.
     - `critics`: those there are: `"value"` V(s), `"half value"` ½V(s), `"action value"` Q(s, a).
-    - `listed`: the MDP with a horizon, its clock in its state, so that all its trajectories can be listed; or None.
+    - `mdp`: the MDP with a horizon, its clock in its state: ∇J is exact; or None.
+    - `timeless`: the same without the clock, for `policy.network`, which does not look at it; or None.
+    - `listed`: the same MDP, where its trajectories are few enough to be listed; or None.
     """
 
     name: str
@@ -43,6 +47,8 @@ class Problem:
     other: PyTree
     critics: Mapping[str, PyTree]
     discount: float
+    mdp: MDP | None = None
+    timeless: MDP | None = None
     listed: MDP | None = None
 
     def state(self, critic: str | None) -> State:
@@ -83,17 +89,19 @@ def problem(
     - `critic`: V(s) or an `ActionCritic`; where there is an oracle, V and Q are exact.
     - `discount`: γ; by default the MDP's own, else 0.99.
     - `horizon`: the longest an episode may be; by default the MDP's own, or the longest with at most 20,000
-      trajectories; else the task's time limit.
+      trajectories (doubled where no action makes a difference so soon); else the task's time limit.
     - `seed`: of policies that are drawn.
 
-    Raises LogpiError for a task without a time limit, or an MDP with too many trajectories.
+    Raises LogpiError for a task without a time limit, or an MDP that is too large with a clock in its state.
     """
     k_policy, k_other = jr.split(jr.key(seed))
     mdp = env if isinstance(env, MDP) else _mdp(env)
     if mdp is not None:
         mdp = mdp if discount is None else dataclasses.replace(mdp, discount=discount)
         name = "MDP" if isinstance(env, MDP) else name_of(env)
-        return _on_oracle(name, _with_horizon(mdp, horizon), policy, k_policy, k_other)
+        if policy is None:
+            policy = TablePolicy(jr.normal(k_policy, (mdp.states, mdp.actions), float))
+        return _on_oracle(name, _with_horizon(mdp, horizon, policy), policy, k_other)
     spec = make(env, 1, horizon).spec
     if policy is None:
         policy = mlp_policy(spec.observation_space, spec.action_space, key=k_policy)
@@ -106,16 +114,23 @@ def problem(
     )
 
 
-def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_policy: Key[Array, ""], k_other: Key[Array, ""]) -> Problem:
+def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> Problem:
     clocked = with_clock(mdp)
-    if policy is None:
-        policy = TablePolicy(jr.normal(k_policy, (mdp.states, mdp.actions), float))
     pi = Timeless(policy, mdp.states)
     value = TableCritic(clocked.value(pi))
     critics = {"value": value, "half value": Half(value), "action value": TableActionCritic(clocked.action_value(pi))}
-    listed = dataclasses.replace(clocked, horizon=mdp.horizon)
-    copies = lambda n: Vmap(Tabular(listed), n, mdp.horizon, name)
-    return Problem(name, copies, pi, moved(pi, k_other), critics, float(mdp.discount), listed)
+    timed = dataclasses.replace(clocked, horizon=mdp.horizon)
+    return Problem(
+        name,
+        lambda n: Vmap(Tabular(timed), n, mdp.horizon, name),
+        pi,
+        moved(pi, k_other),
+        critics,
+        float(mdp.discount),
+        timed,
+        mdp,
+        timed if count(mdp) <= MOST_TRAJECTORIES else None,
+    )
 
 
 def _mdp(env: Any) -> MDP | None:
@@ -125,20 +140,41 @@ def _mdp(env: Any) -> MDP | None:
     return single.mdp if isinstance(single, Tabular) else None
 
 
-def _with_horizon(mdp: MDP, horizon: int | None) -> MDP:
+def _with_horizon(mdp: MDP, horizon: int | None, policy: PyTree) -> MDP:
     """The MDP with the horizon asked for, its own, or the longest that leaves few enough trajectories."""
-    if horizon is not None or mdp.horizon is not None:
-        mdp = dataclasses.replace(mdp, horizon=horizon or mdp.horizon)
-        if (number := count(mdp)) > MOST_TRAJECTORIES:
-            raise LogpiError(
-                f"horizon is {mdp.horizon}, for which {number} trajectories would be listed; allowed: at most"
-                f" {MOST_TRAJECTORIES}"
-            )
-        return mdp
+    if horizon is None and mdp.horizon is None:
+        return _long_enough(_longest_listed(mdp), policy)
+    mdp = dataclasses.replace(mdp, horizon=horizon or mdp.horizon)
+    if (number := _with_times(mdp)) > MOST_STATES:
+        raise LogpiError(
+            f"horizon is {mdp.horizon}, with which {mdp.states} states are {number}, one for each time; allowed: at"
+            f" most {MOST_STATES}, so a horizon ≤ {(MOST_STATES - 1) // mdp.states}"
+        )
+    return mdp
+
+
+def _longest_listed(mdp: MDP) -> MDP:
     steps = 1
     while steps < 100 and count(dataclasses.replace(mdp, horizon=steps + 1)) <= MOST_TRAJECTORIES:
         steps += 1
     return dataclasses.replace(mdp, horizon=steps)
+
+
+def _long_enough(mdp: MDP, policy: PyTree) -> MDP:
+    """Twice as long, until what one does makes a difference or there is no room for more."""
+    while not _makes_a_difference(mdp, policy) and 2 * _with_times(mdp) <= MOST_STATES:
+        mdp = dataclasses.replace(mdp, horizon=2 * (mdp.horizon or 1))
+    return mdp
+
+
+def _with_times(mdp: MDP) -> int:
+    """How many states there are, one for each time and one for the end."""
+    return mdp.states * (mdp.horizon or 1) + 1
+
+
+def _makes_a_difference(mdp: MDP, policy: PyTree) -> bool:
+    gradient = ravel(jax.tree.map(jnp.asarray, mdp.gradient(policy)))[0]
+    return bool(jnp.linalg.norm(gradient) > NOTHING * jnp.max(jnp.abs(mdp.reward)))
 
 
 def moved(policy: PyTree, key: Key[Array, ""], distance: float = DISTANCE) -> PyTree:
@@ -150,11 +186,10 @@ def moved(policy: PyTree, key: Key[Array, ""], distance: float = DISTANCE) -> Py
 
 def exact_gradient(problem: Problem) -> Float[Array, " P"]:
     """∇J, from the oracle. Raises LogpiError where it is 0: there is then nothing to measure bias against."""
-    assert problem.listed is not None
-    gradient = ravel(jax.tree.map(jnp.asarray, problem.listed.gradient(problem.policy)))[0]
-    if not jnp.linalg.norm(gradient) > 1e-6 * jnp.max(jnp.abs(problem.listed.reward)):
+    assert problem.mdp is not None
+    if not _makes_a_difference(problem.mdp, problem.policy):
         raise LogpiError(
-            f"∇J is 0 on {problem.name}: in {problem.listed.horizon} steps no action makes a difference; allowed:"
+            f"∇J is 0 on {problem.name}: in {problem.mdp.horizon} steps no action makes a difference; allowed:"
             " another task, policy or horizon"
         )
-    return gradient
+    return ravel(jax.tree.map(jnp.asarray, problem.mdp.gradient(problem.policy)))[0]

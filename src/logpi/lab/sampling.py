@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jaxtyping import Array, Key, PyTree
 
 from logpi.collect import Episodes
 from logpi.iterate import on_device
+from logpi.lab.expectation import Mean
 from logpi.lab.problem import Problem
 from logpi.policies.behaviour import Behaviour
 from logpi.rollout import device
@@ -24,6 +25,22 @@ from logpi.types import State, Trajectory
 
 SIDE_BY_SIDE = 16  # environments on the host
 ROWS_AT_ONCE = 2**17
+
+
+class Sample(NamedTuple):
+    """What an estimator made of M batches.
+
+    - `estimates`: ĝ of each, [M, P].
+    - `steps`, `seconds`: environment steps, and the time to take them and to compute, of all batches together.
+    - `mean`: the exact mean, where it is known.
+    - `given`: what each estimate is when all but part of its randomness is averaged, [M, P].
+    """
+
+    estimates: np.ndarray
+    steps: float
+    seconds: float
+    mean: Mean | None = None
+    given: np.ndarray | None = None
 
 
 def episodes(problem: Problem, policy: PyTree, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:

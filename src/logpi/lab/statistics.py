@@ -60,13 +60,19 @@ def sampled(estimates: np.ndarray) -> Reference:
     return Reference(estimates[half:].mean(axis=0), direction, error)
 
 
-def figures(estimates: np.ndarray, reference: Reference, expected: np.ndarray | None = None) -> Figures:
+def figures(
+    estimates: np.ndarray,
+    reference: Reference,
+    expected: np.ndarray | None = None,
+    given: np.ndarray | None = None,
+) -> Figures:
     """What estimates [M, P] say, given ∇J and, where it is known, the exact mean [P] of the estimator.
 
-    The mean may also be given for each batch, [M, P], as what is left when all but part of its randomness is averaged.
+    `given` [M, P] is what each estimate is when all but part of its randomness is averaged: the noise of that part is
+    then taken out of bias, z and p, and stays in the variance.
     """
-    centred = estimates if expected is None or expected.ndim == 1 else estimates - expected + expected.mean(axis=0)
-    target = reference.gradient if expected is None else expected.reshape(-1, expected.shape[-1]).mean(axis=0)
+    target = reference.gradient if expected is None else expected
+    centred = estimates if given is None else estimates - given + target
     length = float(reference.gradient @ reference.direction)
     along = centred @ reference.direction
     rounding = 1e-6 * (np.linalg.norm(target) + length)

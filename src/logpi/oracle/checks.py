@@ -1,10 +1,20 @@
 """What makes tables an MDP; what does not is refused, naming the entry at fault."""
 
+from typing import Any
+
 import numpy as np
 
 from logpi.errors import LogpiError
 
 TOLERANCE = 1e-5  # how far a distribution's sum may be from 1
+
+
+def table(name: str, given: Any) -> np.ndarray:
+    """What was given as an array of float64. Raises LogpiError if it holds no numbers, or rows of unequal lengths."""
+    try:
+        return np.asarray(given, np.float64)
+    except (TypeError, ValueError) as error:
+        raise LogpiError(f"{name} is no table of numbers ({error}); allowed: an array, or nested lists") from None
 
 
 def check(
@@ -19,9 +29,10 @@ def check(
     _shapes(transition, reward, initial, terminal)
     _distribution("transition", transition)
     _distribution("initial", initial)
-    if not np.isfinite(reward).all():
-        where = _first(~np.isfinite(reward))
-        raise LogpiError(f"reward[{_text(where)}] is {reward[where]}; allowed: finite numbers")
+    too_large = ~(np.abs(reward) <= np.finfo(np.float32).max)
+    if too_large.any():
+        where = _first(too_large)
+        raise LogpiError(f"reward[{_text(where)}] is {reward[where]}; allowed: finite numbers, as float32 holds them")
     if not 0 <= discount <= 1:
         raise LogpiError(f"discount is {discount}; allowed: 0 … 1")
     if horizon is not None and (not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1):

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from logpi.oracle import gradient, optimal, solve, trajectories
-from logpi.oracle.checks import check
+from logpi.oracle.checks import check, table
 from logpi.types import Trajectory
 
 
@@ -51,9 +51,10 @@ class MDP(eqx.Module):
         terminal: Any = None,
     ):
         """An MDP from tables, arrays or nested lists."""
-        tables = [np.asarray(x, np.float64) for x in (transition, reward, initial)]
+        given = {"transition": transition, "reward": reward, "initial": initial}
+        tables = [table(name, x) for name, x in given.items()]
         ends = np.zeros(tables[0].shape[:1], bool) if terminal is None else np.asarray(terminal, bool)
-        check(tables[0], tables[1], tables[2], float(discount), horizon, ends)
+        check(tables[0], tables[1], tables[2], float(table("discount", discount)), horizon, ends)
         self.transition, self.reward, self.initial = (jnp.asarray(x, float) for x in tables)
         self.discount = jnp.asarray(discount, float)
         self.terminal, self.horizon = jnp.asarray(ends), horizon

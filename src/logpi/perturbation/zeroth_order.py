@@ -15,7 +15,7 @@ from logpi.credit.total_return import TotalReturn
 from logpi.objectives.base import at_rows, mean
 from logpi.objectives.linear import LinearObjective
 from logpi.perturbation.pairing import Layout, central
-from logpi.perturbation.protocol import Estimator, Info
+from logpi.perturbation.protocol import Estimate, Estimator, Info
 from logpi.policies.behaviour import Behaviour, Greedy
 from logpi.policies.normalise import absorb
 from logpi.trees import resolve, select
@@ -122,6 +122,10 @@ class ZerothOrder(eqx.Module):
         info |= _figures(stepped, renewed, batch) | {"directions": jnp.minimum(waiting.done, total).astype(float)}
         return State(renewed, state.critic, select(complete, done, waiting), state.critic_opt), info
 
+    def estimate(self, mu: Behaviour, returns: Float[Array, "K N"]) -> Estimate:
+        """(ĝ, its variance, figures) of one population alone, from K returns of each member."""
+        return self.estimator(*self._sides(mu, returns), self._layout().span)
+
     def _layout(self) -> Layout:
         return self.pairing(self.population)
 
@@ -130,22 +134,32 @@ class ZerothOrder(eqx.Module):
         return self.estimator.count(size, len(self._layout().plus))
 
     def _remember(self, state: State, mu: Behaviour, tau: Trajectory) -> Accumulated:
-        """What is known after this rollout. Displacements are read from μ: they are those that were tried."""
-        old, layout = state.opt, self._layout()
+        """What is known after this rollout."""
+        old = state.opt
         phi, target = TotalReturn(self.discount)(state, tau)
-        returns = phi[0].reshape(-1, self.population)  # column e · N + i is episode e of member i
-        members = jax.vmap(lambda theta: ravel_pytree(theta)[0])(trainable(mu.policy)[0])
-        moved = (members[layout.plus] - members[layout.minus]) / layout.span
+        kept, plus, minus = self._sides(mu, phi[0].reshape(-1, self.population))  # column e · N + i: i's episode e
         put = lambda buffer, x, axis: lax.dynamic_update_slice_in_dim(buffer, x, old.done, axis)
         rows = lambda x: x.reshape(-1, *x.shape[2:])
         return Accumulated(
             old.opt,
-            put(old.kept, self.estimator.keep(moved), 0),
-            put(old.plus, returns[:, layout.plus], 1),
-            put(old.minus, returns[:, layout.minus], 1),
-            old.done + jnp.int32(len(layout.plus)),
+            put(old.kept, kept, 0),
+            put(old.plus, plus, 1),
+            put(old.minus, minus, 1),
+            old.done + jnp.int32(len(kept)),
             absorb(old.statistics, jax.tree.map(rows, tau.obs), rows(target), rows(tau.valid)),
         )
+
+    def _sides(self, mu: Behaviour, returns: Float[Array, "K N"]) -> tuple[Array, Array, Array]:
+        """(what is kept of the displacements, returns on both sides). Displacements are read from μ, as were tried."""
+        layout = self._layout()
+        members = rows_of(mu)
+        moved = (members[layout.plus] - members[layout.minus]) / layout.span
+        return self.estimator.keep(moved), returns[:, layout.plus], returns[:, layout.minus]
+
+
+def rows_of(mu: Behaviour) -> Float[Array, "N P"]:
+    """θ of each member of a population."""
+    return jax.vmap(lambda theta: ravel_pytree(theta)[0])(trainable(mu.policy)[0])
 
 
 def _batch(policy: PyTree, tau: Trajectory) -> Batch:

@@ -1,0 +1,150 @@
+"""Estimators of ∇J from the returns of perturbed policies, by name; their batches are populations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import optax
+from jax import lax
+from jaxtyping import Array, Float, Key, PyTree
+
+from logpi.collect import Episodes
+from logpi.credit.total_return import TotalReturn
+from logpi.environments.tabular import Tabular
+from logpi.environments.vmap import Vmap
+from logpi.lab.expectation import Mean
+from logpi.lab.problem import Problem, exact_gradient
+from logpi.lab.sampling import ROWS_AT_ONCE, Sample, timed
+from logpi.oracle.mdp import MDP
+from logpi.perturbation.evolution import EvolutionStrategies
+from logpi.perturbation.finite_difference import FiniteDifference
+from logpi.perturbation.pairing import Layout, central, forward
+from logpi.perturbation.protocol import Estimator
+from logpi.perturbation.regression import Regression
+from logpi.perturbation.zeroth_order import ZerothOrder, rows_of
+from logpi.policies.behaviour import Behaviour, sampled
+from logpi.rollout import device
+from logpi.trees import compiled
+from logpi.types import State, ravel, trainable
+from logpi.updates.ascent import Ascent
+
+STEP = 0.5  # δ and σ
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """One way to estimate ∇J from one episode of each member of a population.
+
+    - `about`: its formula.
+    - `estimator`: which directions, and what their returns say; linear in the returns.
+    - `pairing`: what each perturbation is compared with; those compared share their random numbers.
+    - `directions`: (P, m) ↦ how many, for P coordinates and batches of m episodes.
+    - `drawn`: whether directions are drawn, anew for every estimate.
+    """
+
+    about: str
+    estimator: Estimator
+    pairing: Callable[[int], Layout]
+    directions: Callable[[int, int], int]
+    drawn: bool = True
+    baselines: tuple[str, ...] = ("none",)
+
+    def method(self, world: Problem, m: int) -> ZerothOrder:
+        """The library's own, all directions in one population of stochastic policies."""
+        number = self.directions(ravel(world.policy)[0].size, m)
+        members = 2 * number if self.pairing is central else number + 1
+        collect = Episodes(group=2 if self.pairing is central else members)
+        ascent = Ascent(optax.sgd, 1.0)
+        return ZerothOrder(self.estimator, ascent, members, self.pairing, sampled, world.discount, collect)
+
+
+one_each = lambda size, m: size
+two_each = lambda size, m: 2 * size
+half = lambda size, m: -(-m // 2)
+
+PERTURBED: dict[str, Perturbed] = {
+    "finite-difference-forward": Perturbed(
+        "[U(θ + δe_j) − U(θ)] / δ, δ = ½", FiniteDifference(STEP), forward, one_each, False
+    ),
+    "finite-difference-central": Perturbed(
+        "[U(θ + δe_j) − U(θ − δe_j)] / 2δ, δ = ½", FiniteDifference(STEP), central, one_each, False
+    ),
+    "regression": Perturbed(
+        "argmin_g Σ (U(θ + Δ) − U(θ) − gᵀΔ)², 2P of Δ ~ N(0, ¼I)", Regression(STEP), forward, two_each
+    ),
+    "regression-antithetic": Perturbed(
+        "argmin_g Σ ([U(θ + Δ) − U(θ − Δ)]/2 − gᵀΔ)², 2P of Δ ~ N(0, ¼I)", Regression(STEP), central, two_each
+    ),
+    "evolution-strategies": Perturbed(
+        "mean of [U(θ + σε) − U(θ − σε)] ε / 2σ, σ = ½", EvolutionStrategies(STEP), central, half
+    ),
+}
+
+
+def sample(world: Problem, name: str, m: int, number: int, key: Key[Array, ""]) -> Sample:
+    """`number` estimates; their exact mean, and what each is by the exact U, for the perturbations that were drawn."""
+    mdp, policy = world.timeless, world.policy.network
+    assert mdp is not None and mdp.horizon is not None
+    drawn, method, gradient = PERTURBED[name].drawn, PERTURBED[name].method(world, m), exact_gradient(world)
+    environment = Vmap(Tabular(mdp), method.population, mdp.horizon, world.name)
+    rows, keys = method.population * mdp.horizon, jr.split(key, number)
+
+    def play(environment: Any, policy: PyTree, key: Key[Array, ""]) -> tuple[Array, Array]:
+        return _played(method, environment, policy, key)
+
+    def known(policy: PyTree, gradient: Array, key: Key[Array, ""]) -> tuple[Array, Array]:
+        return _known(method, mdp, policy, gradient, key)
+
+    (found, steps), seconds = _each(play, rows, keys, environment, policy)
+    exact, bent = _each(known, rows, keys if drawn else keys[:1], policy, gradient)[0]
+    found, exact, bent, known_gradient = (np.asarray(x, np.float64) for x in (found, exact, bent, gradient))
+    mean = Mean(known_gradient + bent.mean(axis=0))
+    return Sample(found, float(np.sum(steps)), seconds, mean, exact if drawn else None)
+
+
+def _each(one: Callable[..., Any], rows: int, keys: Key[Array, " M"], *arguments: Any) -> tuple[Any, float]:
+    """(one(*arguments, key) for every key, `rows` each, a part of them side by side; the seconds it took)."""
+    turns = -(-keys.size * rows // ROWS_AT_ONCE)
+    side = -(-keys.size // turns)
+    filled = jnp.resize(keys, (turns, side))  # begins again where it ends: parts of one size compile once
+
+    def every(keys: Key[Array, "K C"], *arguments: Any) -> tuple[tuple, Any]:
+        return (), lax.map(jax.vmap(lambda key: one(*arguments, key)), keys)
+
+    answers, seconds = timed(compiled(every, filled, *arguments), filled, *arguments)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[: keys.size], answers), seconds
+
+
+def _tried(method: ZerothOrder, policy: PyTree, key: Key[Array, ""]) -> tuple[State, Behaviour, Key[Array, ""]]:
+    """(a learner, its population, a key for what it meets)."""
+    k_mu, k_play = jr.split(key)
+    state = method.init(policy)
+    return state, method.behaviour(state, k_mu), k_play
+
+
+def _played(method: ZerothOrder, environment: Any, policy: PyTree, key: Key[Array, ""]) -> tuple[Array, Array]:
+    """(ĝ from one episode of each member, how many steps they took)."""
+    state, mu, k_play = _tried(method, policy, key)
+    tau = device.rollout(environment, mu, (), k_play, method.collect)[1]
+    returns = TotalReturn(method.discount)(state, tau)[0][:1]
+    return method.estimate(mu, returns)[0], jnp.sum(tau.valid, dtype=float)
+
+
+def _known(
+    method: ZerothOrder, mdp: MDP, policy: PyTree, gradient: Float[Array, " P"], key: Key[Array, ""]
+) -> tuple[Array, Array]:
+    """(ĝ from U of each member, the share of it that U's curvature adds to ∇J).
+
+    On U's tangent an estimate has the mean ∇J. So its mean on U is ∇J + E ĝ(U − tangent), which varies much less.
+    """
+    mu = _tried(method, policy, key)[1]
+    theta, rest = trainable(mu.policy)
+    utility = jax.vmap(lambda theta: mdp.utility(eqx.combine(theta, rest)))(theta)
+    tangent = (rows_of(mu) - ravel(policy)[0][None]) @ gradient
+    exact, flat = (method.estimate(mu, values[None])[0] for values in (utility, tangent))
+    return exact, exact - flat
