@@ -14,7 +14,7 @@ from helpers import mostly_slow
 from test_training import TINY, fingerprint
 
 import logpi
-from logpi import driver, iterate
+from logpi import driver, loops
 from logpi.cli.main import main
 from logpi.runs import checkpoint
 from logpi.runs.files import read_json, read_metrics
@@ -193,7 +193,7 @@ def during_rollout(monkeypatch, number):
 def during_update(monkeypatch, number):
     get, calls = jax.device_get, []
     sent = lambda tree: (calls.append(0), send(number) if len(calls) == 8 else None, get(tree))[2]
-    monkeypatch.setattr(iterate.jax, "device_get", sent)
+    monkeypatch.setattr(loops.jax, "device_get", sent)
 
 
 def during_evaluation(monkeypatch, number):
@@ -230,6 +230,54 @@ def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(tmp_path, whole, phase,
     assert read_json(tmp_path / "run.json")["status"] == "interrupted"
     assert len(read_metrics(tmp_path / "metrics.jsonl")) < 10
     assert fingerprint(logpi.resume(tmp_path)) == fingerprint(whole)
+
+
+def in_a_call(monkeypatch, answer, after):
+    """Call `answer` at the end of the n-th call on the device, when it has used up the carry that it was given."""
+    compiling = driver.compile_iteration
+
+    def compiled(*arguments):
+        iteration, calls = compiling(*arguments), []
+
+        def run(carry, stretch):
+            calls.append(stretch)
+            done = iteration.run(carry, stretch)
+            return (answer() if len(calls) == after else None, done)[1]
+
+        return iteration._replace(run=run)
+
+    monkeypatch.setattr(driver, "compile_iteration", compiled)
+
+
+@pytest.fixture(scope="module")
+def whole_on_the_device(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("whole"), evaluations=0)
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["TERM", "INT"]
+)
+def test_a_signal_during_a_call_on_the_device_keeps_all_of_its_iterations(
+    tmp_path, monkeypatch, whole_on_the_device, number
+):
+    with monkeypatch.context() as patch, pytest.raises((SystemExit, KeyboardInterrupt)):
+        in_a_call(patch, lambda: send(number), after=2)
+        trained(tmp_path / "ended", evaluations=0, checkpoint_seconds=1000)
+    rows = read_metrics(tmp_path / "ended" / "metrics.jsonl")
+    assert 2 < len(rows) < 10  # two calls, of more than one iteration
+    assert (tmp_path / "ended" / "checkpoints" / f"iteration-{len(rows):09d}").exists()
+    assert fingerprint(logpi.resume(tmp_path / "ended")) == fingerprint(whole_on_the_device)
+
+
+def test_an_error_in_a_call_on_the_device_leaves_what_was_saved_before(tmp_path, monkeypatch, whole_on_the_device):
+    def fail():
+        raise RuntimeError("no memory left")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="no memory left"):
+        in_a_call(patch, fail, after=2)
+        trained(tmp_path, evaluations=0, checkpoint_seconds=1000)
+    assert read_json(tmp_path / "run.json")["status"] == "failed"
+    assert fingerprint(logpi.resume(tmp_path)) == fingerprint(whole_on_the_device)
 
 
 def test_what_was_trained_before_an_error_is_kept(tmp_path):

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, PyTree
 
+from logpi.advance import Stretch
 from logpi.collect import Collect, Episodes
 from logpi.environments.names import make
 from logpi.errors import LogpiError
-from logpi.iterate import begin, compile_iteration, on_device
+from logpi.iterate import begin, on_device
+from logpi.loops import compile_iteration
 from logpi.policies.behaviour import Behaviour
 from logpi.seeds import DEMONSTRATION, derive
 from logpi.types import State, Trajectory
@@ -37,7 +39,7 @@ def gather(policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, limit
     seed = derive(seed, DEMONSTRATION)
     watching = Watching(Episodes(limit))
     carry = begin(watching, environment, policy, None, jr.key(seed))
-    info = compile_iteration(watching, environment, carry, seed).run(carry, 0.0)[1]
+    info = compile_iteration(watching, environment, carry, seed, capacity=1).run(carry, Stretch(0, 1, 1, 1))[1][0]
     if not on_device(environment) and isinstance(env, str):
         environment.close()
     return jax.tree.map(jnp.asarray, info["tau"])

@@ -11,7 +11,9 @@ import jax.numpy as jnp
 from logpi.console import Reporter
 from logpi.evaluation import Evaluation
 from logpi.interrupts import Interrupts, Terminated
-from logpi.iterate import Carry, Iteration, begin, compile_iteration
+from logpi.iterate import Carry, begin
+from logpi.loops import Iteration, compile_iteration
+from logpi.pace import AT_ONCE, Pace
 from logpi.planning import Plan, evaluation
 from logpi.runs import checkpoint, progress
 from logpi.runs.checkpoint import Checkpoint
@@ -20,10 +22,11 @@ from logpi.runs.left_out import LeftOut
 from logpi.runs.progress import Progress
 from logpi.runs.recorder import Kept, Recorder
 from logpi.runs.run import Run
+from logpi.trees import copied
 
 TERMINATED = 143
 Callback = Callable[[dict[str, Any]], Any]
-Assess = Callable[[Any, int, int], Evaluation | None]
+Assess = Callable[[Any, bool], Evaluation | None]
 
 
 def drive(
@@ -35,17 +38,18 @@ def drive(
     saved: Checkpoint | None = None,
 ) -> Run:
     """Make a run from its plan, from the start or from a checkpoint on."""
-    title = f"{plan.name} on {plan.environment.spec.name}, seed {plan.seed}"
+    callbacks = tuple(callbacks)
     listeners = [reporter.record, LeftOut(directory.path).record, *callbacks]
-    recorder = stack.enter_context(Recorder(directory, title, listeners, plan.checkpoint_seconds))
+    recorder = stack.enter_context(Recorder(directory, plan.title, listeners, plan.checkpoint_seconds))
     stop = stack.enter_context(Interrupts())
-    assess = _assessment(plan, reporter, stack)
+    assess = assessment(plan, reporter, stack)
     carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
     if saved is not None:
-        carry = checkpoint.restore(saved, carry, "carry")
+        carry = copied(checkpoint.restore(saved, carry, "carry"))
     recorder.begin(progress.read(saved.facts) if saved else Progress(), lambda: Kept(carry, {}))
     carry, iteration = _compiled(plan, carry, recorder, reporter, saved)
-    carry, stopped = _loop(plan, carry, iteration, recorder, assess, stop)
+    pace = Pace(0.0 if callbacks else min(AT_ONCE, plan.checkpoint_seconds))
+    carry, stopped = _loop(plan, carry, iteration, recorder, assess, stop, pace)
     summary = recorder.finish("interrupted" if stop.wanted else "stopped" if stopped else "done")
     reporter.summary(summary | {"directory": str(directory.path)})
     if stop.wanted:
@@ -72,21 +76,22 @@ def _compiled(
 
 
 def _loop(
-    plan: Plan, carry: Carry, iteration: Iteration, recorder: Recorder, assess: Assess, stop: Interrupts
+    plan: Plan, carry: Carry, iteration: Iteration, recorder: Recorder, assess: Assess, stop: Interrupts, pace: Pace
 ) -> tuple[Carry, bool]:
     """Iterate until the next iteration would not fit in the budget, or a callback says stop (then True)."""
-    spec, now = plan.environment.spec, recorder.progress
-    largest = plan.algorithm.collect.largest(spec.num_envs, spec.time_limit)
+    now = recorder.progress
     try:
-        while not stop.wanted and (now.steps == 0 or now.steps + largest <= plan.steps):
-            with stop.droppable():
-                new, info = iteration.run(carry, now.steps / plan.steps)
+        while not stop.wanted and plan.fits(now.steps):
+            recorder.lend(iteration.consumes)
+            with stop.droppable(not iteration.consumes):
+                new, infos = iteration.run(carry, plan.stretch(now.steps, pace.iterations))
                 started = time.perf_counter()
-                last = now.steps + int(info["steps"]) + largest > plan.steps
-                assessed = assess(new.state.policy, now.steps, plan.steps if last else now.steps + int(info["steps"]))
-                info |= {"eval_seconds": time.perf_counter() - started} if assessed else {}
+                steps = now.steps + sum(int(info["steps"]) for info in infos)
+                assessed = assess(new.state.policy, plan.due(steps) > plan.due(now.steps))
+                infos[-1] |= {"eval_seconds": time.perf_counter() - started} if assessed else {}
             carry = new
-            if recorder.record(info, assessed, _kept(carry, iteration.unfinished())):
+            pace.took(sum(info["learn_seconds"] for info in infos), len(infos))
+            if recorder.record(infos, assessed, _kept(carry, iteration.unfinished())):
                 return carry, True
     except Terminated:
         pass  # what was finished before is kept
@@ -105,10 +110,9 @@ def _unfinished(saved: Checkpoint | None, like: dict[str, Any]) -> dict[str, Any
         return {}
 
 
-def _assessment(plan: Plan, reporter: Reporter, stack: ExitStack) -> Assess:
-    """A function (policy, steps before, steps now) ↦ Evaluation, or None where none is due between the two."""
+def assessment(plan: Plan, reporter: Reporter, stack: ExitStack) -> Assess:
+    """A function (policy, whether one is due) ↦ Evaluation, or None where none is, or none can be."""
     run = evaluation(plan, stack) if plan.evaluations else None
     if plan.evaluations and run is None:
         reporter.say("no evaluation while training: that needs a time limit, and an environment that can be made again")
-    due = lambda steps: steps * plan.evaluations // plan.steps
-    return lambda policy, before, now: run(policy) if run and due(now) > due(before) else None
+    return lambda policy, due: run(policy) if run and due else None

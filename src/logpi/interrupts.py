@@ -30,7 +30,8 @@ class Interrupts:
     """SIGINT once: finish the iteration, save, stop; twice: end at once. SIGTERM: drop the iteration, save, stop.
 
     A rollout or an evaluation on the host ends at the next line of Python; a compiled program cannot be left before
-    it returns. Signals reach Python in the main thread only: elsewhere nothing is installed and nothing changes.
+    it returns, and one that makes whole iterations is not dropped but finished. Signals reach Python in the main
+    thread only: elsewhere nothing is installed and nothing changes.
     """
 
     def __init__(self):
@@ -40,11 +41,11 @@ class Interrupts:
         self.wanted: type[BaseException] | None = None
 
     @contextmanager
-    def droppable(self) -> Iterator[None]:
-        """Work that SIGTERM may break off: raises `Terminated`."""
-        self._droppable = True
+    def droppable(self, may: bool = True) -> Iterator[None]:
+        """Work that SIGTERM may break off, raising `Terminated`; or may not, and then it is finished first."""
+        self._droppable = may
         try:
-            if self.wanted is Terminated:
+            if may and self.wanted is Terminated:
                 raise Terminated
             yield
         finally:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 from jaxtyping import Array, Key, PyTree
 
+from logpi.advance import Stretch
 from logpi.algorithms.imitating import Imitating
 from logpi.algorithms.recipe import Recipe
 from logpi.collect import Episodes
@@ -47,6 +48,29 @@ class Plan:
     seed: int
     evaluations: int = 5
     checkpoint_seconds: float = 30.0
+
+    @property
+    def title(self) -> str:
+        """What the run is called where it is shown."""
+        return f"{self.name} on {self.environment.spec.name}, seed {self.seed}"
+
+    @property
+    def largest(self) -> int:
+        """The most environment steps that one iteration can take."""
+        return self.algorithm.collect.largest(self.environment.spec.num_envs, self.environment.spec.time_limit)
+
+    def fits(self, steps: int) -> bool:
+        """Whether an iteration begins after so many steps: it fits in what is left, or it is the first."""
+        return steps == 0 or steps + self.largest <= self.steps
+
+    def due(self, steps: int) -> int:
+        """How many evaluations are due after so many steps: all of them where no other iteration fits."""
+        return steps * self.evaluations // self.steps if self.fits(steps) else self.evaluations
+
+    def stretch(self, steps: int, most: int) -> Stretch:
+        """At most so many iterations from here to where the next evaluation is due, or the budget spent."""
+        until = -(-(self.due(steps) + 1) * self.steps // self.evaluations) if self.evaluations else self.steps
+        return Stretch(steps, self.steps, until, self.largest, most)
 
 
 def settle(

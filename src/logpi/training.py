@@ -45,11 +45,12 @@ def train(
       begun only if it fits in what is left, so a run never takes more (one iteration is always made).
     - `seed`: same seed, same machine: the same bits.
     - `out`: the run's directory, by default runs/ENV/ALGORITHM-SEED-TIME.
-    - `callbacks`: functions called with each iteration's record; one that returns True ends the run.
+    - `callbacks`: functions called with each iteration's record; one that returns True ends the run. On environments
+      written in JAX many iterations are one compiled call; with callbacks, each is a call of its own.
     - `evaluations`: how many times, evenly spaced, the policy is evaluated; the best one is kept beside the last.
     - `checkpoint_seconds`: how much work can be lost at most; a run that was ended goes on with `resume`.
 
-    SIGINT finishes the iteration, saves and raises KeyboardInterrupt; SIGTERM saves and raises SystemExit(143).
+    SIGINT finishes what is under way, saves and raises KeyboardInterrupt; SIGTERM saves and raises SystemExit(143).
     Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
     """
     _refuse(steps, seed, evaluations, checkpoint_seconds)

@@ -29,21 +29,44 @@ def compiled(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) -> 
 
     What is not an array is fixed at the examples' value. A call with arrays of other shapes or dtypes is an error.
     """
+    return ready(*lowered(function, *examples))
+
+
+def lowered(
+    function: Callable[..., tuple[PyTree, PyTree]], *examples: Any, donate: bool = False
+) -> tuple[jax.stages.Lowered, PyTree]:
+    """`compiled` half way: (`function` traced, what of its first result is not an array), for `ready` to compile.
+
+    With `donate`, the first argument's memory becomes the first result's: the arrays of that argument are then gone.
+    """
     arrays, fixed = eqx.partition(examples, eqx.is_array)
     static: list[PyTree] = []
 
-    def inner(arrays: PyTree) -> tuple[PyTree, PyTree]:
+    def inner(*arrays: PyTree) -> tuple[PyTree, PyTree]:
         first, second = function(*eqx.combine(arrays, fixed))
         static.append(eqx.filter(first, eqx.is_array, inverse=True))
         return eqx.filter(first, eqx.is_array), second
 
-    program = jax.jit(inner, compiler_options=compiler_options()).lower(arrays).compile()
+    given = (0,) if donate else ()
+    program = jax.jit(inner, donate_argnums=given, compiler_options=compiler_options()).lower(*arrays)
+    return program, static[0]
+
+
+def ready(program: jax.stages.Lowered, static: PyTree) -> Callable[..., tuple[PyTree, PyTree]]:
+    """Compile what `lowered` gave."""
+    executable = program.compile()
 
     def call(*arguments: Any) -> tuple[PyTree, PyTree]:
-        first, second = program(eqx.filter(arguments, eqx.is_array))
-        return eqx.combine(first, static[0]), second
+        first, second = executable(*eqx.filter(arguments, eqx.is_array))
+        return eqx.combine(first, static), second
 
     return call
+
+
+def copied(tree: PyTree) -> PyTree:
+    """The tree in new arrays, no two of them the same."""
+    arrays, static = eqx.partition(tree, eqx.is_array)
+    return eqx.combine(jax.tree.map(jnp.array, arrays), static)
 
 
 def compiler_options() -> dict[str, bool]:

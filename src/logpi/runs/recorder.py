@@ -51,21 +51,33 @@ class Recorder:
         else:
             self._save(checkpoints.LAST)
 
-    def record(self, info: dict[str, Any], evaluation: Evaluation | None, kept: Callable[[], Kept]) -> bool:
-        """One iteration: its row, a checkpoint if one is due; whether a listener wants to stop."""
-        row = finite(self._row(info, evaluation))
-        self._directory.row(row)
-        self.rows.append(row)
+    def lend(self, consumed: bool) -> None:
+        """What was kept last is used by the next iterations; if it is consumed, there is nothing to save until then."""
+        self._latest = None if consumed else self._latest
+
+    def record(self, infos: Sequence[dict[str, Any]], evaluation: Evaluation | None, kept: Callable[[], Kept]) -> bool:
+        """Iterations: a row for each, a checkpoint after the last if one is due; whether a listener wants to stop.
+
+        `evaluation` and `kept` belong to the last of them.
+        """
+        first = len(self.rows)
+        for i, info in enumerate(infos, start=1):
+            self._write(info, evaluation if i == len(infos) else None)
         self.progress.rows, self._latest = self._directory.written, kept
-        self._events(row)
         if evaluation is not None and (self.progress.best is None or evaluation.mean >= self.progress.best):
             self.progress.best = evaluation.mean
             self._save(checkpoints.BEST)
         if time.monotonic() >= self._due:
             self._save(checkpoints.LAST)
             self._due = time.monotonic() + self._every
-        wishes = [listener(row) is True for listener in self._listeners]  # every listener hears of every row
-        return any(wishes)
+        wishes = [hear(row) is True for row in self.rows[first:] for hear in self._listeners]
+        return any(wishes)  # every listener has heard of every row
+
+    def _write(self, info: dict[str, Any], evaluation: Evaluation | None) -> None:
+        row = finite(self._row(info, evaluation))
+        self._directory.row(row)
+        self.rows.append(row)
+        self._events(row)
 
     def finish(self, status: str) -> dict[str, Any]:
         """Save where the run stands, draw the curve, write the summary; whatever way the run ended."""
