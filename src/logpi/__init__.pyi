@@ -50,9 +50,11 @@ from .distributions.point import Point as Point
 from .distributions.product import Product as Product
 from .distributions.reshaped import Reshaped as Reshaped
 from .distributions.squashed import Squashed as Squashed
+from .environments.brax import Brax as Brax
 from .environments.cartpole import CartPole as CartPole
 from .environments.gymnasium import Gymnasium as Gymnasium
 from .environments.gymnasium_vector import GymnasiumVector as GymnasiumVector
+from .environments.gymnax import Gymnax as Gymnax
 from .environments.legal import legal_actions as legal_actions
 from .environments.names import make as make
 from .environments.pendulum import Pendulum as Pendulum

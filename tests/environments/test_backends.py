@@ -7,12 +7,16 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from alike import GymnaxParams, LikeBrax, LikeGymnax
 from builders import Walk
 from counting import limited_line
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
+from logpi.environments.brax import Brax
 from logpi.environments.gymnasium import Gymnasium
 from logpi.environments.gymnasium_vector import GymnasiumVector
+from logpi.environments.gymnax import Gymnax
+from logpi.environments.names import make
 from logpi.environments.vmap import Vmap
 
 N, COUNT = 2, 60
@@ -78,14 +82,28 @@ def test_transitions_are_those_of_a_loop_by_hand(make):
         assert collected(step, environment.reset(0)) == TRUTH
 
 
-def test_and_so_are_those_on_the_device():
-    environment = Vmap(Walk(), N, 6)
-    run = jax.jit(environment.step)
+# Each with what an action 0 or 1 is to it.
+DEVICE = {
+    "own": (lambda: Vmap(Walk(), N, 6), jnp.asarray),
+    "as gymnax": (lambda: make(Gymnax(LikeGymnax(Walk()), GymnaxParams(6)), N), jnp.asarray),
+    "as Brax": (lambda: make(Brax(LikeBrax(Walk(), up), 6), N), lambda action: 1.7 * (2.0 * action[:, None] - 1)),
+}
+
+
+def up(action):
+    return (action[0] == 1).astype(jnp.int32)
+
+
+@pytest.mark.parametrize(("make", "acted"), DEVICE.values(), ids=DEVICE)
+def test_and_so_are_those_on_the_device(make, acted):
+    """What other libraries' environments are made into, too: neither they nor their habits are seen."""
+    environment = make()
+    run = jax.jit(lambda key, state, action: environment.step(key, state, action))
     state, obs = environment.reset(jr.key(0))
 
     def step(action):
         nonlocal state
-        state, answer = run(jr.key(0), state, jnp.asarray(action))
+        state, answer = run(jr.key(0), state, acted(action))
         return jax.device_get(answer)
 
     assert collected(step, np.asarray(obs)) == TRUTH

@@ -6,10 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from alike import GymnaxParams, LikeBrax, LikeGymnax
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from helpers import mostly_slow
 
 import logpi
+from logpi.environments.brax import Brax
+from logpi.environments.gymnax import Gymnax
 
 LENGTH, GAMMA = 5, 0.9
 
@@ -60,12 +63,15 @@ class FiveOnDevice(eqx.Module):
 
 def environments(terminates, truncates, tells_time):
     one = lambda: Five(terminates, truncates, tells_time)
+    single, limit = FiveOnDevice(terminates, tells_time), LENGTH if truncates else 1000
     return {
         "one by one": lambda: one,
         **{mode.name: lambda mode=mode: SyncVectorEnv([one] * 4, autoreset_mode=mode) for mode in AutoresetMode},
         "device": lambda: logpi.Vmap(
             FiveOnDevice(terminates=terminates, tells_time=tells_time), 4, LENGTH if truncates else None
         ),
+        "as gymnax": lambda: Gymnax(LikeGymnax(single), GymnaxParams(limit)),
+        "as Brax": lambda: Brax(LikeBrax(single), limit),
     }
 
 

@@ -99,9 +99,10 @@ def envs() -> None:
     """List the environments there are."""
     import gymnasium
 
+    from logpi.environments.libraries import installed
     from logpi.environments.names import BUILT_IN
 
-    for name in [*BUILT_IN, *sorted(gymnasium.registry)]:
+    for name in [*BUILT_IN, *installed(), *sorted(gymnasium.registry)]:
         print(name)
 
 

@@ -1,6 +1,7 @@
 """Environments by name, and whatever else can stand for one."""
 
 import difflib
+import functools
 import importlib
 import inspect
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import VectorEnv
 
+from logpi.environments import libraries
 from logpi.environments.atari import atari
 from logpi.environments.gymnasium import Gymnasium
 from logpi.environments.gymnasium_vector import GymnasiumVector
@@ -31,6 +33,8 @@ def check(name: str) -> None:
     kind = name.partition(":")[0]
     if name in BUILT_IN or kind == "atari":
         return
+    if kind in libraries.KINDS:
+        return libraries.check(name)
     if allowed := [other for other in BUILT_IN if other.startswith(f"{kind}:")]:
         raise LogpiError(f"unknown environment {name}; allowed: {', '.join(allowed)}")
     if _is_factory(name):
@@ -43,7 +47,8 @@ def check(name: str) -> None:
 
 def names_a_module(name: str) -> bool:
     """Whether making this environment imports a module that its name chooses."""
-    return ":" in name and name not in BUILT_IN
+    kind, colon, _ = name.partition(":")
+    return bool(colon) and name not in BUILT_IN and kind not in ("atari", *libraries.KINDS)
 
 
 def name_of(env: Any) -> str:
@@ -57,8 +62,9 @@ def name_of(env: Any) -> str:
 def make(env: Any, num_envs: int, time_limit: int | None = None) -> Any:
     """`num_envs` copies of an environment, ready for a rollout.
 
-    - `env`: a Gymnasium id; `logpi:…` or `tabular:…`, the built-in device environments; `atari:Pong-v5`, a game with
-      the usual preprocessing; `package.module:factory`; a factory; a Gymnasium environment (then there is one copy) or
+    - `env`: a Gymnasium id; `logpi:…` or `tabular:…`, the built-in device environments; `gymnax:…`, `brax:…` or
+      `playground:…`, those of other libraries; `atari:Pong-v5`, a game with the usual preprocessing;
+      `package.module:factory`; a factory; a Gymnasium environment (then there is one copy) or
       vector environment; or one of logpi's own, as it is.
     - `time_limit`: ends episodes sooner than the task does, or at all.
 
@@ -84,6 +90,9 @@ def _by_name(name: str, num_envs: int, time_limit: int | None) -> Any:
     if name in BUILT_IN:
         place, limit = BUILT_IN[name]
         return _copies(_built_in(place), num_envs, min(limit, time_limit or limit), name)
+    if name.partition(":")[0] in libraries.KINDS:
+        single = _called(functools.partial(libraries.load, name), name)
+        return _copies(single, num_envs, min(single.time_limit, time_limit or single.time_limit), name)
     if name.startswith("atari:"):
         return Gymnasium(lambda: atari(name.removeprefix("atari:")), num_envs, name, time_limit)
     if _is_factory(name):
@@ -145,5 +154,5 @@ def _unknown(name: str, error: Exception) -> str:
     near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "`logpi envs` lists those installed"
     what = str(error).splitlines()[0].rstrip(".")
-    allowed = "a Gymnasium id, logpi:…, tabular:…, atari:…, package.module:factory"
+    allowed = "a Gymnasium id, logpi:…, tabular:…, gymnax:…, brax:…, playground:…, atari:…, package.module:factory"
     return f"unknown environment {name} ({what}); allowed: {allowed}; {hint}"
