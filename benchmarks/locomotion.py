@@ -1,6 +1,6 @@
 """MuJoCo tasks over seeds: the last policy and the best one, mean action and stochastic.
 
-    python benchmarks/mujoco.py HalfCheetah-v5 trpo [--seeds 5] [--first 0] [--steps 1000000]
+    python benchmarks/locomotion.py HalfCheetah-v5 trpo [--seeds 5] [--first 0] [--steps 1000000]
 
 Needs the extra `mujoco`. Prints one line of a Markdown table for each seed as it ends: returns over 20 episodes, on
 seeds never used in training, of the last policy (mean action; stochastic) and of the best of 10 evaluations during
