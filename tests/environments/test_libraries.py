@@ -5,10 +5,12 @@ import sys
 from importlib import metadata
 
 import pytest
-from alike import OF_BRAX
+from alike import OF_BRAX, GymnaxParams, LikeGymnax
+from builders import Walk
 
 import logpi
 from logpi.environments import libraries
+from logpi.environments.gymnax import Gymnax
 from logpi.environments.names import check, names_a_module
 from logpi.errors import LogpiError
 
@@ -85,6 +87,14 @@ def test_none_is_a_module_of_the_users():
     """A run on one can be evaluated and resumed without naming it again."""
     assert not any(names_a_module(f"{kind}:anything") for kind in [*libraries.KINDS, "atari"])
     assert names_a_module("mine:make_env")
+
+
+@pytest.mark.parametrize(("given", "limit"), [(None, 6), (4, 4), (9, 6)])
+def test_a_limit_shortens_episodes_and_never_lengthens_them(given, limit, monkeypatch):
+    monkeypatch.setattr(libraries, "check", lambda name: None)
+    monkeypatch.setattr(libraries, "load", lambda name: Gymnax(LikeGymnax(Walk()), GymnaxParams(6)))
+    spec = logpi.make("gymnax:Walk", 2, given).spec
+    assert (spec.name, spec.num_envs, spec.time_limit) == ("gymnax:Walk", 2, limit)
 
 
 # From here on, the libraries themselves.
