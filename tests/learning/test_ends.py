@@ -103,13 +103,7 @@ def test_a_task_that_is_only_cut_off_is_worth_its_infinite_sum(backend, tmp_path
 @pytest.mark.parametrize(
     "truncates", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["terminated", "both flags"]
 )
-<<<<<<< HEAD
 @pytest.mark.parametrize("backend", mostly_slow(BACKENDS, 2))
-=======
-@pytest.mark.parametrize(
-    "backend", [pytest.param(b, marks=pytest.mark.slow) if b.startswith("as ") else b for b in BACKENDS]
-)
->>>>>>> adapters
 def test_nothing_follows_an_end(backend, truncates, tmp_path):
     value = learned_values(backend, tmp_path, terminates=True, truncates=truncates, tells_time=True)
     expected = [sum(GAMMA**k for k in range(LENGTH - t)) for t in range(LENGTH)]  # 4.0951, 3.439, 2.71, 1.9, 1
