@@ -135,7 +135,7 @@ def _critic(name: str, baseline: str) -> str | None:
 def _missing(world: Problem, name: str, baseline: str) -> str | None:
     """What the estimator would need that the problem has not."""
     if name in PERTURBED:
-        return "oracle" if world.mdp is None else None
+        return "oracle" if world.timeless is None else None
     critic = _critic(name, baseline)
     return "critic" if critic is not None and critic not in world.critics else None
 
