@@ -34,6 +34,7 @@ ROOMS = [
     "iterate",
     "advance",
     "loops",
+    "together",
     "evaluation",
     "datasets",
     "demonstrations",
@@ -45,7 +46,10 @@ ROOMS = [
     "pace",
     "planning",
     "driver",
+    "fleet",
     "training",
+    "points",
+    "sweeps",
     "testing",
     "cli",
 ]

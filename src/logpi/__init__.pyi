@@ -124,6 +124,8 @@ from .policies.policy import mlp_policy as mlp_policy
 from .runs.run import Run as Run
 from .runs.run import load as load
 from .schedules import Linear as Linear
+from .sweeps import sweep as sweep
+from .sweeps import train_seeds as train_seeds
 from .training import resume as resume
 from .training import train as train
 from .types import Batch as Batch

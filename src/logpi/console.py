@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -57,6 +58,14 @@ class Reporter:
         """The last figures, in place of the bar."""
         self._bar.stop()
         self._console.print(_table(figures))
+
+    def table(self, rows: Sequence[Record]) -> None:
+        """Several runs' figures, a line each, in place of the bar."""
+        self._bar.stop()
+        table = Table(*rows[0], box=None, padding=(0, 2))
+        for row in rows:
+            table.add_row(*("–" if x is None else x if isinstance(x, str) else f"{x:.6g}" for x in row.values()))
+        self._console.print(table)
 
     def __enter__(self) -> "Reporter":
         """Show the bar, on a terminal."""

@@ -86,7 +86,7 @@ def settle(
             raise LogpiError(f"{recipe.name} needs an expert: --expert DIR, a run whose policy it imitates")
         environment = _made(env, settings["num_envs"], settings.get("limit"), stack)
         algorithm, policy, critic = recipe.build(environment.spec, settings, k_networks)
-        algorithm = Imitating(load(settings["expert"]).policy, algorithm) if "expert" in settings else algorithm
+        algorithm = with_expert(algorithm, settings)
         budget = steps or tuned.get("steps", DEFAULT_STEPS)
         return Plan(env, environment, recipe.name, algorithm, policy, critic, budget, settings, tuned, key, seed)
     if networks[0] is None:
@@ -95,6 +95,11 @@ def settle(
     environment = _made(env, getattr(recipe, "population", 8), limit, stack)
     settings = {"num_envs": environment.spec.num_envs}
     return Plan(env, environment, "custom", recipe, *networks, steps or DEFAULT_STEPS, settings, {}, key, seed)
+
+
+def with_expert(algorithm: Any, settings: dict[str, Any]) -> Any:
+    """The algorithm, imitating the expert that the settings name, if they do."""
+    return Imitating(load(settings["expert"]).policy, algorithm) if "expert" in settings else algorithm
 
 
 def evaluation(plan: Plan, stack: ExitStack) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 class Linear:
     """A straight line from `start` to `end` over the run: start + (end − start) · progress."""
 
-    start: float
-    end: float
+    start: Any
+    end: Any
 
     def at(self, progress: Any) -> Any:
         """The value when a share `progress` ∈ [0, 1] of the steps has been taken."""

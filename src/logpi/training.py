@@ -53,7 +53,7 @@ def train(
     SIGINT finishes what is under way, saves and raises KeyboardInterrupt; SIGTERM saves and raises SystemExit(143).
     Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
     """
-    _refuse(steps, seed, evaluations, checkpoint_seconds)
+    refuse(steps, seed, evaluations, checkpoint_seconds)
     use_persistent_cache()
     with ExitStack() as stack:
         plan = settle(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
@@ -63,7 +63,7 @@ def train(
             reporter.say(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
         path = Path(out) if out is not None else default_path(name_of(env), plan.name, seed)
         stack.enter_context(fresh(path))
-        return drive(plan, RunDirectory(path, _configuration(plan), reporter.say), callbacks, reporter, stack)
+        return drive(plan, RunDirectory(path, configured(plan), reporter.say), callbacks, reporter, stack)
 
 
 def resume(
@@ -93,7 +93,7 @@ def resume(
     """
     path = Path(directory)
     said = configuration.read(path)
-    _refuse(steps, said["seed"], said["evaluations"], said["checkpoint_seconds"])
+    refuse(steps, said["seed"], said["evaluations"], said["checkpoint_seconds"])
     source = env if env is not None else configuration.environment(said, path)
     recipe = algorithm if algorithm is not None else configuration.recipe(said, path)
     use_persistent_cache()
@@ -106,14 +106,14 @@ def resume(
         saved = checkpoints.newest(path / "checkpoints", say=reporter.say) if begun else None
         stood = progress.read(saved.facts) if saved else Progress()
         checkpoints.tidy(path / "checkpoints", stood.iteration)
-        now = _configuration(plan) | {"environment": said["environment"], "started": said.get("started")}
+        now = configured(plan) | {"environment": said["environment"], "started": said.get("started")}
         if now["description"] != said["description"]:
             reporter.say(f"the algorithm is not the one that {path} was started with; it goes on with this one")
         reporter.say(f"going on from step {stood.steps:,} of {plan.steps:,}")
         return drive(plan, RunDirectory(path, now, reporter.say, stood.rows), callbacks, reporter, stack, saved)
 
 
-def _configuration(plan: Plan) -> dict[str, Any]:
+def configured(plan: Plan) -> dict[str, Any]:
     """What run.json says of a plan."""
     return configuration.configuration(
         plan.environment.spec,
@@ -128,7 +128,8 @@ def _configuration(plan: Plan) -> dict[str, Any]:
     )
 
 
-def _refuse(steps: int | None, seed: int, evaluations: int, checkpoint_seconds: float) -> None:
+def refuse(steps: int | None, seed: int, evaluations: int, checkpoint_seconds: float) -> None:
+    """Raise LogpiError for what no run can have."""
     if steps is not None and steps < 1:
         raise LogpiError(f"steps is {steps}; allowed: a whole number ≥ 1")
     if seed < 0:

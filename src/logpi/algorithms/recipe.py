@@ -44,6 +44,11 @@ class Recipe:
         """The same recipe, but learning begins from this policy, such as a clone, and not from a new one."""
         return replace(self, start=policy)
 
+    def having(self, **options: Any) -> "Recipe":
+        """The same recipe, but for these options."""
+        read_all = {name: read(name, value, self.defaults) for name, value in options.items()}
+        return replace(self, given=MappingProxyType({**self.given, **read_all}))
+
     def tuned(self, environment: str) -> dict[str, Any]:
         """The settings tuned for a task, `steps` among them; empty where there are none."""
         return dict(_tuned_file().get(self.name, {}).get(environment, {}))
@@ -68,13 +73,19 @@ class Recipe:
         from logpi.algorithms.networks import networks
         from logpi.objectives.value import action_value
 
-        own = {name: settings[name] for name in inspect.signature(self.compose).parameters}
-        algorithm = self.compose(**own)
-        of_actions = getattr(algorithm, "critic_objective", None) is action_value
+        composed = self._composed(settings)
+        of_actions = getattr(composed, "critic_objective", None) is action_value
         policy, critic = networks(spec, settings, key, of_actions)
         policy = policy if self.start is None else self.start
-        critic = None if getattr(algorithm, "fit", None) is None else critic
-        return _metered(algorithm, settings["gradient_groups"]), policy, critic
+        critic = None if getattr(composed, "fit", None) is None else critic
+        return _metered(composed, settings["gradient_groups"]), policy, critic
+
+    def algorithm(self, settings: Mapping[str, Any]) -> Any:
+        """The algorithm with these settings, without networks."""
+        return _metered(self._composed(settings), settings["gradient_groups"])
+
+    def _composed(self, settings: Mapping[str, Any]) -> Any:
+        return self.compose(**{name: settings[name] for name in inspect.signature(self.compose).parameters})
 
 
 def _metered(algorithm: Any, groups: int | None) -> Any:

@@ -1,6 +1,7 @@
 """`logpi …`: the command line. Nothing here imports JAX until there is something to train or to evaluate."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -37,12 +38,21 @@ def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | Non
     from logpi.environments.names import check
 
     own = {name: options.pop(name) for name in ("evaluations", "checkpoint_seconds")}
+    seeds = options.pop("seeds")
     recipe = ALGORITHMS[algorithm](**options)
     recipe.settings(env)
     check(env)
-    from logpi.training import train
+    if seeds is None:
+        from logpi.training import train
 
-    train(env, recipe, steps=steps, seed=seed, out=out, **own)
+        train(env, recipe, steps=steps, seed=seed, out=out, **own)
+        return
+    import jax
+
+    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)  # learners are spread over devices: here, cores
+    from logpi.sweeps import train_seeds
+
+    train_seeds(env, recipe, seeds=range(seed, seed + seeds), steps=steps, out=out, **own)
 
 
 def resume(directory: str, steps: int | None, env: str | None) -> None:

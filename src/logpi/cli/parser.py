@@ -57,6 +57,7 @@ def _train(parser: Parser, name: str) -> list[str]:
         "--steps", type=_steps, help="environment steps at most (default: tuned for the task, else 1e6)"
     )
     parser.add_argument("--seed", type=_seed, default=0, help="same seed, same machine: same bits (default 0)")
+    parser.add_argument("--seeds", type=_steps, help="so many seeds at once, from --seed on (environments in JAX)")
     parser.add_argument("--out", help="the run's directory (default runs/ENV/ALGORITHM-SEED-TIME)")
     parser.add_argument("--evaluations", type=_seed, default=5, help="evaluations while training (default 5)")
     parser.add_argument(
@@ -124,7 +125,7 @@ def _algorithm_in(arguments: list[str]) -> str:
 
 
 def _split(given: dict[str, Any], options: list[str]) -> dict[str, Any]:
-    own = {name: given[name] for name in (*options, "evaluations", "checkpoint_seconds") if name in given}
+    own = {name: given[name] for name in (*options, "seeds", "evaluations", "checkpoint_seconds") if name in given}
     return {name: given[name] for name in ("env", "algorithm", "steps", "seed", "out")} | {"options": own}
 
 

@@ -87,7 +87,7 @@ def fresh(path: Path) -> Iterator[None]:
         yield
 
 
-def default_path(environment: str, algorithm: str, seed: int) -> Path:
+def default_path(environment: str, algorithm: str, seed: int | str) -> Path:
     """runs/ENV/ALGORITHM-SEED-TIME."""
     place = environment.replace("/", "-").replace(":", "-")
     return Path("runs") / place / f"{algorithm}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
