@@ -21,3 +21,17 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 def key():
     """A fixed key to split from."""
     return jax.random.key(20)
+
+
+MAPS, MANY = Path("/proc/self/maps"), 15_000
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_let_go():
+    """Let go of compiled programs from time to time.
+
+    Each takes a few memory maps, of which Linux lets a process have 65,530; beyond that XLA crashes.
+    """
+    yield
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MANY:
+        jax.clear_caches()
