@@ -26,6 +26,7 @@ def agreement(one, other, seen):
     return np.mean(mode(one) == mode(other))
 
 
+@pytest.mark.slow
 def test_the_clone_acts_as_the_expert_does_and_its_run_goes_on(expert, tmp_path):
     recipe = logpi.cloning(expert=str(expert.directory), num_envs=8, hidden=(8,), learning_rate=1e-2)
     whole = logpi.train(TASK, recipe, steps=8000, evaluations=0, out=tmp_path / "whole")

@@ -63,6 +63,7 @@ def test_groups_that_would_be_unequal_are_refused(groups):
         logpi.Metered(method, groups).learn(state, logpi.Behaviour(state.policy), tau, jr.key(1))
 
 
+@pytest.mark.slow
 def test_what_is_learned_is_the_same_with_the_meter_and_without(tmp_path):
     tiny = {"num_envs": 4, "rollout_length": 16, "epochs": 2, "minibatch": 16, "hidden": (8,)}
     train = lambda recipe, name: logpi.train("logpi:CartPole-v1", recipe, steps=256, evaluations=0, out=tmp_path / name)

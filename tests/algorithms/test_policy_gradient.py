@@ -87,7 +87,7 @@ class Reporting(Objective):
         return {"scale": batch.scale, "rows": jnp.sum(batch.valid, dtype=float)}
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", mostly_slow(METHODS, 2))
 def test_rows_that_are_not_valid_leave_no_trace(key, name):
     """Whatever stands in them, NaN or a million: state and figures stay the same, bit for bit."""
     algorithm = METHODS[name]
@@ -211,6 +211,7 @@ def test_a_batch_is_reused_until_it_is_worth_too_little(key, objective):
     assert halted["epochs"] == 2 and bits(new.policy) == bits(twice.policy)
 
 
+@pytest.mark.slow
 def test_steps_go_on_while_the_divergence_is_within_the_limit(key):
     """Small steps, and the first epoch that begins beyond the limit is the first that does nothing."""
     algorithm = PolicyGradient(GAE(0.9, 0.9), importance, Ascent(optax.adam, 0.02), fit=SGD, collect=Steps(16))

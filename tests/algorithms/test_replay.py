@@ -86,6 +86,7 @@ def test_a_memory_of_one_is_none(networks, key):
     close((state.policy, state.critic), (plain.policy, plain.critic), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_it_goes_round_the_loop_on_whole_episodes_too(networks, key):
     """Shapes stay what they are from one iteration to the next: one program for all of them."""
     policy, _ = networks

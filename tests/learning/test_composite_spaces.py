@@ -17,7 +17,8 @@ ACTIONS = spaces.Dict(
 SMALL = {"num_envs": 2, "rollout_length": 8, "hidden": (4,)}
 
 
-@pytest.mark.parametrize("seen", [DICT, pytest.param(TUPLE, marks=pytest.mark.slow)], ids=["dict", "tuple"])
+@pytest.mark.slow
+@pytest.mark.parametrize("seen", [DICT, TUPLE], ids=["dict", "tuple"])
 def test_every_space_is_observed_and_acted_in(seen, tmp_path):
     """`Recording` asserts that every action lies in its space."""
     run = logpi.train(lambda: Recording(ACTIONS, seen), logpi.a2c(**SMALL), steps=32, evaluations=0, out=tmp_path)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from enumeration import algorithm
+from helpers import mostly_slow
 from sampling import assert_unbiased, verdict
 from worlds import GAMMA, Softmax, drawn, table
 
@@ -20,7 +21,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("method", "m"), CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(("method", "m"), mostly_slow(CASES.values()), ids=CASES.keys())
 def test_the_mean_of_many_estimates_is_the_gradient(method, m):
     assert_unbiased(method, MDP, POLICY, MDP.gradient(POLICY.logits), m=m)
 

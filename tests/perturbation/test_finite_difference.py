@@ -59,6 +59,7 @@ def test_sampled_it_is_within_its_error_bars_and_they_are_as_wide_as_they_should
     np.testing.assert_allclose(np.sqrt((errors**2).sum(axis=1).mean()), claimed, rtol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLED)
 def test_common_random_numbers_make_differences_less_noisy(name):
     """Shared starts, transitions and noise leave less than half of the variance, and the same mean."""

@@ -160,6 +160,7 @@ class Crowded(gymnasium.Env):
         return np.full((2, 2), 255, np.uint8), 1.0, False, self._steps > 16, {}
 
 
+@pytest.mark.slow
 def test_training_goes_on_where_ends_become_many(tmp_path):
     """The learner is compiled anew for more room, and goes on."""
     algorithm = logpi.a2c(num_envs=2, rollout_length=16, hidden=(4,))
