@@ -24,8 +24,8 @@ def check_update(update: Any, *, seed: int = 0) -> None:
 
     - `update`: has `init(params) → opt` and `(objective, params, batch, opt, key) → (params, opt, info)`.
 
-    Checked: θ and opt keep structure, shapes and dtypes; what is not learned stays, bit for bit; a zero gradient
-    changes nothing, and neither does one that is not finite; info is scalars; a second call compiles nothing.
+    Checked: θ and opt keep structure, shapes and dtypes; what is not learned stays, bit for bit; so does θ under a
+    gradient that is not finite, and under one of zero but for rounding; info is scalars; a second call compiles nothing.
 
         >>> import logpi
         >>> check_update(logpi.Ascent(logpi.adam, 1e-3))
@@ -54,10 +54,11 @@ def check_update(update: Any, *, seed: int = 0) -> None:
     step(after, batch, new_opt)
     remedy = "let opt come out as it went in, weak types included: jnp.asarray(x, dtype) in init"
     require(len(count) == 1, "the second call was traced anew", remedy)
-    for weight, what in ((0.0, "a zero gradient"), (jnp.nan, "a gradient that is not finite")):
-        still = eqx.tree_at(lambda b: b.weight, batch, jnp.full_like(batch.weight, weight))
-        remedy = "leave θ as it is then, bit for bit: jnp.where(good, new, old)"
-        require(_same(policy, step(policy, still, opt)[0]), f"{what} changes the parameters", remedy)
+    weighing = lambda weight: eqx.tree_at(lambda b: b.weight, batch, jnp.full_like(batch.weight, weight))
+    still, bad = (step(policy, weighing(weight), opt)[0] for weight in (0.0, jnp.nan))
+    remedy = "leave θ as it is then: jnp.where(good, new, old)"
+    require(_near(policy, still), "a zero gradient changes the parameters", remedy)
+    require(_same(policy, bad), "a gradient that is not finite changes the parameters", remedy)
 
 
 def _problem(key: Key[Array, ""]) -> tuple[PyTree, Batch]:
@@ -91,3 +92,8 @@ def _unlearned(before: PyTree, after: PyTree) -> None:
 def _same(one: PyTree, other: PyTree) -> bool:
     leaves = lambda tree: [np.asarray(x).tobytes() for x in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
     return leaves(one) == leaves(other)
+
+
+def _near(one: PyTree, other: PyTree) -> bool:
+    """Equal but for rounding: an objective's gradient at θ_old may be zero by cancellation, as that of KL."""
+    return bool(np.allclose(ravel(one)[0], ravel(other)[0], rtol=0, atol=1e-6))
