@@ -25,7 +25,8 @@ def check_update(update: Any, *, seed: int = 0) -> None:
     - `update`: has `init(params) → opt` and `(objective, params, batch, opt, key) → (params, opt, info)`.
 
     Checked: θ and opt keep structure, shapes and dtypes; what is not learned stays, bit for bit; so does θ under a
-    gradient that is not finite, and under one of zero but for rounding; info is scalars; a second call compiles nothing.
+    gradient that is not finite, and under one of zero but for rounding; info is scalars; a second call compiles
+    nothing.
 
         >>> import logpi
         >>> check_update(logpi.Ascent(logpi.adam, 1e-3))
@@ -95,6 +96,6 @@ def _same(one: PyTree, other: PyTree) -> bool:
 
 
 def _still(start: PyTree, after: PyTree, zero: PyTree) -> bool:
-    """Unmoved by a zero gradient but for rounding: an objective's may be zero by cancellation, as that of KL at θ_old."""
+    """Unmoved by a zero gradient but for rounding: it may be zero by cancellation, as that of KL is at θ_old."""
     moved = lambda tree: np.max(np.abs(np.asarray(ravel(tree)[0] - ravel(start)[0])))
     return bool(moved(zero) <= 0.05 * moved(after))
