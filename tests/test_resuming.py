@@ -44,7 +44,6 @@ def until(iteration):
             ("Pendulum-v1", "ppo"),
             ("Pendulum-v1", "reinforce"),
         ],
-        fast=2,
     ),
 )
 def test_the_run_that_goes_on_is_the_run_that_was_never_ended(tmp_path, env, algorithm):
@@ -108,6 +107,7 @@ def test_if_no_checkpoint_can_be_read_that_is_said(tmp_path):
     assert main(["resume", str(tmp_path)]) == main(["evaluate", str(tmp_path)]) == 3
 
 
+@pytest.mark.slow
 def test_an_algorithm_from_parts_goes_on_when_it_is_passed_again(tmp_path):
     env = logpi.make("logpi:CartPole-v1", 4)
     spaces = env.spec.observation_space, env.spec.action_space

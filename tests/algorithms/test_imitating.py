@@ -38,6 +38,7 @@ def test_the_clone_acts_as_the_expert_does_and_its_run_goes_on(expert, tmp_path)
     assert fingerprint(logpi.resume(tmp_path / "ended")) == fingerprint(whole)
 
 
+@pytest.mark.slow
 def test_mu_is_the_expert_whatever_is_learned(expert):
     method = logpi.PolicyGradient(logpi.TotalReturn(), logpi.score, logpi.Ascent(logpi.adam, 1e-2))
     imitating = logpi.Imitating(expert.policy, method)

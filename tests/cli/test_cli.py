@@ -143,6 +143,7 @@ def children(pid):
     return [int(child) for child in listed] + [grand for child in listed for grand in children(int(child))]
 
 
+@pytest.mark.slow
 def test_an_interrupt_of_a_whole_terminal_is_answered_by_one_process(tmp_path):
     """Ctrl-C reaches worker processes, too: they stay until the iteration is finished, and go without a word."""
     (tmp_path / "workers.py").write_text(WORKERS)

@@ -99,6 +99,7 @@ def test_what_is_unknown_or_does_not_fit_is_refused():
         problem("tabular:chain", horizon=70)
 
 
+@pytest.mark.slow
 def test_on_a_task_of_ones_own_the_reference_is_sampled():
     """An unbiased estimator agrees with ∇J from other episodes, with the critic that came along as its baseline."""
     environment = logpi.make("logpi:CartPole-v1", 1, 20).spec
@@ -120,6 +121,7 @@ def test_the_discount_is_the_one_given_else_the_mdps_own_else_a_usual_one():
     assert [problem("logpi:CartPole-v1", policy, discount=x).discount for x in (None, 0.0)] == [0.99, 0.0]
 
 
+@pytest.mark.slow
 def test_a_task_too_long_to_list_has_an_exact_gradient_and_no_exact_means():
     """On the grid nothing that is done in the four steps that could be listed makes a difference."""
     grid, chain = problem("tabular:grid"), problem("tabular:chain")

@@ -25,6 +25,7 @@ def test_every_space_is_observed_and_acted_in(seen, tmp_path):
     assert run.metrics[-1]["steps"] == 32 and run.metrics[-1]["skipped_updates"] == 0
 
 
+@pytest.mark.slow
 def test_the_first_ratio_is_one_and_what_is_sent_is_not_what_is_stored(key):
     """In a tree of actions, of which a Gaussian leaf is far beyond its bounds."""
     from builders import on_host, policy
