@@ -110,7 +110,7 @@ def test_every_credit_composes(objective, update, critic):
     for i, name in enumerate(credits):
         theta, info = run(jnp.int32(i))
         assert np.isfinite(theta).all() and (info["skipped_updates"] == 0).all(), name
-        assert (info["kl"] >= 0).all() and (info["kl"][0] > 0 or info["gradient_norm"][0] < 1e-6), name
+        assert (info["kl"] >= -1e-7).all() and (info["kl"][0] > 0 or info["gradient_norm"][0] < 1e-6), name
 
 
 WINDOW = logpi.Steps(4)
