@@ -14,7 +14,7 @@ def leaves(tree: Any) -> list[Any]:
         return [leaf for name in sorted(tree) for leaf in leaves(tree[name])]
     if isinstance(tree, tuple | list):
         return [leaf for part in tree for leaf in leaves(part)]
-    return [tree]
+    return [] if tree is None else [tree]
 
 
 def map(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:

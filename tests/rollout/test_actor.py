@@ -1,5 +1,8 @@
 """The policy that NumPy runs is the policy."""
 
+import pickle
+import subprocess
+import sys
 import warnings
 
 import equinox as eqx
@@ -8,14 +11,16 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from builders import CHOICES, VECTORS, policy, stirred
+from builders import CHOICES, SEEN, VECTORS, policy, stirred
+from gymnasium import spaces
 
 from logpi.distributions.categorical import Categorical
 from logpi.distributions.gaussian import Gaussian
 from logpi.policies.behaviour import Behaviour, Greedy
 from logpi.policies.mlp import Linear
 from logpi.policies.normalise import Moments
-from logpi.rollout.acting import actor
+from logpi.rollout.acting import actor, lowered, weights
+from logpi.rollout.program import acting
 from logpi.types import Frozen, trainable
 
 N = 6
@@ -77,6 +82,23 @@ def population(pi, key):
     return Behaviour(eqx.combine(jax.tree.map(lambda *x: jnp.stack(x), *members), rest), per_environment=True)
 
 
+EVERYTHING = spaces.Dict(
+    place=spaces.Box(-1.0, 1.0, (2, 2)),
+    gear=spaces.Discrete(4, start=1),
+    rest=spaces.Tuple([spaces.MultiBinary(3), spaces.MultiDiscrete([2, 3])]),
+)
+MASKED = spaces.Dict(seen=spaces.Box(-1.0, 1.0, (3,)), action_mask=spaces.MultiBinary(5))
+
+
+def of_spaces(key):
+    """Built-in policies of every kind of space, and of every head."""
+    yield "all spaces", Behaviour(policy(EVERYTHING, key, EVERYTHING, normalise=True)), EVERYTHING
+    yield "squashed", Behaviour(policy(VECTORS, key, squash=True, std="fixed")), SEEN
+    yield "σ by state", Behaviour(policy(VECTORS, key, std="state")), SEEN
+    yield "masked", Behaviour(policy(spaces.MultiDiscrete([2, 3]), key, MASKED)), MASKED
+    yield "masked, greedy", Behaviour(Greedy(policy(spaces.Discrete(5), key, MASKED))), MASKED
+
+
 def behaviours(key):
     for name, actions in {"categorical": CHOICES, "gaussian": VECTORS}.items():
         yield name, Behaviour(policy(actions, key))
@@ -90,10 +112,20 @@ def behaviours(key):
 BEHAVIOURS = list(behaviours(jr.key(7)))
 
 
+OF_SPACES = list(of_spaces(jr.key(8)))
+
+
 def examples(mu, key, obs=None):
     """Observations of N environments, and the noise to act on them with."""
     obs = 2 * jr.normal(key, (N, 3)) if obs is None else obs
     return jax.device_get((obs, mu(obs).noise(key)))
+
+
+def drawn(mu, space):
+    """The same, with observations drawn from a space."""
+    space.seed(3)
+    one = [space.sample() for _ in range(N)]
+    return examples(mu, jr.key(3), jax.tree.map(lambda *x: np.stack(x), *one))
 
 
 def jitted(mu, obs, noise):
@@ -115,6 +147,41 @@ def test_numpy_takes_the_actions_that_jax_takes(key, mu):
         for got, truth in zip(act(obs, noise), jitted(mu, obs, noise), strict=True):
             assert got.dtype == truth.dtype and got.shape == truth.shape
             np.testing.assert_allclose(got, truth, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mu, space", [x[1:] for x in OF_SPACES], ids=[x[0] for x in OF_SPACES])
+def test_every_built_in_policy_acts_in_numpy(mu, space):
+    """Whatever it sees and does, and whichever head it has."""
+    obs, noise = drawn(mu, space)
+    got, truth = actor(mu, obs, noise)(mu)(obs, noise), jitted(mu, obs, noise)
+    assert jax.tree.structure(got) == jax.tree.structure(truth)
+    for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(truth), strict=True):
+        assert x.dtype == y.dtype and x.shape == y.shape
+        np.testing.assert_allclose(x, y, atol=1e-5, rtol=1e-5)
+
+
+WITHOUT_JAX = """
+import pickle, sys
+sys.modules.update(jax=None, jaxtyping=None, equinox=None)  # importing them fails
+from logpi.rollout.program import acting
+programs, cases = pickle.load(sys.stdin.buffer)
+answers = [acting(program, weights)(obs, noise) for program, (weights, obs, noise) in zip(programs, cases)]
+pickle.dump(answers, sys.stdout.buffer)
+"""
+
+
+def test_a_program_acts_where_jax_cannot_be_imported_and_not_one_bit_differs():
+    """It is plain data: pickled, it takes the same actions in a process that never sees JAX."""
+    stacked = [(mu, *examples(mu, jr.key(2))) for _, mu in BEHAVIOURS[:8]]
+    given = stacked + [(mu, *drawn(mu, space)) for _, mu, space in OF_SPACES]
+    programs = [lowered(*case) for case in given]
+    cases = [(weights(mu), obs, jax.tree.leaves(noise)) for mu, obs, noise in given]
+    sent = pickle.dumps((programs, cases))
+    answer = subprocess.run([sys.executable, "-c", WITHOUT_JAX], input=sent, capture_output=True, check=True).stdout
+    for program, case, there in zip(programs, cases, pickle.loads(answer), strict=True):
+        here = acting(program, case[0])(*case[1:])
+        assert jax.tree.structure(here) == jax.tree.structure(there)
+        jax.tree.map(np.testing.assert_array_equal, here, there)
 
 
 @pytest.mark.parametrize("mu", [mu for _, mu in BEHAVIOURS[:8]], ids=[name for name, _ in BEHAVIOURS[:8]])

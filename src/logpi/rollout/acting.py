@@ -10,10 +10,10 @@ from jaxtyping import PyTree
 
 from logpi.nested import leaves
 from logpi.policies.behaviour import Behaviour
-from logpi.rollout.actor import Program
+from logpi.rollout.actor import lower
 from logpi.rollout.numpy_ops import UnknownPrimitive
+from logpi.rollout.program import Act, Program, acting
 
-Act = Callable[[Any, Any], tuple[Any, Any]]
 COMPILED = {"conv_general_dilated"}  # so much work that a jitted call is the faster way anyhow
 
 
@@ -23,35 +23,45 @@ def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[[Behaviour], Ac
     `obs` and `noise` are examples: only shapes and dtypes matter. The policy is traced here, once. Observations are
     dicts, tuples and arrays; of the noise only the leaves are asked for.
     """
-    weights, bound = _flat(mu)
-    seen, structure = jax.tree.flatten(obs)
-    drawn, draws = jax.tree.flatten(noise)
-    cut = len(weights)
-
-    def act(*flat: Any) -> tuple[Any, Any]:
-        late = iter(flat[cut:])
-        pi = bound(flat[:cut])(structure.unflatten([next(late) for _ in seen]))
-        action = pi.push(draws.unflatten(late))
-        return action, pi.to_env(action)
-
-    answer = jax.tree.structure(jax.eval_shape(act, *weights, *seen, *drawn))
-    late = lambda obs, noise: [*leaves(obs), *jax.tree.leaves(noise)]
     try:
-        program = Program(lambda *flat: jax.tree.leaves(act(*flat)), weights, [*seen, *drawn])
+        program = lowered(mu, obs, noise)
     except UnknownPrimitive as unknown:
         if str(unknown) not in COMPILED:
             warnings.warn(
                 f"the policy uses {unknown}, which logpi does not run in NumPy: it acts by a slower jitted call",
                 stacklevel=2,
             )
-        jitted = jax.jit(act)
-        return lambda mu: lambda obs, noise: jax.device_get(jitted(*_flat(mu)[0], *late(obs, noise)))
+        jitted = jax.jit(_acts(mu, obs, noise))
+        flat = lambda obs, noise: [*leaves(obs), *jax.tree.leaves(noise)]
+        return lambda mu: lambda obs, noise: jax.device_get(jitted(*_flat(mu)[0], *flat(obs, noise)))
+    return lambda mu: acting(program, weights(mu))
 
-    def bind(mu: Behaviour) -> Act:
-        call = program.bind(jax.device_get(_flat(mu)[0]))
-        return lambda obs, noise: answer.unflatten(call(*late(obs, noise)))
 
-    return bind
+def lowered(mu: Behaviour, obs: PyTree, noise: PyTree) -> Program:
+    """The program of a μ like this one: plain data that acts without JAX, by `acting(program, weights(mu))`.
+
+    Raises UnknownPrimitive for a policy that uses an operation which NumPy has no counterpart for here.
+    """
+    return lower(_acts(mu, obs, noise), _flat(mu)[0], [*jax.tree.leaves(obs), *jax.tree.leaves(noise)])
+
+
+def weights(mu: Behaviour) -> list[Any]:
+    """The arrays of μ that its program asks for, in order."""
+    return jax.device_get(_flat(mu)[0])
+
+
+def _acts(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[..., tuple[Any, Any]]:
+    """The function from the leaves of μ, obs and noise to the action and what the environment is handed."""
+    arrays, bound = _flat(mu)
+    structure, draws = jax.tree.structure(obs), jax.tree.structure(noise)
+    seen = len(arrays) + structure.num_leaves
+
+    def act(*flat: Any) -> tuple[Any, Any]:
+        pi = bound(flat[: len(arrays)])(structure.unflatten(flat[len(arrays) : seen]))
+        action = pi.push(draws.unflatten(flat[seen:]))
+        return action, pi.to_env(action)
+
+    return act
 
 
 def _flat(mu: Behaviour) -> tuple[list[Any], Callable[[Any], Behaviour]]:

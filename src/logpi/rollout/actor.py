@@ -1,7 +1,7 @@
-"""Acting on the host: a policy's own computation, run by NumPy.
+"""Acting on the host: a policy's own computation, lowered to NumPy.
 
-A jitted call costs 140–300 µs however it is packed; the same forward pass of a small network takes NumPy 30. So the
-policy is traced once, its jaxpr is kept as plain data, and everything in it that depends on the weights alone is
+A jitted call costs 140–300 µs however it is packed; the same forward pass of a small network takes NumPy 15. So the
+policy is traced once, its jaxpr is kept as lines of NumPy, and everything in it that depends on the weights alone is
 worked out when new weights are bound, once a rollout.
 """
 
@@ -13,100 +13,97 @@ import jax.extend
 import numpy as np
 from jaxtyping import PyTree
 
-from logpi.rollout.numpy_ops import INLINE, NUMPY, UnknownPrimitive
+from logpi.rollout.numpy_ops import INLINE, UnknownPrimitive, expressions
+from logpi.rollout.program import Program
 
-Equation = tuple[Callable[..., Any], tuple[int, ...], int]
+Line = tuple[str, str, tuple[str, ...]]  # name, expression, the names in it
 
 
-class Program:
-    """A traced function as a list of NumPy calls over numbered registers, picklable but for nothing it holds."""
+def lower(function: Callable[..., PyTree], early: list[Any], late: list[Any]) -> Program:
+    """Lower `function(*early, *late)`, arrays in and dicts and tuples of arrays out.
 
-    def __init__(self, function: Callable[..., PyTree], early: list[Any], late: list[Any]):
-        """Lower `function(*early, *late)`, arrays in and a tuple of arrays out.
+    What depends on `early` alone is computed when that is bound. Raises UnknownPrimitive for an operation that NumPy
+    has no counterpart for here.
+    """
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*early, *late)
+    lines = _Lines(closed, len(early))
+    answer = jax.tree.structure(shapes).unflatten([lines.name(v) for v in closed.jaxpr.outvars])
+    needed, kept = set(jax.tree.leaves(answer)), []
+    for name, text, operands in reversed(lines.lines):
+        if name in needed:
+            kept.append((name, f"{name} = {text}"))
+            needed |= set(operands)
+    at = lambda late: tuple(line for name, line in reversed(kept) if (name in lines.late) == late)
+    constants = {name: value for name, value in lines.constants.items() if name in needed}
+    return Program(constants, lines.weights, lines.inputs, at(False), at(True), _text(answer))
 
-        What depends on `early` alone is computed at `bind`. Raises UnknownPrimitive for an operation that NumPy has
-        no counterpart for here.
-        """
-        closed = jax.make_jaxpr(function)(*early, *late)
-        self._values: dict[int, Any] = {}
-        self._early: list[Equation] = []
-        self._late: list[Equation] = []
-        self._numbers: dict[Any, int] = {}
-        self._count = 0
+
+class _Lines:
+    """A jaxpr as it is walked: the lines so far, and which names are known only when the policy acts."""
+
+    def __init__(self, closed: Any, early: int):
         invars = closed.jaxpr.invars
-        self._early_in = [self._number(v) for v in invars[: len(early)]]
-        self._late_in = [self._number(v) for v in invars[len(early) :]]
-        self._is_late = set(self._late_in)
-        consts = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
-        self._walk(closed.jaxpr, {v: self._constant(c) for v, c in consts.items()})
-        self._out = [self._lookup(v, {}) for v in closed.jaxpr.outvars]
+        self.weights = tuple(f"w{i}" for i in range(early))
+        self.inputs = tuple(f"x{i}" for i in range(len(invars) - early))
+        self.late = set(self.inputs)
+        self.constants: dict[str, np.ndarray] = {}
+        self.lines: list[Line] = []
+        self._names: dict[Any, str] = dict(zip(invars, [*self.weights, *self.inputs], strict=True))
+        self._names |= self._constants(closed)
+        self._walk(closed.jaxpr)
 
-    def bind(self, early: list[Any]) -> Callable[..., tuple]:
-        """The function of the late arguments that remains once the early ones are fixed."""
-        registers: list[Any] = [None] * self._count
-        for number, value in self._values.items():
-            registers[number] = value
-        for number, value in zip(self._early_in, early, strict=True):
-            registers[number] = np.asarray(value)
-        _run(self._early, registers)
-        late, inputs, outputs = self._late, self._late_in, self._out
-
-        def call(*arguments: Any) -> tuple:
-            for number, value in zip(inputs, arguments, strict=True):
-                registers[number] = value
-            _run(late, registers)
-            return tuple(registers[number] for number in outputs)
-
-        return call
-
-    def _number(self, var: Any = None) -> int:
-        self._count += 1
-        if var is not None:
-            self._numbers[var] = self._count - 1
-        return self._count - 1
-
-    def _constant(self, value: Any) -> int:
-        number = self._number()
-        self._values[number] = np.asarray(value)
-        return number
-
-    def _lookup(self, atom: Any, names: dict[Any, int]) -> int:
+    def name(self, atom: Any) -> str:
         if isinstance(atom, jax.extend.core.Literal):
             aval: Any = atom.aval
             return self._constant(np.asarray(atom.val, aval.dtype))
-        return names[atom] if atom in names else self._numbers[atom]
+        return self._names[atom]
 
-    def _walk(self, jaxpr: Any, names: dict[Any, int]) -> None:
+    def _constant(self, value: Any) -> str:
+        value = np.asarray(value)
+        same = lambda x: x.dtype == value.dtype and x.shape == value.shape and x.tobytes() == value.tobytes()
+        for name, known in self.constants.items():
+            if same(known):
+                return name
+        self.constants[f"c{len(self.constants)}"] = value
+        return f"c{len(self.constants) - 1}"
+
+    def _constants(self, closed: Any) -> dict[Any, str]:
+        return {var: self._constant(c) for var, c in zip(closed.jaxpr.constvars, closed.consts, strict=True)}
+
+    def _walk(self, jaxpr: Any) -> None:
         """Append a jaxpr's equations, those of functions called inside it included."""
-        self._numbers.update(names)
         for equation in jaxpr.eqns:
-            numbers = [self._lookup(atom, names) for atom in equation.invars]
-            name = equation.primitive.name
+            operands = tuple(self.name(atom) for atom in equation.invars)
             inner = next((equation.params[p] for p in ("jaxpr", "call_jaxpr") if p in equation.params), None)
-            if name in INLINE and inner is not None:
-                self._inline(inner, numbers, equation.outvars)
+            if equation.primitive.name in INLINE and inner is not None:
+                self._inline(inner, operands, equation.outvars)
                 continue
-            if name not in NUMPY or len(equation.outvars) != 1:
-                raise UnknownPrimitive(name)
-            out = self._number(equation.outvars[0])
-            is_late = any(n in self._is_late for n in numbers)
-            (self._late if is_late else self._early).append((NUMPY[name](equation), tuple(numbers), out))
-            self._is_late |= {out} if is_late else set()
+            for var, text in zip(equation.outvars, expressions(equation), strict=True):
+                self._names[var] = operands[0] if text == "{0}" else self._line(text, operands)
 
-    def _inline(self, inner: Any, numbers: list[int], outvars: list[Any]) -> None:
+    def _line(self, text: str, operands: tuple[str, ...]) -> str:
+        name = f"r{len(self.lines)}"
+        self.lines.append((name, text.format(*operands), operands))
+        self.late |= {name} if self.late.intersection(operands) else set()
+        return name
+
+    def _inline(self, inner: Any, operands: tuple[str, ...], outvars: list[Any]) -> None:
         jaxpr = getattr(inner, "jaxpr", inner)
-        consts = [self._constant(c) for c in getattr(inner, "consts", ())]
-        outer = dict(self._numbers)
-        self._walk(jaxpr, dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *numbers], strict=True)))
-        results = [self._lookup(v, {}) for v in jaxpr.outvars]
-        self._numbers = outer | dict(zip(outvars, results, strict=True))
+        outer = dict(self._names)
+        self._names |= dict(zip(jaxpr.invars, operands, strict=True))
+        self._names |= self._constants(inner) if jaxpr is not inner else {}
+        self._walk(jaxpr)
+        results = [self.name(v) for v in jaxpr.outvars]
+        self._names = outer | dict(zip(outvars, results, strict=True))
 
 
-def _run(equations: list[Equation], registers: list[Any]) -> None:
-    for function, inputs, output in equations:
-        if len(inputs) == 1:
-            registers[output] = function(registers[inputs[0]])
-        elif len(inputs) == 2:
-            registers[output] = function(registers[inputs[0]], registers[inputs[1]])
-        else:
-            registers[output] = function(*[registers[i] for i in inputs])
+def _text(tree: Any) -> str:
+    """Dicts, tuples and lists of names, as Python writes them."""
+    if isinstance(tree, str):
+        return tree
+    if type(tree) is dict:
+        return "{" + ", ".join(f"{key!r}: {_text(part)}" for key, part in tree.items()) + "}"
+    if type(tree) not in (tuple, list):
+        raise UnknownPrimitive(f"actions that are a {type(tree).__name__}")
+    inner = "".join(f"{_text(part)}, " for part in tree)
+    return f"({inner})" if type(tree) is tuple else f"[{inner}]"

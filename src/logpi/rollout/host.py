@@ -11,8 +11,9 @@ from logpi.collect import Collect, Steps
 from logpi.environments.protocol import HostEnvironment, Step
 from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
-from logpi.rollout.acting import Act, actor
+from logpi.rollout.acting import actor
 from logpi.rollout.observations import Store, store, with_successors
+from logpi.rollout.program import Act
 from logpi.rollout.unfinished import Kept, Unfinished, replay, snapshot
 from logpi.types import trainable
 

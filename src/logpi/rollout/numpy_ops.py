@@ -1,10 +1,10 @@
-"""JAX's primitives in NumPy, as far as policies use them."""
+"""JAX's primitives as NumPy expressions, as far as policies use them: `{0}` is the first operand."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 INLINE = {
     "pjit",
@@ -21,36 +21,33 @@ class UnknownPrimitive(Exception):
     """An operation with no counterpart here; the policy then acts by a jitted call."""
 
 
-def _plain(function: Callable[..., Any]) -> Callable[[Any], Callable[..., Any]]:
-    return lambda equation: function
+def _ints(values: Any) -> tuple[int, ...]:
+    return tuple(int(x) for x in values)
 
 
-def _logistic(x: Any) -> Any:
-    return 0.5 * (np.tanh(0.5 * x) + 1)
+def _shaped(equation: Any) -> str:
+    """The operand by another shape, or as it is."""
+    old, new = (_ints(atom.aval.shape) for atom in (equation.invars[0], equation.outvars[0]))
+    return "{0}" if old == new else f"{{0}}.reshape({new})"
 
 
-def _broadcast(equation: Any) -> Callable[[Any], Any]:
-    shape, places = equation.params["shape"], equation.params["broadcast_dimensions"]
-
-    def broadcast(x: Any) -> Any:
-        inner = [1] * len(shape)
-        for place, size in zip(places, x.shape, strict=True):
-            inner[place] = size
-        return np.broadcast_to(x.reshape(inner), shape)
-
-    return broadcast
+def _broadcast(equation: Any) -> str:
+    shape, places = _ints(equation.params["shape"]), _ints(equation.params["broadcast_dimensions"])
+    sizes = _ints(equation.invars[0].aval.shape)
+    inner = [1] * len(shape)
+    for place, size in zip(places, sizes, strict=True):
+        inner[place] = size
+    operand = "{0}" if tuple(inner) == sizes else f"{{0}}.reshape({tuple(inner)})"
+    return operand if tuple(inner) == shape else f"np.broadcast_to({operand}, {shape})"
 
 
-def _dot(equation: Any) -> Callable[[Any, Any], Any]:
+def _dot(equation: Any) -> str:
     (left, right), (left_batch, right_batch) = equation.params["dimension_numbers"]
     ndims = [len(v.aval.shape) for v in equation.invars]
     if not left_batch and tuple(left) == (ndims[0] - 1,) and tuple(right) == (0,) and ndims[1] <= 2:
-        return np.matmul
-    if (tuple(left), tuple(right), tuple(left_batch), tuple(right_batch)) == ((1,), (1,), (0,), (0,)) and ndims == [
-        2,
-        3,
-    ]:
-        return lambda a, b: np.matmul(a[:, None, :], b)[:, 0, :]  # each row by a matrix of its own: a population
+        return "{0} @ {1}"
+    if (*map(tuple, (left, right, left_batch, right_batch)), *ndims) == ((1,), (1,), (0,), (0,), 2, 3):
+        return "np.matmul({0}[:, None, :], {1})[:, 0, :]"  # each row by a matrix of its own: a population
     letters = iter("abcdefghijklmnopqrstuvwxyz")
     first = [next(letters) for _ in range(ndims[0])]
     second = [next(letters) for _ in range(ndims[1])]
@@ -59,127 +56,138 @@ def _dot(equation: Any) -> Callable[[Any, Any], Any]:
     batch = [first[i] for i in left_batch]
     free = [x for i, x in enumerate(first) if i not in (*left, *left_batch)]
     free += [x for i, x in enumerate(second) if i not in (*right, *right_batch)]
-    pattern = f"{''.join(first)},{''.join(second)}->{''.join(batch + free)}"
-    return lambda a, b: np.einsum(pattern, a, b, optimize=True)
+    return f"np.einsum('{''.join(first)},{''.join(second)}->{''.join(batch + free)}', {{0}}, {{1}}, optimize=True)"
 
 
-def _reduce(function: Callable[..., Any]) -> Callable[[Any], Callable[..., Any]]:
-    def make(equation: Any) -> Callable[[Any], Any]:
-        axes = tuple(equation.params["axes"])
-        return lambda x: function(x, axis=axes)
-
-    return make
+def _whole(equation: Any) -> str:
+    """Sums of whole numbers keep their type, where NumPy would widen it."""
+    dtype = equation.outvars[0].aval.dtype
+    return "" if np.issubdtype(dtype, np.floating) else f", dtype='{dtype}'"
 
 
-def _argmax(equation: Any) -> Callable[[Any], Any]:
-    (axis,), dtype = equation.params["axes"], equation.params["index_dtype"]
-    return lambda x: np.argmax(x, axis=axis).astype(dtype)
+def _reduce(function: str) -> Callable[[Any], str]:
+    return lambda equation: f"np.{function}.reduce({{0}}, axis={_ints(equation.params['axes'])})"
 
 
-def _convert(equation: Any) -> Callable[[Any], Any]:
-    dtype = equation.params["new_dtype"]
-    return lambda x: x.astype(dtype)
+def _sum(equation: Any) -> str:
+    return f"np.add.reduce({{0}}, axis={_ints(equation.params['axes'])}{_whole(equation)})"
 
 
-def _slice(equation: Any) -> Callable[[Any], Any]:
+def _argmax(equation: Any) -> str:
+    (axis,) = _ints(equation.params["axes"])
+    return f"{{0}}.argmax({axis}).astype('{np.dtype(equation.params['index_dtype'])}')"
+
+
+def _convert(equation: Any) -> str:
+    old, new = equation.invars[0].aval.dtype, equation.params["new_dtype"]
+    return "{0}" if old == new else f"{{0}}.astype('{new}')"
+
+
+def _slice(equation: Any) -> str:
     p = equation.params
-    strides = p["strides"] or [1] * len(p["start_indices"])
-    index = tuple(slice(*part) for part in zip(p["start_indices"], p["limit_indices"], strides, strict=True))
-    return lambda x: x[index]
+    strides = _ints(p["strides"] or [1] * len(p["start_indices"]))
+    parts = zip(_ints(p["start_indices"]), _ints(p["limit_indices"]), strides, strict=True)
+    return "{0}[" + ", ".join(f"{a}:{b}" if step == 1 else f"{a}:{b}:{step}" for a, b, step in parts) + "]"
 
 
-def _concatenate(equation: Any) -> Callable[..., Any]:
-    axis = equation.params["dimension"]
-    return lambda *parts: np.concatenate(parts, axis=axis)
+def _concatenate(equation: Any) -> str:
+    parts = ", ".join(f"{{{i}}}" for i in range(len(equation.invars)))
+    return f"np.concatenate(({parts},), axis={int(equation.params['dimension'])})"
 
 
-def _stack(equation: Any) -> Callable[..., Any]:
-    axis = equation.params["axis"]
-    return lambda *parts: np.stack(parts, axis=axis)
+def _stack(equation: Any) -> str:
+    parts = ", ".join(f"{{{i}}}" for i in range(len(equation.invars)))
+    return f"np.stack(({parts},), axis={int(equation.params['axis'])})"
 
 
-def _cumsum(equation: Any) -> Callable[[Any], Any]:
-    axis, reverse = equation.params["axis"], equation.params["reverse"]
-    return lambda x: np.flip(np.cumsum(np.flip(x, axis), axis), axis) if reverse else np.cumsum(x, axis)
+def _cumsum(equation: Any) -> str:
+    axis = int(equation.params["axis"])
+    if equation.params["reverse"]:
+        return f"np.flip(np.cumsum(np.flip({{0}}, {axis}), {axis}{_whole(equation)}), {axis})"
+    return f"np.cumsum({{0}}, {axis}{_whole(equation)})"
 
 
-def _reshape(equation: Any) -> Callable[[Any], Any]:
-    shape = equation.params["new_sizes"]
-    return lambda x: x.reshape(shape)
+def _split(equation: Any) -> list[str]:
+    before, ends = ":, " * int(equation.params["axis"]), [0, *itertools.accumulate(_ints(equation.params["sizes"]))]
+    return [f"{{0}}[{before}{start}:{end}]" for start, end in itertools.pairwise(ends)]
 
 
-def _squeeze(equation: Any) -> Callable[[Any], Any]:
-    axes = tuple(equation.params["dimensions"])
-    return lambda x: np.squeeze(x, axes)
+def _transpose(equation: Any) -> str:
+    return f"{{0}}.transpose({_ints(equation.params['permutation'])})"
 
 
-def _expand(equation: Any) -> Callable[[Any], Any]:
-    axes = tuple(equation.params["dimensions"])
-    return lambda x: np.expand_dims(x, axes)
+def _power(equation: Any) -> str:
+    return f"{{0}} ** {int(equation.params['y'])}"
 
 
-def _transpose(equation: Any) -> Callable[[Any], Any]:
-    order = equation.params["permutation"]
-    return lambda x: np.transpose(x, order)
+def _divide(equation: Any) -> str:
+    if not np.issubdtype(equation.outvars[0].aval.dtype, np.floating):
+        raise UnknownPrimitive("div of whole numbers")
+    return "{0} / {1}"
 
 
-def _power(equation: Any) -> Callable[[Any], Any]:
-    exponent = equation.params["y"]
-    return lambda x: x**exponent
+def _select(equation: Any) -> str:
+    if len(equation.invars) != 3:
+        raise UnknownPrimitive("select_n of more than two cases")
+    return "np.where({0}, {2}, {1})"
 
 
-def _iota(equation: Any) -> Callable[[], Any]:
-    shape, axis, dtype = (equation.params[name] for name in ("shape", "dimension", "dtype"))
-    column = np.arange(shape[axis], dtype=dtype).reshape([-1 if i == axis else 1 for i in range(len(shape))])
-    return lambda: np.broadcast_to(column, shape)
+def _iota(equation: Any) -> str:
+    shape, axis = _ints(equation.params["shape"]), int(equation.params["dimension"])
+    column = [-1 if i == axis else 1 for i in range(len(shape))]
+    dtype = np.dtype(equation.params["dtype"])
+    return f"np.broadcast_to(np.arange({shape[axis]}, dtype='{dtype}').reshape({column}), {shape})"
 
 
-NUMPY: dict[str, Callable[[Any], Callable[..., Any]]] = {
-    **{name: _plain(getattr(np, name)) for name in ("exp", "exp2", "log1p", "expm1", "tanh", "sqrt", "sign", "floor")},
-    **{name: _plain(getattr(np, name)) for name in ("sin", "cos", "tan", "ceil", "log", "abs", "square")},
-    "add": _plain(np.add),
-    "add_any": _plain(np.add),
-    "sub": _plain(np.subtract),
-    "mul": _plain(np.multiply),
-    "div": _plain(np.divide),
-    "neg": _plain(np.negative),
-    "max": _plain(np.maximum),
-    "min": _plain(np.minimum),
-    "pow": _plain(np.power),
-    "rsqrt": _plain(lambda x: 1 / np.sqrt(x)),
-    "logistic": _plain(_logistic),
-    "eq": _plain(np.equal),
-    "ne": _plain(np.not_equal),
-    "lt": _plain(np.less),
-    "le": _plain(np.less_equal),
-    "gt": _plain(np.greater),
-    "ge": _plain(np.greater_equal),
-    "and": _plain(np.bitwise_and),
-    "or": _plain(np.bitwise_or),
-    "not": _plain(np.invert),
-    "is_finite": _plain(np.isfinite),
-    "stop_gradient": _plain(lambda x: x),
-    "copy": _plain(lambda x: x),
-    "copy_p": _plain(lambda x: x),
-    "select_n": _plain(lambda which, no, yes: np.where(which, yes, no)),
-    "clamp": _plain(lambda low, x, high: np.clip(x, low, high)),
+FUNCTIONS = "exp exp2 log1p expm1 tanh sqrt sign floor sin cos tan ceil log abs square".split()
+OPERATORS = {"add": "+", "add_any": "+", "sub": "-", "mul": "*", "and": "&", "or": "|"}
+COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+NUMPY: dict[str, str | Callable[[Any], str]] = {
+    **{name: f"np.{name}({{0}})" for name in FUNCTIONS},
+    **{name: f"{{0}} {sign} {{1}}" for name, sign in (OPERATORS | COMPARISONS).items()},
+    "neg": "-{0}",
+    "not": "~{0}",
+    "max": "np.maximum({0}, {1})",
+    "min": "np.minimum({0}, {1})",
+    "pow": "np.power({0}, {1})",
+    "div": _divide,
+    "rsqrt": "1 / np.sqrt({0})",
+    "logistic": "0.5 * (np.tanh(0.5 * {0}) + 1)",
+    "is_finite": "np.isfinite({0})",
+    "erf": "erf({0})",
+    "clamp": "np.minimum(np.maximum({1}, {0}), {2})",
+    "stop_gradient": "{0}",
+    "copy": "{0}",
+    "copy_p": "{0}",
+    "select_n": _select,
     "integer_pow": _power,
     "broadcast_in_dim": _broadcast,
     "dot_general": _dot,
-    "reduce_sum": _reduce(np.sum),
-    "reduce_max": _reduce(np.max),
-    "reduce_min": _reduce(np.min),
-    "reduce_or": _reduce(np.any),
+    "reduce_sum": _sum,
+    "reduce_max": _reduce("maximum"),
+    "reduce_min": _reduce("minimum"),
+    "reduce_or": _reduce("bitwise_or"),
+    "reduce_and": _reduce("bitwise_and"),
     "argmax": _argmax,
     "convert_element_type": _convert,
     "slice": _slice,
     "concatenate": _concatenate,
     "stack": _stack,
     "cumsum": _cumsum,
-    "erf": _plain(scipy.special.erf),
-    "reshape": _reshape,
-    "squeeze": _squeeze,
-    "expand_dims": _expand,
+    "reshape": _shaped,
+    "squeeze": _shaped,
+    "expand_dims": _shaped,
     "transpose": _transpose,
     "iota": _iota,
 }
+
+
+def expressions(equation: Any) -> list[str]:
+    """The NumPy expressions of an equation of a jaxpr, one for each output. Raises UnknownPrimitive for lack of one."""
+    name = equation.primitive.name
+    if name == "split":
+        return _split(equation)
+    if name not in NUMPY or len(equation.outvars) != 1:
+        raise UnknownPrimitive(name)
+    template = NUMPY[name]
+    return [template if isinstance(template, str) else template(equation)]
