@@ -18,8 +18,8 @@ from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.observations import with_successors
 from logpi.rollout.scores import scores
+from logpi.rollout.successors import with_successors
 from logpi.types import Batch, Trajectory, ravel, trainable
 
 SEEN = spaces.Box(-1.0, 1.0, (3,))

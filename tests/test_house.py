@@ -11,10 +11,12 @@ import logpi
 SOURCE = Path(logpi.__file__).parent
 ROOMS = [
     "errors",
+    "interrupts",
     "seeds",
     "scores",
     "schedules",
     "collect",
+    "workers",
     "types",
     "trees",
     "nested",
@@ -33,6 +35,7 @@ ROOMS = [
     "algorithms",
     "iterate",
     "advance",
+    "hosting",
     "loops",
     "together",
     "evaluation",
@@ -42,7 +45,6 @@ ROOMS = [
     "console",
     "runs",
     "lab",
-    "interrupts",
     "pace",
     "planning",
     "driver",

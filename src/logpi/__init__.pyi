@@ -140,3 +140,4 @@ from .updates.ascent import adam as adam
 from .updates.natural import NaturalGradient as NaturalGradient
 from .updates.restricted import RestrictedStep as RestrictedStep
 from .updates.trust_region import TrustRegion as TrustRegion
+from .workers import Workers as Workers

@@ -1,5 +1,6 @@
 """Many iterations in one compiled program: rollout, credit, update and again, without a word from the host."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -30,6 +31,23 @@ class Stretch(NamedTuple):
     until: int
     largest: int
     most: int = 1
+
+
+class Iteration(NamedTuple):
+    """Iterations, compiled, and what they leave outside of their carry: episodes under way on the host.
+
+    - `run`: (carry, stretch) ↦ (carry, the figures of each iteration); on the host it makes one.
+    - `unfinished`: a function that gives those episodes as arrays; what it gives does not change with later ones.
+    - `resume`: brings them back, from such arrays: which of the environments had to begin afresh, [N].
+    - `consumes`: whether `run` uses up the carry it is given, so that there is no way back to it.
+    - `close`: ends what was started for them.
+    """
+
+    run: Callable[[Carry, Stretch], tuple[Carry, list[Info]]]
+    unfinished: Callable[[], Callable[[], dict[str, Any]]]
+    resume: Callable[[Carry, dict[str, Any]], np.ndarray]
+    consumes: bool
+    close: Callable[[], None]
 
 
 class Limits(eqx.Module):

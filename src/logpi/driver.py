@@ -8,11 +8,12 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
+from logpi.advance import Iteration
 from logpi.console import Reporter
 from logpi.evaluation import Evaluation
 from logpi.interrupts import Interrupts, Terminated
 from logpi.iterate import Carry, begin
-from logpi.loops import Iteration, compile_iteration
+from logpi.loops import compile_iteration
 from logpi.pace import AT_ONCE, Pace
 from logpi.planning import Plan, evaluation
 from logpi.runs import checkpoint, progress
@@ -47,7 +48,7 @@ def drive(
     if saved is not None:
         carry = copied(checkpoint.restore(saved, carry, "carry"))
     recorder.begin(progress.read(saved.facts) if saved else Progress(), lambda: Kept(carry, {}))
-    carry, iteration = _compiled(plan, carry, recorder, reporter, saved)
+    carry, iteration = _compiled(plan, carry, recorder, reporter, saved, stack)
     pace = Pace(0.0 if callbacks else min(AT_ONCE, plan.checkpoint_seconds))
     carry, stopped = _loop(plan, carry, iteration, recorder, assess, stop, pace)
     summary = recorder.finish("interrupted" if stop.wanted else "stopped" if stopped else "done")
@@ -58,11 +59,12 @@ def drive(
 
 
 def _compiled(
-    plan: Plan, carry: Carry, recorder: Recorder, reporter: Reporter, saved: Checkpoint | None
+    plan: Plan, carry: Carry, recorder: Recorder, reporter: Reporter, saved: Checkpoint | None, stack: ExitStack
 ) -> tuple[Carry, Iteration]:
     """The iteration, with the environments where they stood; and the carry, which forgets episodes that are lost."""
     started = time.perf_counter()
-    iteration = compile_iteration(plan.algorithm, plan.environment, carry, plan.seed)
+    iteration = compile_iteration(plan.algorithm, plan.environment, carry, plan.seed, plan.workers, plan.steps)
+    stack.callback(iteration.close)
     recorder.compile_seconds = time.perf_counter() - started
     lost = iteration.resume(carry, _unfinished(saved, iteration.unfinished()()))
     if lost.any():

@@ -18,6 +18,7 @@ from logpi.interrupts import unheard
 from logpi.iterate import on_device
 from logpi.runs.run import load
 from logpi.seeds import SELECTION
+from logpi.workers import IN_PROCESS, Workers
 
 DEFAULT_STEPS = 1_000_000
 EVALUATION_EPISODES = 20
@@ -33,6 +34,7 @@ class Plan:
     - `key`: what the run's random numbers come from.
     - `evaluations`: how many, evenly spaced over the run.
     - `checkpoint_seconds`: how often the run is saved.
+    - `workers`: the processes that step environments on the host.
     """
 
     source: Any
@@ -48,6 +50,7 @@ class Plan:
     seed: int
     evaluations: int = 5
     checkpoint_seconds: float = 30.0
+    workers: Workers = IN_PROCESS
 
     @property
     def title(self) -> str:

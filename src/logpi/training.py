@@ -21,6 +21,7 @@ from logpi.runs.directory import RunDirectory, default_path, fresh
 from logpi.runs.lock import hold
 from logpi.runs.progress import Progress
 from logpi.runs.run import Run
+from logpi.workers import Workers, workers_of
 
 
 def train(
@@ -35,6 +36,7 @@ def train(
     callbacks: Iterable[Callback] = (),
     evaluations: int = 5,
     checkpoint_seconds: float = 30.0,
+    workers: Workers | int | str = "auto",
 ) -> Run:
     """Train a policy on a task.
 
@@ -49,15 +51,18 @@ def train(
       written in JAX many iterations are one compiled call; with callbacks, each is a call of its own.
     - `evaluations`: how many times, evenly spaced, the policy is evaluated; the best one is kept beside the last.
     - `checkpoint_seconds`: how much work can be lost at most; a run that was ended goes on with `resume`.
+    - `workers`: processes that step environments on the host: how many, or `Workers(…)`; with "auto" as many as there
+      are cores, where that pays. Their number changes no bit.
 
     SIGINT finishes what is under way, saves and raises KeyboardInterrupt; SIGTERM saves and raises SystemExit(143).
     Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
     """
     refuse(steps, seed, evaluations, checkpoint_seconds)
+    how = workers_of(workers)
     use_persistent_cache()
     with ExitStack() as stack:
         plan = settle(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
-        plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds)
+        plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds, workers=how)
         reporter = stack.enter_context(Reporter(plan.steps))
         if plan.tuned:
             reporter.say(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
@@ -75,6 +80,7 @@ def resume(
     policy: PyTree = None,
     critic: PyTree = None,
     callbacks: Iterable[Callback] = (),
+    workers: Workers | int | str = "auto",
 ) -> Run:
     """Go on with a run that was ended, by a signal, a crash or its budget, from its newest checkpoint.
 
@@ -86,7 +92,7 @@ def resume(
     - `env`: the environment, where the run's own is not one that logpi or Gymnasium know by name. What a directory
       says is never imported.
     - `algorithm`, `policy`, `critic`: as they were given to `train`, if the algorithm was put together from parts.
-    - `callbacks`: as in `train`.
+    - `callbacks`, `workers`: as in `train`. A pipelined run goes on with new episodes.
 
     Raises LogpiError where the directory holds no run, one that is being trained, or one of other shapes; and
     NoCheckpoint where none of its checkpoints can be read.
@@ -100,6 +106,7 @@ def resume(
     with ExitStack() as stack:
         plan = settle(source, recipe, steps or said["steps"], (policy, critic), said["seed"], stack)
         plan = replace(plan, evaluations=said["evaluations"], checkpoint_seconds=said["checkpoint_seconds"])
+        plan = replace(plan, workers=workers_of(workers))
         reporter = stack.enter_context(Reporter(plan.steps))
         stack.enter_context(hold(path))
         begun = checkpoints.there(path / "checkpoints", checkpoints.LAST)  # none: it was ended before it began

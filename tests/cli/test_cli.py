@@ -183,7 +183,9 @@ def test_the_shell_and_python_give_the_same_algorithm():
     from logpi.cli.parser import parse
 
     given = parse("train CartPole-v1 ppo --discount 0.9 --learning-rate 1e-3:0 --hidden 32,32".split())[1]
-    options = {k: v for k, v in given["options"].items() if k not in ("seeds", "evaluations", "checkpoint_seconds")}
+    options = {
+        k: v for k, v in given["options"].items() if k not in ("seeds", "evaluations", "checkpoint_seconds", "workers")
+    }
     import logpi
 
     recipe = logpi.ppo(discount=0.9, learning_rate=logpi.Linear(1e-3, 0.0), hidden=(32, 32))

@@ -125,5 +125,7 @@ def test_closing_closes_every_copy():
         def close(self):
             closed.append(self)
 
-    Gymnasium(Closing, 3).close()
+    environment = Gymnasium(Closing, 3)
+    environment.reset(0)
+    environment.close()
     assert len(closed) == 3

@@ -141,7 +141,7 @@ def jitted(mu, obs, noise):
 @pytest.mark.parametrize("mu", [mu for _, mu in BEHAVIOURS], ids=[name for name, _ in BEHAVIOURS])
 def test_numpy_takes_the_actions_that_jax_takes(key, mu):
     """To 1e-5, for observations that the actor was not made with."""
-    act = actor(mu, *examples(mu, key))(mu)
+    act = actor(mu, *examples(mu, key)).bind(mu)
     for k in jr.split(key, 3):
         obs, noise = examples(mu, k)
         for got, truth in zip(act(obs, noise), jitted(mu, obs, noise), strict=True):
@@ -153,7 +153,7 @@ def test_numpy_takes_the_actions_that_jax_takes(key, mu):
 def test_every_built_in_policy_acts_in_numpy(mu, space):
     """Whatever it sees and does, and whichever head it has."""
     obs, noise = drawn(mu, space)
-    got, truth = actor(mu, obs, noise)(mu)(obs, noise), jitted(mu, obs, noise)
+    got, truth = actor(mu, obs, noise).bind(mu)(obs, noise), jitted(mu, obs, noise)
     assert jax.tree.structure(got) == jax.tree.structure(truth)
     for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(truth), strict=True):
         assert x.dtype == y.dtype and x.shape == y.shape
@@ -188,7 +188,7 @@ def test_a_program_acts_where_jax_cannot_be_imported_and_not_one_bit_differs():
 def test_new_weights_are_used_from_when_they_are_bound(key, mu):
     """θ and running statistics alike, while what was bound before stays what it was."""
     obs, noise = examples(mu, key)
-    bind = actor(mu, obs, noise)
+    bind = actor(mu, obs, noise).bind
     moved = jax.tree.map(lambda x: x + 0.7 if eqx.is_inexact_array(x) and x.ndim else x, mu)
     old, new = bind(mu), bind(moved)
     np.testing.assert_allclose(new(obs, noise)[0], jitted(moved, obs, noise)[0], atol=1e-5, rtol=1e-5)
@@ -198,7 +198,7 @@ def test_new_weights_are_used_from_when_they_are_bound(key, mu):
 def test_what_was_answered_before_is_not_overwritten(key):
     mu = Behaviour(policy(VECTORS, key))
     one, two = examples(mu, key), examples(mu, jr.key(1))
-    act = actor(mu, *one)(mu)
+    act = actor(mu, *one).bind(mu)
     first = act(*one)[0]
     kept = first.copy()
     act(*two)
@@ -208,14 +208,14 @@ def test_what_was_answered_before_is_not_overwritten(key):
 def test_a_convolution_is_compiled_without_a_word(key):
     mu = Behaviour(Users(convolved, key))
     obs, noise = examples(mu, key)
-    np.testing.assert_allclose(actor(mu, obs, noise)(mu)(obs, noise)[0], jitted(mu, obs, noise)[0], atol=1e-5)
+    np.testing.assert_allclose(actor(mu, obs, noise).bind(mu)(obs, noise)[0], jitted(mu, obs, noise)[0], atol=1e-5)
 
 
 def test_an_operation_that_numpy_lacks_falls_back_on_jax_with_one_warning(key):
     mu = Behaviour(Users(jnp.sort, key))
     obs, noise = examples(mu, key)
     with pytest.warns(UserWarning, match=r"the policy uses sort.* jitted call") as caught:
-        bind = actor(mu, obs, noise)
+        bind = actor(mu, obs, noise).bind
     assert len(caught) == 1
     moved = eqx.tree_at(lambda m: m.policy.last.bias, mu, jnp.ones(2))
     with warnings.catch_warnings():
@@ -236,5 +236,5 @@ def test_whole_numbers_are_operated_on_bit_by_bit(key):
 
     mu = Behaviour(Bits())
     obs, noise = examples(mu, key, obs=10 * jr.normal(key, (N, 3)))
-    act = actor(mu, obs, noise)(mu)
+    act = actor(mu, obs, noise).bind(mu)
     np.testing.assert_array_equal(act(obs, 0 * noise)[0], jitted(mu, obs, 0 * noise)[0])

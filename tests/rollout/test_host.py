@@ -20,7 +20,7 @@ from logpi.policies.behaviour import Behaviour
 from logpi.policies.policy import mlp_policy
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.observations import with_successors
+from logpi.rollout.successors import with_successors
 
 
 class One(eqx.Module):

@@ -24,7 +24,8 @@ from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.observations import Both, Checked, Once, OnceAndEnds, store, with_successors
+from logpi.rollout.observations import Both, Checked, Once, OnceAndEnds, store
+from logpi.rollout.successors import with_successors
 
 N = 3
 MODES = ["loop", *AutoresetMode]

@@ -9,6 +9,7 @@ from logpi.environments.gymnasium import Gymnasium
 from logpi.rollout.unfinished import Unfinished, replay, snapshot
 
 N, T = 3, 7
+NOBODY = np.zeros(N, bool)
 
 
 class Walk(gymnasium.Env):
@@ -52,7 +53,7 @@ def walked(make, windows, seed=5):
         for t in range(T):
             step = env.step(sent[t], np.zeros(N, bool))
             obs, ended[t] = step.obs, step.terminated | step.truncated
-        unfinished.add(sent, ended)
+        unfinished.add(sent, ended, NOBODY)
     return env, obs, snapshot(env.episode.copy(), obs, unfinished.pieces())
 
 
@@ -74,8 +75,8 @@ def test_what_is_kept_spans_windows_and_forgets_what_ended():
     assert (kept["length"] < 12).all() and len(kept["action"]) == kept["length"].sum()
     sent = np.arange(2 * N).reshape(2, N)
     unfinished = Unfinished(sent)
-    unfinished.add(sent, np.zeros((2, N), bool))
-    unfinished.add(sent + 10, np.array([[False, True, False], [False, False, True]]))
+    unfinished.add(sent, np.zeros((2, N), bool), NOBODY)
+    unfinished.add(sent + 10, np.array([[False, True, False], [False, False, True]]), NOBODY)
     kept = snapshot(np.zeros(N, int), np.zeros(N), unfinished.pieces())
     np.testing.assert_array_equal(kept["length"], [4, 1, 0])
     np.testing.assert_array_equal(kept["action"], [0, 3, 10, 13, 14])
@@ -84,10 +85,10 @@ def test_what_is_kept_spans_windows_and_forgets_what_ended():
 def test_what_was_handed_out_does_not_change():
     sent = np.ones((2, N), int)
     unfinished = Unfinished(sent)
-    unfinished.add(sent, np.zeros((2, N), bool))
+    unfinished.add(sent, np.zeros((2, N), bool), NOBODY)
     pieces = unfinished.pieces()
     sent[:] = 7
-    unfinished.add(sent, np.zeros((2, N), bool))
+    unfinished.add(sent, np.zeros((2, N), bool), NOBODY)
     np.testing.assert_array_equal(snapshot(np.zeros(N), np.zeros(N), pieces)["action"], np.ones(2 * N))
 
 

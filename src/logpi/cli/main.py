@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from logpi.cli.parser import parse
-from logpi.errors import LogpiError
+from logpi.errors import EnvironmentFailed, LogpiError
+from logpi.workers import Workers
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -22,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         command, given = parse(sys.argv[1:] if arguments is None else arguments)
         COMMANDS[command](**given)
     except LogpiError as error:
+        if isinstance(error, EnvironmentFailed) and error.trace:
+            print(error.trace.rstrip(), file=sys.stderr)
         print(f"logpi: {' '.join(str(error).split())}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt:
@@ -38,14 +41,14 @@ def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | Non
     from logpi.environments.names import check
 
     own = {name: options.pop(name) for name in ("evaluations", "checkpoint_seconds")}
-    seeds = options.pop("seeds")
+    seeds, workers = options.pop("seeds"), options.pop("workers")
     recipe = ALGORITHMS[algorithm](**options)
     recipe.settings(env)
     check(env)
     if seeds is None:
         from logpi.training import train
 
-        train(env, recipe, steps=steps, seed=seed, out=out, **own)
+        train(env, recipe, steps=steps, seed=seed, out=out, workers=workers, **own)
         return
     import jax
 
@@ -55,12 +58,12 @@ def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | Non
     train_seeds(env, recipe, seeds=range(seed, seed + seeds), steps=steps, out=out, **own)
 
 
-def resume(directory: str, steps: int | None, env: str | None) -> None:
+def resume(directory: str, steps: int | None, env: str | None, workers: Workers) -> None:
     """Go on with a run."""
     _must_be_a_run(directory)
     from logpi.training import resume
 
-    resume(directory, steps=steps, env=env)
+    resume(directory, steps=steps, env=env, workers=workers)
 
 
 def evaluate(directory: str, env: str | None, best: bool, as_json: bool, episodes: int, **how: Any) -> None:

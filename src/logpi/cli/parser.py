@@ -4,6 +4,7 @@ import argparse
 from typing import Any, NoReturn
 
 from logpi.errors import LogpiError
+from logpi.workers import Workers
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,6 +39,8 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
     if unknown:
         raise LogpiError(f"unknown option {unknown[0]}; allowed: {_flags(commands.choices[known.command])}")
     given = vars(known)
+    if "workers" in given:
+        given["workers"] = Workers(*[given.pop(name) for name in ("workers", "restarts", "step_timeout", "pipeline")])
     if given["command"] == "train":
         return "train", _split(given, options)
     return given.pop("command"), given
@@ -63,6 +66,7 @@ def _train(parser: Parser, name: str) -> list[str]:
     parser.add_argument(
         "--checkpoint-seconds", type=_seconds, default=30.0, help="how much work can be lost at most (default 30)"
     )
+    _workers(parser)
     group = parser.add_argument_group(f"options of {name} (those given prevail over those tuned for the task)")
     for option, default in defaults.items():
         about = OPTIONS[option]
@@ -73,10 +77,30 @@ def _train(parser: Parser, name: str) -> list[str]:
     return list(defaults)
 
 
+def _workers(parser: Parser) -> None:
+    group = parser.add_argument_group("workers (environments that are ordinary Python)")
+    group.add_argument(
+        "--workers",
+        type=_number_of_workers,
+        help="processes that step them: a number, or auto (the default); changes no bit",
+    )
+    group.add_argument(
+        "--restarts", type=_seed, default=0, help="how often one that fails may be made anew (default 0)"
+    )
+    group.add_argument(
+        "--step-timeout",
+        type=_seconds,
+        default=600.0,
+        help="seconds without a step after which one hangs (default 600)",
+    )
+    group.add_argument("--pipeline", action="store_true", help="collect while learning: acting is one update behind")
+
+
 def _resume(parser: Parser) -> None:
     parser.add_argument("directory", help="a run's directory")
     parser.add_argument("--steps", type=_steps, help="a new budget, counted from the run's beginning")
     parser.add_argument("--env", help="the environment, where it is a module of yours: package.module:factory")
+    _workers(parser)
 
 
 def _evaluate(parser: Parser) -> None:
@@ -118,19 +142,27 @@ def _algorithm_in(arguments: list[str]) -> str:
         if skip:
             skip = False
         elif word.startswith("-"):
-            skip = "=" not in word and word not in ("-h", "--help")
+            skip = "=" not in word and word not in ("-h", "--help", "--pipeline")
         else:
             positional.append(word)
     return positional[1] if len(positional) > 1 else "ppo"
 
 
 def _split(given: dict[str, Any], options: list[str]) -> dict[str, Any]:
-    own = {name: given[name] for name in (*options, "seeds", "evaluations", "checkpoint_seconds") if name in given}
+    own = {
+        name: given[name]
+        for name in (*options, "seeds", "evaluations", "checkpoint_seconds", "workers")
+        if name in given
+    }
     return {name: given[name] for name in ("env", "algorithm", "steps", "seed", "out")} | {"options": own}
 
 
 def _flags(parser: argparse.ArgumentParser) -> str:
     return ", ".join(flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))
+
+
+def _number_of_workers(text: str) -> int | None:
+    return None if text == "auto" else _seed(text)
 
 
 def _steps(text: str) -> int:

@@ -33,10 +33,10 @@ def from_native(space: spaces.Space) -> Callable[[Any], Any]:
     return lifted(space, _leaf_back)
 
 
-def sent(space: spaces.Space, name: str) -> Callable[[Any], Any]:
+def sent(space: spaces.Space, name: str, first: int = 0) -> Callable[[Any], Any]:
     """The map from a policy's actions to what a Gymnasium environment is handed: of its dtypes, whole numbers as such.
 
-    Raises LogpiError, naming the environment of the N, for an action that is not finite.
+    Raises LogpiError, naming the environment, for an action that is not finite; they are numbered from `first`.
     """
     native = to_native(space)
     cast = lifted(space, lambda leaf: lambda x, dtype=leaf.dtype: x.astype(dtype, copy=False))
@@ -47,7 +47,7 @@ def sent(space: spaces.Space, name: str) -> Callable[[Any], Any]:
         for x in nested.leaves(action):
             if not np.isfinite(x).all():
                 row = np.argwhere(~np.isfinite(x))[0][0]
-                raise LogpiError(f"the policy gave environment {row} of {name} a non-finite action: {x[row]}")
+                raise LogpiError(f"the policy gave environment {first + row} of {name} a non-finite action: {x[row]}")
         return cast(native(action))
 
     return finite

@@ -1,5 +1,7 @@
 """N Gymnasium environments, stepped one after the other."""
 
+import contextlib
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ from logpi import nested
 from logpi.environments.actions import sent
 from logpi.environments.protocol import Spec, Step
 from logpi.environments.structure import check, empty, lifted, writer
+from logpi.errors import EnvironmentFailed
 
 
 class Gymnasium:
@@ -18,20 +21,43 @@ class Gymnasium:
     Every episode is seeded from (seed, group, episode), each environment a group of its own unless told otherwise, so
     what environment i meets does not depend on how many others there are. Observations are kept in the space's
     dtype, 64 bits as 32; those of a Dict space are dicts, of a Tuple space tuples, with leaves [N, ...].
+
+    A copy that raises is made anew up to `restarts` times (0 unless it is set): that step is then not `valid` but
+    `truncated`, and `restarted` counts it.
     """
 
-    def __init__(self, make: Callable[[], gymnasium.Env], num_envs: int, name: str = "", time_limit: int | None = None):
-        """Make the copies; `time_limit` shortens episodes if the task's own limit is longer or missing."""
-        self._envs = [_limited(make(), time_limit) for _ in range(num_envs)]
-        first = self._envs[0]
-        self.spec = Spec(name, num_envs, first.observation_space, first.action_space, time_limit_of(first))
-        check(first.observation_space, "observation")
-        self._native = sent(first.action_space, name)
-        self._empty = empty(first.observation_space, num_envs)
-        self._write = writer(first.observation_space)
-        self._rows = _rows(first.action_space)
+    def __init__(
+        self,
+        make: Callable[[], gymnasium.Env] | None,
+        num_envs: int,
+        name: str = "",
+        time_limit: int | None = None,
+        first: int = 0,
+        ready: gymnasium.Env | None = None,
+    ):
+        """Make one copy, the others when they are first reset; without `make` there is the one that is `ready`.
+
+        - `time_limit`: shortens episodes if the task's own limit is longer or missing.
+        - `first`: the number of the first copy, where these are some of more.
+        - `ready`: the first copy, if there is one.
+        """
+        self.make, self._limit, self._first = make, time_limit, first
+        self._envs = [self._copy() if ready is None else _limited(ready, time_limit)]
+        self.restarts = self.restarted = 0
+        one = self._envs[0]
+        self.spec = Spec(name, num_envs, one.observation_space, one.action_space, time_limit_of(one))
+        check(one.observation_space, "observation")
+        self._native = sent(one.action_space, name, first)
+        self._empty = empty(one.observation_space, num_envs)
+        self._write = writer(one.observation_space)
+        self._rows = _rows(one.action_space)
         self._episodes = np.zeros(num_envs, np.int64)
+        self._clock, self._began, self._seeds = 0, [0] * num_envs, [0] * num_envs
         self._seed, self._group = 0, 1
+
+    def example(self) -> Any:
+        """Observations as they come, all zero."""
+        return self._empty()
 
     @property
     def episode(self) -> np.ndarray:
@@ -47,6 +73,7 @@ class Gymnasium:
         """Begin the given episode of each environment under this seed, as if those before it had been played."""
         self._seed = seed
         self._episodes[:] = episode
+        self._envs += [self._copy() for _ in range(self.spec.num_envs - len(self._envs))]
         obs = self._empty()
         for i in range(self.spec.num_envs):
             self._write(obs, i, self._begin(i))
@@ -58,12 +85,17 @@ class Gymnasium:
         n, write = self.spec.num_envs, self._write
         next_obs = self._empty()
         reward = np.zeros(n, np.float32)
-        terminated, truncated = np.zeros(n, bool), np.zeros(n, bool)
+        terminated, truncated, valid = np.zeros(n, bool), np.zeros(n, bool), ~idle
         resting = idle.tolist()
+        self._clock += 1
         for i, env in enumerate(self._envs):
             if not resting[i]:
-                observed, reward[i], terminated[i], truncated[i], _ = env.step(native[i])
-                write(next_obs, i, observed)
+                try:
+                    observed, reward[i], terminated[i], truncated[i], _ = env.step(native[i])
+                    write(next_obs, i, observed)
+                except Exception as error:
+                    self._again(i, error)
+                    reward[i], terminated[i], truncated[i], valid[i] = 0, False, True, False
         truncated &= ~terminated
         obs = next_obs
         ends = np.flatnonzero(terminated | truncated).tolist()
@@ -71,7 +103,7 @@ class Gymnasium:
             obs = nested.map(np.copy, next_obs)
             for i in ends:
                 write(obs, i, self._begin(i))
-        return Step(obs, next_obs, reward, terminated, truncated, ~idle)
+        return Step(obs, next_obs, reward, terminated, truncated, valid)
 
     def close(self) -> None:
         """Close every copy."""
@@ -79,9 +111,33 @@ class Gymnasium:
             env.close()
 
     def _begin(self, i: int) -> Any:
-        words = np.random.SeedSequence((self._seed, i // self._group, int(self._episodes[i]))).generate_state(1)
+        group = (self._first + i) // self._group
+        words = np.random.SeedSequence((self._seed, group, int(self._episodes[i]))).generate_state(1)
         self._episodes[i] += 1
-        return self._envs[i].reset(seed=int(words[0]) >> 1)[0]
+        self._seeds[i], self._began[i] = int(words[0]) >> 1, self._clock
+        try:
+            return self._envs[i].reset(seed=self._seeds[i])[0]
+        except Exception as error:
+            self._again(i, error)
+            return self._begin(i)
+
+    def _again(self, i: int, error: Exception) -> None:
+        """Make a copy anew that raised; raise EnvironmentFailed where that has been done as often as it may be."""
+        if self.make is None or self.restarted >= self.restarts:
+            what = " ".join(str(error).split())
+            raise EnvironmentFailed(
+                f"environment {self._first + i} of {self.spec.name} raised {type(error).__name__}: {what}; at step"
+                f" {self._clock - self._began[i]} of an episode that began with seed {self._seeds[i]}",
+                traceback.format_exc(),
+            ) from error
+        self.restarted += 1
+        with contextlib.suppress(Exception):
+            self._envs[i].close()
+        self._envs[i] = self._copy()
+
+    def _copy(self) -> gymnasium.Env:
+        assert self.make is not None
+        return _limited(self.make(), self._limit)
 
 
 def _rows(space: gymnasium.Space) -> Callable[[Any], Any]:

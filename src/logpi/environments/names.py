@@ -73,7 +73,7 @@ def make(env: Any, num_envs: int, time_limit: int | None = None) -> Any:
     if isinstance(env, str):
         return _by_name(env, num_envs, time_limit)
     if isinstance(env, gymnasium.Env):
-        return Gymnasium(lambda: env, 1, name_of(env), time_limit)
+        return Gymnasium(None, 1, name_of(env), time_limit, ready=env)
     if isinstance(env, VectorEnv):
         return GymnasiumVector(env, name_of(env))
     if callable(env):
@@ -94,10 +94,11 @@ def _by_name(name: str, num_envs: int, time_limit: int | None) -> Any:
         single = _called(functools.partial(libraries.load, name), name)
         return _copies(single, num_envs, min(single.time_limit, time_limit or single.time_limit), name)
     if name.startswith("atari:"):
-        return Gymnasium(lambda: atari(name.removeprefix("atari:")), num_envs, name, time_limit)
+        return Gymnasium(functools.partial(atari, name.removeprefix("atari:")), num_envs, name, time_limit)
     if _is_factory(name):
         return _from_factory(_load(name), num_envs, name, time_limit)
-    return Gymnasium(lambda: gymnasium.make(name, disable_env_checker=True), num_envs, name, time_limit)
+    registered = functools.partial(gymnasium.make, gymnasium.spec(name), disable_env_checker=True)
+    return Gymnasium(registered, num_envs, name, time_limit)
 
 
 def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_limit: int | None) -> Any:
@@ -105,8 +106,7 @@ def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_li
         return make(_called(factory, name, num_envs=num_envs), num_envs, time_limit)
     first = _called(factory, name)
     if isinstance(first, gymnasium.Env):
-        ready = [first]
-        return Gymnasium(lambda: ready.pop() if ready else factory(), num_envs, name, time_limit)
+        return Gymnasium(factory, num_envs, name, time_limit, ready=first)
     if isinstance(first, VectorEnv) or hasattr(first, "spec"):
         return make(first, num_envs, time_limit)
     return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)

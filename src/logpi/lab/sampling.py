@@ -19,7 +19,7 @@ from logpi.policies.behaviour import Behaviour
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.observations import with_successors
+from logpi.rollout.successors import with_successors
 from logpi.trees import compiled
 from logpi.types import State, Trajectory
 

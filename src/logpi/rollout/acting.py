@@ -2,29 +2,47 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import PyTree
 
 from logpi.nested import leaves
 from logpi.policies.behaviour import Behaviour
 from logpi.rollout.actor import lower
+from logpi.rollout.blocks import block_size, examples
 from logpi.rollout.numpy_ops import UnknownPrimitive
 from logpi.rollout.program import Act, Program, acting
 
 COMPILED = {"conv_general_dilated"}  # so much work that a jitted call is the faster way anyhow
 
 
-def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[[Behaviour], Act]:
-    """From a μ like this one to a function (obs[N], noise[N]) ↦ (action[N], what the environment is handed).
+@dataclass(frozen=True)
+class Actor:
+    """How policies like one act: `bind(μ)` gives the function (obs[B], noise[B]) ↦ (action[B], what is sent).
 
-    `obs` and `noise` are examples: only shapes and dtypes matter. The policy is traced here, once. Observations are
-    dicts, tuples and arrays; of the noise only the leaves are asked for.
+    - `block`: B, how many environments it is called for at once.
+    - `program`: its lines of NumPy; None where it acts by a jitted call.
     """
+
+    bind: Callable[[Behaviour], Act]
+    block: int
+    program: Program | None
+
+
+def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Actor:
+    """From a μ like this one, and examples of obs[N] and noise[N], of which only shapes and dtypes matter.
+
+    The policy is traced here, once. Observations are dicts, tuples and arrays; of the noise only the leaves are asked
+    for. A population, whose members act for an environment each, acts for all of them at once.
+    """
+    n = len(leaves(obs)[0])
+    block = n if mu.per_environment else block_size(n)
     try:
-        program = lowered(mu, obs, noise)
+        program = lowered(mu, examples(obs, block), jax.tree.map(lambda x: np.resize(x, (block, *x.shape[1:])), noise))
     except UnknownPrimitive as unknown:
         if str(unknown) not in COMPILED:
             warnings.warn(
@@ -33,8 +51,8 @@ def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[[Behaviour], Ac
             )
         jitted = jax.jit(_acts(mu, obs, noise))
         flat = lambda obs, noise: [*leaves(obs), *jax.tree.leaves(noise)]
-        return lambda mu: lambda obs, noise: jax.device_get(jitted(*_flat(mu)[0], *flat(obs, noise)))
-    return lambda mu: acting(program, weights(mu))
+        return Actor(lambda mu: lambda obs, noise: jax.device_get(jitted(*_flat(mu)[0], *flat(obs, noise))), n, None)
+    return Actor(lambda mu: acting(program, weights(mu)), block, program)
 
 
 def lowered(mu: Behaviour, obs: PyTree, noise: PyTree) -> Program:

@@ -1,10 +1,7 @@
-"""Where a host rollout keeps observations: both ends of every step, pictures once, or not at all."""
+"""Where a host rollout keeps observations: both ends of every step, pictures once, or not at all. Needs no JAX."""
 
-from collections.abc import Callable
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from logpi import nested
@@ -15,10 +12,15 @@ from logpi.environments.protocol import Step
 class Both:
     """`obs` and `next_obs` of every row: [T, N, ...] each."""
 
-    def __init__(self, obs: Any, rows: int, columns: int):
-        """Make the buffers for observations like `obs[N]`."""
-        self.fields = {name: _empty(obs, rows, columns) for name in ("obs", "next_obs")}
-        self._buffers = list(zip(*map(nested.leaves, self.fields.values()), strict=True))
+    def __init__(self, fields: dict[str, Any]):
+        """Write into arrays like those of `room`."""
+        self.fields = fields
+        self._buffers = list(zip(nested.leaves(fields["obs"]), nested.leaves(fields["next_obs"]), strict=True))
+
+    @staticmethod
+    def room(obs: Any, rows: int, columns: int) -> dict[str, Any]:
+        """Empty arrays for observations like `obs[N]`."""
+        return {name: _empty(obs, rows, columns) for name in ("obs", "next_obs")}
 
     def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
         """Keep the rows of `some` environments at (row, column)."""
@@ -30,10 +32,15 @@ class Both:
 class Once:
     """`obs` alone, one row more: [T + 1, N, ...]. What follows row t is row t + 1, as it is in whole episodes."""
 
-    def __init__(self, obs: Any, rows: int, columns: int):
-        """Make the buffers for observations like `obs[N]`."""
-        self.fields = {"obs": _empty(obs, rows + 1, columns)}
-        self._buffers = nested.leaves(self.fields["obs"])
+    def __init__(self, fields: dict[str, Any]):
+        """Write into arrays like those of `room`."""
+        self.fields = fields
+        self._buffers = nested.leaves(fields["obs"])
+
+    @staticmethod
+    def room(obs: Any, rows: int, columns: int) -> dict[str, Any]:
+        """Empty arrays for observations like `obs[N]`."""
+        return {"obs": _empty(obs, rows + 1, columns)}
 
     def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
         """Keep the rows of `some` environments at (row, column), and what follows them in the row below."""
@@ -49,12 +56,15 @@ class OnceAndEnds:
     There is room for an end every 32 steps; where there are more, it is doubled, which compiles the learner anew.
     """
 
-    def __init__(self, obs: Any, rows: int, columns: int):
-        """Make the buffers for observations like `obs[N]`."""
-        self._once = Once(obs, rows, columns)
+    def __init__(self, fields: dict[str, Any]):
+        """Write into arrays like those of `room`."""
+        self._once, self.fields, self._count = Once(fields), fields, 0
+
+    @staticmethod
+    def room(obs: Any, rows: int, columns: int) -> dict[str, Any]:
+        """Empty arrays for observations like `obs[N]`."""
         final = nested.map(lambda x: _zeros(x, max(columns, rows * columns // 32)), obs)
-        self.fields = self._once.fields | {"final": final, "place": np.full((rows, columns), -1, np.int32)}
-        self._count = 0
+        return Once.room(obs, rows, columns) | {"final": final, "place": np.full((rows, columns), -1, np.int32)}
 
     def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
         """Keep a row, and what it ends with where it does: the next row there begins another episode."""
@@ -79,10 +89,15 @@ class OnceAndEnds:
 class Checked:
     """No observation at all, only the sum of what follows each step: enough to see whether all was finite."""
 
-    def __init__(self, obs: Any, rows: int, columns: int):
-        """Make the buffer for observations like `obs[N]`."""
+    def __init__(self, fields: dict[str, Any]):
+        """Write into arrays like those of `room`."""
+        self.fields = fields
+
+    @staticmethod
+    def room(obs: Any, rows: int, columns: int) -> dict[str, Any]:
+        """An empty array for what observations sum to."""
         del obs
-        self.fields = {"next_obs": np.zeros((rows, columns), np.float32)}
+        return {"next_obs": np.zeros((rows, columns), np.float32)}
 
     def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
         """Keep the sums of `some` environments' numbers."""
@@ -91,30 +106,14 @@ class Checked:
                 self.fields["next_obs"][place] = x.reshape(len(x), -1).sum(axis=1)[some]
 
 
-Store = Callable[[Any, int, int], Any]
+Store = Both | Once | OnceAndEnds | Checked
 
 
-def store(obs: Any, collect: Collect) -> Store:
+def store(obs: Any, collect: Collect) -> type[Store]:
     """What keeps such observations: those with pictures (uint8) once, others at both ends of a step."""
     if all(x.dtype != np.uint8 for x in nested.leaves(obs)):
         return Both
     return OnceAndEnds if isinstance(collect, Steps) else Once
-
-
-def with_successors(fields: dict[str, Any], where: Callable[..., Any] = jnp.where) -> dict[str, Any]:
-    """The fields with `obs` and `next_obs` [T, N, ...], whichever way they were kept; in JAX unless `where` is NumPy's.
-
-    On the device `next_obs` of what was kept once is part of the program that reads it: nothing is sent twice.
-    """
-    if "next_obs" in fields or "obs" not in fields:
-        return fields
-    rest = {name: x for name, x in fields.items() if name not in ("obs", "final", "place")}
-    following = jax.tree.map(lambda x: x[1:], fields["obs"])
-    if "final" in fields:
-        place = fields["place"]
-        spread = lambda x: (place >= 0).reshape(*place.shape, *[1] * (x.ndim - 2))
-        following = jax.tree.map(lambda x, end: where(spread(x), end[place], x), following, fields["final"])
-    return rest | {"obs": jax.tree.map(lambda x: x[:-1], fields["obs"]), "next_obs": following}
 
 
 def _zeros(like: Any, *shape: int) -> np.ndarray:

@@ -1,0 +1,131 @@
+"""Who collects on the host: this process by itself, or the workers of a crew."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from logpi.collect import Collect
+from logpi.environments.protocol import HostEnvironment
+from logpi.policies.behaviour import Behaviour
+from logpi.rollout import shared
+from logpi.rollout.acting import Actor, weights
+from logpi.rollout.collector import Collector, Share
+from logpi.rollout.crew import Crew
+from logpi.rollout.messages import Assignment
+from logpi.rollout.observations import Store
+from logpi.rollout.rows import observed
+from logpi.rollout.unfinished import Kept
+
+Rows = dict[str, Any]
+
+
+class Hands(Protocol):
+    """Collects rollouts, one at a time, into sets of arrays."""
+
+    @property
+    def obs(self) -> Any:
+        """What the environments show."""
+        ...
+
+    def start(self, mu: Behaviour, draws: list[np.ndarray], seed: int, which: int) -> None:
+        """Begin a rollout under μ into one of the sets."""
+        ...
+
+    def finish(self) -> None:
+        """Wait until it is done."""
+        ...
+
+    def rows(self, which: int) -> Rows:
+        """One of the sets of arrays."""
+        ...
+
+    def begin(self, seed: int) -> None:
+        """Begin new episodes everywhere."""
+        ...
+
+    def resume(self, kept: Kept, seed: int) -> np.ndarray:
+        """Bring the environments back to where they stood: which of them began a new episode instead."""
+        ...
+
+
+class Alone:
+    """This process collects by itself: all that there is to do is done when a rollout is started."""
+
+    def __init__(
+        self, environment: HostEnvironment, collect: Collect, actor: Actor, store: type[Store], rows: Rows, obs: Any
+    ):
+        """`environment` stands at `obs`; rollouts are written into `rows`."""
+        n = environment.spec.num_envs
+        self._collector = Collector(environment, collect, Share(0, n, n, actor.block))
+        self._collector.obs = obs
+        self._actor, self._store, self._rows = actor, store(observed(rows)), rows
+
+    @property
+    def obs(self) -> Any:
+        """What the environments show."""
+        return self._collector.obs
+
+    def start(self, mu: Behaviour, draws: list[np.ndarray], seed: int, which: int) -> None:
+        """A rollout under μ."""
+        del which
+        self._collector.collect(self._actor.bind(mu), draws, seed, self._rows, self._store)
+
+    def finish(self) -> None:
+        """It is done already."""
+
+    def rows(self, which: int) -> Rows:
+        """The one set there is; what ended within a window may have needed more room than there was at first."""
+        del which
+        return self._rows | self._store.fields
+
+    def begin(self, seed: int) -> None:
+        """Begin new episodes everywhere."""
+        self._collector.begin(seed)
+
+    def resume(self, kept: Kept, seed: int) -> np.ndarray:
+        """Bring the environments back to where they stood: which of them began a new episode instead."""
+        return self._collector.resume(kept, seed)
+
+
+class Hired:
+    """The workers of a crew collect, into memory that they share with this process."""
+
+    def __init__(
+        self, crew: Crew, collect: Collect, actor: Actor, store: type[Store], sets: list[Rows], draws: list[np.ndarray]
+    ):
+        """`sets` are arrays like those to write into, `draws` noise like that to come."""
+        assert actor.program is not None
+        beats = np.zeros(crew.workers, np.int64)
+        places, size = shared.places({"sets": [{"rows": rows, "draws": draws} for rows in sets], "beats": beats})
+        descriptor = shared.memory(size)
+        arrays = shared.views(descriptor, places)
+        self._crew, self._sets = crew, arrays["sets"]
+        told = Assignment(actor.program, actor.block, collect, store, places)
+        crew.assign(told, descriptor, arrays["beats"])
+
+    @property
+    def obs(self) -> Any:
+        """What the environments show."""
+        return self._crew.obs
+
+    def start(self, mu: Behaviour, draws: list[np.ndarray], seed: int, which: int) -> None:
+        """Have a rollout under μ begun, and return at once."""
+        for place, x in zip(self._sets[which]["draws"], draws, strict=True):
+            place[...] = x
+        self._crew.start(weights(mu), seed, which)
+
+    def finish(self) -> None:
+        """Wait for it."""
+        self._crew.finish()
+
+    def rows(self, which: int) -> Rows:
+        """One of the sets of shared arrays."""
+        return self._sets[which]["rows"]
+
+    def begin(self, seed: int) -> None:
+        """Begin new episodes everywhere."""
+        self._crew.begin(seed)
+
+    def resume(self, kept: Kept, seed: int) -> np.ndarray:
+        """Bring the environments back to where they stood: which of them began a new episode instead."""
+        return self._crew.resume(kept, seed)
