@@ -1,6 +1,6 @@
-"""Reuse of a batch: `off-policy` with a floor of 0.9, with ρ := 1 in its place, and with the floor gone too.
+"""Reuse of a batch: `off-policy` as tuned for the task, with ρ := 1 in its place, and with the floor gone too.
 
-    python benchmarks/off_policy.py [--env CartPole-v1] [--seeds 3] [--steps 300000]
+    python benchmarks/off_policy.py [--env CartPole-v1] [--first 0] [--seeds 3] [--steps 300000] [--floor 0.9]
 
 Prints one line of a Markdown table for each: every seed's mean return (100 episodes that training never saw), when the
 mean of ten batches first reached 475 (0: never), the steps made on a batch, and the effective share of the batch after
@@ -9,6 +9,7 @@ them by the true ρ, mean and least. benchmarks/learning.md keeps the lines.
 
 import argparse
 import dataclasses
+import functools
 import tempfile
 from pathlib import Path
 
@@ -17,7 +18,6 @@ import numpy as np
 import logpi
 from logpi.algorithms.recipe import Recipe
 
-FLOOR = 0.9
 CASES = {
     "ρ, floor": (logpi.Weighted(logpi.step_weights), True),
     "ρ := 1, floor": (logpi.score, True),
@@ -26,10 +26,10 @@ CASES = {
 }
 
 
-def changed(objective: logpi.Objective, floor: bool) -> Recipe:
-    """`off-policy` with another objective, with a floor or without it."""
-    recipe = logpi.off_policy(min_effective_share=FLOOR)
+def changed(recipe: Recipe, objective: logpi.Objective, floor: bool) -> Recipe:
+    """The recipe with another objective, with a floor or without it."""
 
+    @functools.wraps(recipe.compose)  # which options there are is read from it
     def compose(**options):
         algorithm = recipe.compose(**options)
         least = algorithm.min_effective_share if floor else None
@@ -51,14 +51,17 @@ def main() -> None:
     """Train and evaluate every case and seed; print the lines."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", default="CartPole-v1")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--steps", type=int, default=300_000)
+    parser.add_argument("--floor", type=float, help="min_effective_share; the tuned one unless given")
     arguments = parser.parse_args()
+    plain = logpi.off_policy() if arguments.floor is None else logpi.off_policy(min_effective_share=arguments.floor)
     for name, (objective, floor) in CASES.items():
         scores, first, rows = [], [], []
-        for seed in range(arguments.seeds):
+        for seed in range(arguments.first, arguments.first + arguments.seeds):
             with tempfile.TemporaryDirectory() as out:
-                recipe, steps = changed(objective, floor), arguments.steps
+                recipe, steps = changed(plain, objective, floor), arguments.steps
                 run = logpi.train(arguments.env, recipe, steps=steps, seed=seed, out=Path(out) / "run", evaluations=0)
             scores.append(f"{logpi.evaluate(run.policy, arguments.env, episodes=100, seed=1).mean:.1f}")
             first.append(f"{reached(run.metrics) or 0:,}")

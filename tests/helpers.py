@@ -52,9 +52,10 @@ def evaluate(credit, tau, state=READING):
 
 
 def mostly_slow(values, fast=1):
-    """Parameters of a test, of which the first run every time and the rest with the slow tests."""
-    param = lambda v: pytest.param(*(v if isinstance(v, tuple) else (v,)), marks=pytest.mark.slow)
-    return [v if i < fast else param(v) for i, v in enumerate(values)]
+    """Parameters of a test: the first `fast` of them, or those in it, run every time, the rest with the slow tests."""
+    always = (lambda i, v: i < fast) if isinstance(fast, int) else (lambda i, v: v in fast)
+    param = lambda v, marks: pytest.param(*(v if isinstance(v, tuple) else (v,)), marks=marks)
+    return [param(v, () if always(i, v) else pytest.mark.slow) for i, v in enumerate(values)]
 
 
 def double_precision():

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import mostly_slow
 from test_training import TINY, fingerprint
 
 import logpi
@@ -94,7 +95,7 @@ def test_progress_depends_on_the_steps_taken_alone():
     np.testing.assert_allclose(shares.pop(), steps / budget, rtol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["windows", pytest.param("episodes", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", mostly_slow(["windows", "episodes"]))
 def test_a_callback_sees_every_iteration_as_it_ends_and_changes_no_bit(tmp_path, name):
     train = lambda out, **o: logpi.train("logpi:CartPole-v1", RECIPES[name], steps=3000, out=tmp_path / out, **o)
     alone, seen = train("alone"), []

@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from helpers import mostly_slow
 
 import logpi
 from logpi.algorithms.names import ALGORITHMS
@@ -66,9 +67,7 @@ def test_every_flag_is_described_with_its_command(command, capsys):
     assert flags and flags <= set(re.findall(r"^\| `(--[\w-]+)` \|", section, re.MULTILINE))
 
 
-@pytest.mark.parametrize(
-    "name", ["trpo", *(pytest.param(n, marks=pytest.mark.slow) for n in ("vpg", "ppo-kl", "off-policy"))]
-)
+@pytest.mark.parametrize("name", mostly_slow(["trpo", "vpg", "ppo-kl", "off-policy"]))
 def test_every_column_of_the_metrics_is_described(name, tmp_path):
     small = {"num_envs": 2, "rollout_length": 8, "hidden": (4,)}
     recipe = ALGORITHMS[name](**small, **({"minibatch": 8} if name == "ppo-kl" else {"critic_epochs": 1}))

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import jax
 import numpy as np
 import pytest
+from helpers import mostly_slow
 from test_training import TINY
 
 import logpi
@@ -41,9 +42,7 @@ def prepared(recipe, env="logpi:CartPole-v1", steps=2**20, stack=None):
     return plan, begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in ("ppo", "trpo") else pytest.param(name, marks=pytest.mark.slow) for name in LINES]
-)
+@pytest.mark.parametrize("name", mostly_slow(LINES, ("ppo", "trpo")))
 def test_a_program_is_no_larger_than_it_was(name):
     """Epochs, minibatches, environments, time, conjugate gradients and backtracking are loops, never written out."""
     plan, carry = prepared(ALGORITHMS[name]())

@@ -215,9 +215,7 @@ def whole(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("whole"), "CartPole-v1", checkpoint_seconds=0)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["TERM", "INT"]
-)
+@pytest.mark.parametrize("number", mostly_slow([signal.SIGTERM, signal.SIGINT]), ids=["TERM", "INT"])
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(tmp_path, whole, phase, number):
     before = signal.getsignal(number)
@@ -254,9 +252,7 @@ def whole_on_the_device(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("whole"), evaluations=0)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["TERM", "INT"]
-)
+@pytest.mark.parametrize("number", mostly_slow([signal.SIGTERM, signal.SIGINT]), ids=["TERM", "INT"])
 def test_a_signal_during_a_call_on_the_device_keeps_all_of_its_iterations(
     tmp_path, monkeypatch, whole_on_the_device, number
 ):

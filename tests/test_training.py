@@ -9,6 +9,7 @@ import gymnasium
 import jax
 import numpy as np
 import pytest
+from helpers import mostly_slow
 
 import logpi
 from logpi.evaluation import evaluator
@@ -42,7 +43,7 @@ def in_another_process(tmp_path, env, seed, name):
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("env", [pytest.param("logpi:CartPole-v1", marks=pytest.mark.slow), "CartPole-v1"])
+@pytest.mark.parametrize("env", mostly_slow(["CartPole-v1", "logpi:CartPole-v1"]))
 def test_same_seed_same_bits_in_another_process(tmp_path, env):
     first, again = (in_another_process(tmp_path, env, 3, name) for name in ("first", "again"))
     assert first == again and len(first.split()) == 2

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers import mostly_slow
 
 import logpi
 from logpi.credit.base import Credit
@@ -95,10 +96,7 @@ def two_iterations(algorithm, critic, limit=3):
 
 
 @pytest.mark.parametrize("critic", [NONE, V, Q])
-@pytest.mark.parametrize(
-    ("objective", "update"),
-    [pytest.param(*c, id=" · ".join(c), marks=() if c in SOME else pytest.mark.slow) for c in EVERY],
-)
+@pytest.mark.parametrize(("objective", "update"), mostly_slow(EVERY, SOME), ids=map(" · ".join, EVERY))
 def test_every_credit_composes(objective, update, critic):
     credits = {name: credit for name, (credit, reads) in CREDITS.items() if reads == critic}
 

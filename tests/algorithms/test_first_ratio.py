@@ -7,6 +7,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from gymnasium import spaces
+from helpers import mostly_slow
 
 from logpi.algorithms.diagnostics import figures
 from logpi.collect import Steps
@@ -42,7 +43,7 @@ CASES = {
     "squashed tree": (SEEN, TREE, {"squash": True}),
 }
 AT_ONCE = 3  # of these nothing is missing in kind
-WHICH = [pytest.param(name, marks=pytest.mark.slow if i >= AT_ONCE else ()) for i, name in enumerate(CASES)]
+WHICH = mostly_slow(CASES, AT_ONCE)
 
 
 class Cinema(eqx.Module):

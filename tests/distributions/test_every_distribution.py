@@ -6,6 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from builders import close
+from helpers import mostly_slow
 
 from logpi.distributions.bernoulli import Bernoulli
 from logpi.distributions.categorical import Categorical
@@ -53,7 +54,7 @@ KINDS = {
 AT_ONCE = "tree"
 """It holds one of almost every other kind; each of them on its own takes its turn with the slow tests."""
 
-WHICH = [pytest.param(name, marks=() if name == AT_ONCE else pytest.mark.slow) for name in KINDS]
+WHICH = mostly_slow(KINDS, (AT_ONCE,))
 SAMPLES, SCORES = 1_000_000, 40_000
 
 

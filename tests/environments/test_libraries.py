@@ -7,6 +7,7 @@ from importlib import metadata
 import pytest
 from alike import OF_BRAX, GymnaxParams, LikeGymnax
 from builders import Walk
+from helpers import mostly_slow
 
 import logpi
 from logpi.environments import libraries
@@ -109,7 +110,7 @@ SMALL = {
 
 @pytest.mark.filterwarnings(*OF_BRAX)
 @pytest.mark.parametrize("task", ["gymnax:CartPole-v1", "gymnax:Pendulum-v1", "brax:inverted_pendulum"])
-@pytest.mark.parametrize("method", ["ppo", *(pytest.param(m, marks=pytest.mark.slow) for m in list(SMALL)[1:])])
+@pytest.mark.parametrize("method", mostly_slow(SMALL))
 def test_a_policy_is_trained_saved_and_goes_on(task, method, tmp_path):
     pytest.importorskip(task.partition(":")[0])
     recipe = getattr(logpi, method)(**SMALL[method])

@@ -37,6 +37,7 @@ WORLDS = {
     "chain by time": (problems.chain(4, horizon=12), 12),
     "grid": (problems.grid(3, 0.2, discount=0.7), 30),
     "random": (problems.random(1, discount=0.7), 30),
+    "cliff": (problems.cliff(2, 3, discount=0.7), 30),
 }
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import mostly_slow
 from oracle.worlds import drawn
 
 from logpi.errors import LogpiError
@@ -37,10 +38,9 @@ def said(one, scale=1.0):
 
 
 NAMES = ["finite-difference-central", "evolution-strategies"]
-REST = [pytest.param(name, marks=pytest.mark.slow) for name in PERTURBED if name not in NAMES]
 
 
-@pytest.mark.parametrize("name", [*NAMES, *REST])
+@pytest.mark.parametrize("name", mostly_slow(PERTURBED, NAMES))
 def test_the_sampled_mean_is_within_four_standard_errors_of_the_exact_one(name):
     one = sampled(name)
     found = said(one)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from logpi.lab.statistics import all_at_once, cosines, exactly, figures, sampled, spread
+from logpi.lab.statistics import all_at_once, cosines, exactly, figures, sampled, share, spread
 
 GRADIENT = np.array([3.0, -4.0, 12.0])
 
@@ -29,6 +29,28 @@ def test_variance_and_its_interval_are_those_of_leaving_each_out():
     without = np.array([trace(np.delete(estimates, i, axis=0)) for i in range(30)])
     error = np.sqrt(29 / 30 * np.sum((without - without.mean()) ** 2))
     np.testing.assert_allclose([low, variance, high], trace(estimates) + 1.96 * error * np.array([-1, 0, 1]))
+
+
+def test_the_interval_of_a_share_is_that_of_leaving_a_batch_out_of_both():
+    draw = np.random.default_rng(2)
+    whole = draw.gamma(2.0, size=(30, 4))
+    part = 0.5 * whole + 0.1 * draw.normal(size=(30, 4))
+    trace = lambda x: np.trace(np.cov(x.T))
+    without = [trace(np.delete(part, i, axis=0)) / trace(np.delete(whole, i, axis=0)) for i in range(30)]
+    error = np.sqrt(29 / 30 * np.sum((np.array(without) - np.mean(without)) ** 2))
+    want = trace(part) / trace(whole) + 1.96 * error * np.array([-1, 0, 1])
+    np.testing.assert_allclose(share(part, whole), want)
+    np.testing.assert_allclose(share(0.5 * whole, whole), [0.25] * 3)
+
+
+def test_the_interval_of_a_share_holds_it_as_often_as_it_says():
+    """Of two that share all of the noise of one, and of two that share none."""
+    hits = np.zeros(2)
+    for seed in range(400):
+        whole, more = noisy(200, seed=seed), noisy(200, seed=1000 + seed) - GRADIENT[None]
+        intervals = share(whole + more, whole), share(2.0**0.5 * more, whole)
+        hits += [low <= 2 <= high for low, _, high in intervals]
+    assert (hits / 400 >= 0.91).all() and (hits / 400 <= 0.98).all()
 
 
 def test_the_interval_holds_the_variance_as_often_as_it_says():

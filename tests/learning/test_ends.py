@@ -100,9 +100,7 @@ def test_a_task_that_is_only_cut_off_is_worth_its_infinite_sum(backend, tmp_path
     assert abs(value[0] - 10) < 0.2  # 1/(1 − γ); were the cut an end, 4.0951
 
 
-@pytest.mark.parametrize(
-    "truncates", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["terminated", "both flags"]
-)
+@pytest.mark.parametrize("truncates", mostly_slow([False, True]), ids=["terminated", "both flags"])
 @pytest.mark.parametrize("backend", mostly_slow(BACKENDS, 2))
 def test_nothing_follows_an_end(backend, truncates, tmp_path):
     value = learned_values(backend, tmp_path, terminates=True, truncates=truncates, tells_time=True)

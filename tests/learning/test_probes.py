@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import pytest
+from helpers import mostly_slow
 
 import logpi
 from logpi.environments.probe import probe
@@ -66,13 +67,8 @@ def worth(state, obs):
     return jax.nn.softmax(state.policy(obs).logits) @ jax.vmap(lambda a: state.critic(obs, a))(jnp.arange(2))
 
 
-ALWAYS = {("ppo", False)}  # each case is ten seconds of compiling
-CASES = [
-    pytest.param((m, c), marks=() if (m, c) in ALWAYS else pytest.mark.slow)
-    for m in METHODS
-    for c in (False, True)
-    if (m, c) != ("q-actor-critic", True)
-]
+KINDS = [(m, c) for m in METHODS for c in (False, True) if (m, c) != ("q-actor-critic", True)]
+CASES = mostly_slow([(kind,) for kind in KINDS], [(("ppo", False),)])  # each case is ten seconds of compiling
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import pytest
+from helpers import mostly_slow
 from tasks import RULES, OneStep
 
 import logpi
@@ -13,7 +14,7 @@ from logpi.trees import scan
 
 SEEDS, CONTEXTS = 3, 512
 UPDATES = 60
-WHICH = [pytest.param(name, marks=pytest.mark.slow) for name in RULES]
+WHICH = mostly_slow(RULES, 0)
 RECIPE = logpi.ppo(
     num_envs=64, rollout_length=4, minibatch=64, epochs=4, learning_rate="1e-2:0", hidden=(32,), discount=0.0
 )

@@ -102,9 +102,9 @@ OWN = {
 
 
 @pytest.mark.parametrize("weights", OWN.values(), ids=OWN.keys())
-def test_on_ones_own_data_all_are_the_reward_to_go_gradient(weights, double):
+def test_on_ones_own_data_all_are_the_reward_to_go_gradient(weights, drawn):
     """At π = μ every weight is 1: row for row the score estimate, not only on average."""
-    mdp = drawn_by(0, 3)
+    mdp = drawn(3)
     pi, _ = two_policies(mdp)
     tau, columns, _ = batches(mdp, pi, 1)
     state = State(pi, None, (), ())
@@ -134,28 +134,39 @@ def test_weights_have_mean_one_at_every_time(drawn):
     np.testing.assert_allclose(w @ chance, 1, rtol=1e-8)
 
 
-def endless(horizon):
-    """A problem without an early end, so that every trajectory has as many steps as the horizon."""
-    mdp = drawn_by(0, horizon)
+def endless(mdp):
+    """The problem without an early end, so that every trajectory has as many steps as the horizon."""
     transition = mdp.transition.at[..., 2].set(0)
     transition = transition / jnp.sum(transition, axis=-1, keepdims=True)
     return eqx.tree_at(lambda m: (m.transition, m.terminal), mdp, (transition, jnp.zeros(3, bool)))
 
 
+def the_same_everywhere():
+    """(π, μ), each with one distribution for all states."""
+    return [Softmax(jnp.tile(jnp.array(row), (3, 1))) for row in ([0.0, 1.0], [0.5, 0.0])]
+
+
 @pytest.mark.slow
-def test_the_variance_of_products_grows_exponentially_with_time(double):
-    """With one π and one μ in every state, Var Π ρ = (1 + χ²)^T − 1, χ² = Σ_a π²/μ − 1; the gradient's with it."""
-    pi, mu = (Softmax(jnp.tile(jnp.array(row), (3, 1))) for row in ([0.0, 1.0], [0.5, 0.0]))
+def test_the_variance_of_products_grows_exponentially_with_time(drawn):
+    """With one π and one μ in every state, Var Π ρ = (1 + χ²)^T − 1, χ² = Σ_a π²/μ − 1."""
+    pi, mu = the_same_everywhere()
     p, q = jax.nn.softmax(pi.logits[0]), jax.nn.softmax(mu.logits[0])
-    spread = {trajectory_weights: [], step_weights: []}
     for horizon in (1, 2, 4):
-        tau, columns, chance = batches(endless(horizon), mu, 1)
-        state = State(pi, None, (), ())
-        batch = algorithm(TO_GO, Weighted(trajectory_weights))._batch(state, tau, None)
+        tau, _, chance = batches(endless(drawn(horizon)), mu, 1)
+        batch = algorithm(TO_GO, Weighted(trajectory_weights))._batch(State(pi, None, (), ()), tau, None)
         w = trajectory_weights(pi, batch)[0]
         np.testing.assert_allclose(chance @ w**2 - 1, jnp.sum(p**2 / q) ** horizon - 1, rtol=1e-8)
+
+
+@pytest.mark.slow
+def test_and_the_gradients_with_it(double):
+    """Beside that of weights for each time step."""
+    pi, mu = the_same_everywhere()
+    spread = {trajectory_weights: [], step_weights: []}
+    for horizon in (1, 2, 4):
+        tau, columns, chance = batches(endless(drawn_by(0, horizon)), mu, 1)
         for weights, found in spread.items():
-            g = estimates(algorithm(TotalReturn(GAMMA), Weighted(weights)), state, tau, columns)
+            g = estimates(algorithm(TotalReturn(GAMMA), Weighted(weights)), State(pi, None, (), ()), tau, columns)
             centred = g - jnp.tensordot(chance, g, 1)[None]
             found.append(float(jnp.sum(chance[:, None, None] * centred**2)))
     ratio = np.divide(*spread.values())
@@ -241,9 +252,9 @@ def test_the_naive_update_can_lead_away_from_what_is_better(double):
     assert expectation(algorithm(TotalReturn(), naive), mdp, pi)[0, 0] < 0
 
 
-def test_as_the_policy_drifts_the_batch_is_worth_less(double):
+def test_as_the_policy_drifts_the_batch_is_worth_less(drawn):
     """(Σw)²/Σw² is n at μ, and falls with every step away, for rows and for trajectories, for them faster."""
-    mdp = drawn_by(0, 3)
+    mdp = drawn(3)
     _, mu = two_policies(mdp)
     tau, _, _ = batches(mdp, mu, 1)
     worth = {}
@@ -257,8 +268,8 @@ def test_as_the_policy_drifts_the_batch_is_worth_less(double):
     assert (worth[trajectory_weights][1:] < worth[step_weights][1:]).all()
 
 
-def test_the_effective_sample_size_is_what_kong_defined(double):
-    mdp = drawn_by(0, 3)
+def test_the_effective_sample_size_is_what_kong_defined(drawn):
+    mdp = drawn(3)
     w, _, tau, pi = weights_of(mdp, step_weights)
     valid = np.asarray(tau.valid)
     batch = algorithm(TO_GO, Weighted(step_weights))._batch(State(pi, None, (), ()), tau, None)

@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from exact import NAMES, from_function, iterated, problem, repeated, same, step, world, zeroth_order
-from helpers import double_precision, relative_error
+from helpers import double_precision, mostly_slow, relative_error
 
 from logpi.perturbation.finite_difference import FiniteDifference
 from logpi.perturbation.pairing import central, forward
@@ -37,7 +37,7 @@ def quotients(mdp, policy, delta):
     return np.asarray(utility(moves) - utility(-moves)) / (2 * delta)
 
 
-SAMPLED = [pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+SAMPLED = mostly_slow(NAMES, 0)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from exact import NAMES, from_function, problem, repeated, utilities, world, zeroth_order
-from helpers import double_precision, relative_error
+from helpers import double_precision, mostly_slow, relative_error
 
 from logpi.perturbation.directions import gaussian, orthogonal
 from logpi.perturbation.pairing import central, forward
@@ -118,7 +118,7 @@ def test_standard_errors_are_as_wide_as_they_should_be(noise):
     np.testing.assert_allclose(np.sqrt(variance.mean(axis=0)), errors.std(axis=0), rtol=0.08)
 
 
-SAMPLED = [pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+SAMPLED = mostly_slow(NAMES, 0)
 
 
 @pytest.mark.parametrize("name", SAMPLED)

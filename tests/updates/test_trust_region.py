@@ -104,9 +104,7 @@ def test_the_other_direction_of_kl_is_its_own_constraint(key):
     assert abs(backward - mean_kl(pi, new, rows)) > 1e-4
 
 
-@pytest.mark.parametrize(
-    "task", [logpi.CartPole(), pytest.param(logpi.Pendulum(), marks=pytest.mark.slow)], ids=["CartPole", "Pendulum"]
-)
+@pytest.mark.parametrize("task", mostly_slow([logpi.CartPole(), logpi.Pendulum()]), ids=["CartPole", "Pendulum"])
 def test_over_two_hundred_updates_every_accepted_step_is_safe(task):
     environment = logpi.Vmap(task, 4, 200)
     recipe = logpi.trpo(rollout_length=100, critic_epochs=5)

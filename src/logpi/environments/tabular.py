@@ -57,4 +57,6 @@ class Tabular(eqx.Module):
 
 
 def _draw(key: Key[Array, ""], probability: Float[Array, " S"]) -> Int[Array, ""]:
-    return jr.categorical(key, jnp.log(probability)).astype(jnp.int32)
+    """The first s with P(0) + … + P(s) > u: one random number a step, where Gumbel noise would take one a state."""
+    beneath = jnp.cumsum(probability)
+    return jnp.sum(beneath <= jr.uniform(key, dtype=probability.dtype) * beneath[-1], dtype=jnp.int32)

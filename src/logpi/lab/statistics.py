@@ -98,16 +98,35 @@ def figures(
 
 
 def spread(estimates: np.ndarray) -> tuple[float, float, float]:
-    """(low, tr Cov ĝ, high): 95 % by the jackknife, whose leave-one-out values have a closed form.
+    """(low, tr Cov ĝ, high): 95 % by the jackknife."""
+    return _interval(*_variances(estimates))
+
+
+def share(estimates: np.ndarray, whole: np.ndarray) -> tuple[float, float, float]:
+    """(low, tr Cov ĝ / tr Cov ĝ', high): 95 % by the jackknife, which leaves a batch out of both at once.
+
+    What the two make of one batch goes together, and with it much of the noise of either variance.
+    """
+    (above, each_above), (below, each_below) = _variances(estimates), _variances(whole)
+    return _interval(above / below, each_above / each_below)
+
+
+def _variances(estimates: np.ndarray) -> tuple[float, np.ndarray]:
+    """(V = tr Cov ĝ, V without each estimate, [M]), which has a closed form.
 
     Without estimate i, (M − 2) V_i = (M − 1) V − M d_i / (M − 1), d_i = ‖ĝ_i − ḡ‖².
     """
     number = len(estimates)
     away = np.sum((estimates - estimates.mean(axis=0)) ** 2, axis=1)
     variance = float(away.sum() / (number - 1))
-    without = ((number - 1) * variance - number * away / (number - 1)) / (number - 2)
+    return variance, ((number - 1) * variance - number * away / (number - 1)) / (number - 2)
+
+
+def _interval(value: float, without: np.ndarray) -> tuple[float, float, float]:
+    """(low, value, high) of what is not negative, from its values without each of M estimates."""
+    number = len(without)
     error = float(np.sqrt((number - 1) / number * np.sum((without - without.mean()) ** 2)))
-    return max(variance - 1.96 * error, 0.0), variance, variance + 1.96 * error
+    return max(value - 1.96 * error, 0.0), value, value + 1.96 * error
 
 
 def cosines(estimates: np.ndarray, gradient: np.ndarray) -> np.ndarray:

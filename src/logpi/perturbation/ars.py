@@ -5,10 +5,10 @@ from collections.abc import Callable
 import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float
 
 from logpi.errors import LogpiError
-from logpi.perturbation.directions import gaussian
+from logpi.perturbation.directions import all_of_it, drawn, gaussian, number_given
 from logpi.perturbation.evolution import mean_and_variance
 from logpi.perturbation.protocol import Estimate
 from logpi.types import Number
@@ -37,18 +37,7 @@ class ARS(eqx.Module):
     draw: Callable = eqx.field(static=True, default=gaussian)
     number: int | None = eqx.field(static=True, default=None)
 
-    def count(self, size: int, at_once: int) -> int:
-        """m."""
-        del size
-        return self.number or at_once
-
-    def directions(self, key: Key[Array, ""], size: int, index: Int[Array, " C"]) -> Float[Array, "C P"]:
-        """ν ε, drawn afresh."""
-        return self.scale * self.draw(key, index.size, size)
-
-    def keep(self, moved: Float[Array, "C P"]) -> Float[Array, "C P"]:
-        """All of it."""
-        return moved
+    count, directions, keep = number_given, drawn, all_of_it
 
     def __call__(
         self, kept: Float[Array, "M P"], plus: Float[Array, "K M"], minus: Float[Array, "K M"], span: float

@@ -1,9 +1,14 @@
-"""Random directions ε with E[εεᵀ] = I."""
+"""Random directions ε with E[εεᵀ] = I, and what the estimates that draw them have in common."""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
+
+from logpi.types import Number
 
 
 def gaussian(key: Key[Array, ""], count: int, size: int) -> Float[Array, "C P"]:
@@ -22,3 +27,34 @@ def orthogonal(key: Key[Array, ""], count: int, size: int) -> Float[Array, "C P"
     q, r = jnp.linalg.qr(draws)
     upright = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None, :]  # without the signs, not uniform
     return jnp.sqrt(jnp.asarray(size, float)) * jax.vmap(jnp.transpose)(upright).reshape(-1, size)[:count]
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """An estimate whose directions are drawn: by `draw`, `scale` long, `number` of them if that is given."""
+
+    @property
+    def scale(self) -> Number: ...
+
+    @property
+    def draw(self) -> Callable: ...
+
+    @property
+    def number(self) -> int | None: ...
+
+
+def number_given(self: Drawing, size: int, at_once: int) -> int:
+    """m; as many as are tried at once where none is given."""
+    del size
+    return self.number or at_once
+
+
+def drawn(self: Drawing, key: Key[Array, ""], size: int, index: Int[Array, " C"]) -> Float[Array, "C P"]:
+    """σ ε, drawn afresh."""
+    return self.scale * self.draw(key, index.size, size)
+
+
+def all_of_it(self: Drawing, moved: Float[Array, "C P"]) -> Float[Array, "C P"]:
+    """The displacements as they are."""
+    del self
+    return moved
