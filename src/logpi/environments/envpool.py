@@ -106,7 +106,7 @@ def envpool(task: str, num_envs: int, time_limit: int | None = None) -> EnvPool:
         raise LogpiError(f"envpool:{task} is a game of {about.config.max_num_players} players; logpi plays for one")
     own = _limit(about.config.max_episode_steps)
     limit = min(filter(None, (own, time_limit)), default=None)
-    options = {"num_envs": num_envs, "num_threads": min(num_envs, _cores())}
+    options = {"num_envs": num_envs, "num_threads": min(num_envs, cores())}
     options |= {} if limit == own else {"max_episode_steps": limit}
     make = lambda seeds: library.make_gymnasium(task, seed=seeds, **options)
     return EnvPool(make, Spec(f"envpool:{task}", num_envs, seen, acted, limit))
@@ -136,7 +136,7 @@ def _limit(steps: int) -> int | None:
     return steps if 0 < steps < 2**31 - 1 else None
 
 
-def _cores() -> int:
+def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
