@@ -121,6 +121,7 @@ from .policies.mlp import MLP as MLP
 from .policies.normalise import Normalise as Normalise
 from .policies.policy import Policy as Policy
 from .policies.policy import mlp_policy as mlp_policy
+from .runs.exporting import export as export
 from .runs.run import Run as Run
 from .runs.run import load as load
 from .schedules import Linear as Linear

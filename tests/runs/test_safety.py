@@ -3,13 +3,16 @@
 import json
 import pickle
 import re
+import runpy
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_training import trained
 
 import logpi
+from logpi.cli.main import main
 from logpi.runs import checkpoint
 from logpi.runs.files import read_json
 
@@ -167,3 +170,24 @@ def test_nothing_that_loads_can_run_code():
     forbidden = r"pickle|marshal|shelve|joblib|torch|np\.load|(?<!safetensors\.)numpy\.load|eval\(|exec\(|import_module"
     for path in room.glob("*.py"):
         assert not re.search(forbidden, path.read_text()), path.name
+
+
+def test_an_export_is_the_runs_policy(run, capsys):
+    """From the shell: the module acts as the policy does, and says where it is from."""
+    assert main(["export", str(run)]) == 0
+    assert capsys.readouterr().out == f"{run / 'policy.py'}\n"
+    policy, act = logpi.load(run).policy, runpy.run_path(str(run / "policy.py"))["act"]
+    for obs in np.random.default_rng(0).standard_normal((8, 4)).astype(np.float32):
+        assert act(obs) == policy(obs).mode()
+    assert "trained on logpi:CartPole-v1 by ppo, seed 0.\n" in (run / "policy.py").read_text()
+    assert main(["export", str(run), "--out", str(run / "other.py")]) == 0
+    assert (run / "other.py").read_bytes() == (run / "policy.py").read_bytes()
+
+
+def test_what_a_directory_says_is_no_code_of_an_export(run):
+    """The name of the environment stands in the module's docstring, and cannot end it."""
+    said = read_json(run / "run.json")
+    said["environment"] = f'logpi:CartPole-v1"""\nopen("{SENTINEL}", "w")\n"""\\'
+    (run / "run.json").write_text(json.dumps(said))
+    runpy.run_path(str(logpi.export(logpi.load(run), run / "policy.py")))
+    assert not Path(SENTINEL).exists()

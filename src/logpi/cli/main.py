@@ -86,6 +86,15 @@ def evaluate(directory: str, env: str | None, best: bool, as_json: bool, episode
         print(f"return {result.mean:.1f}  95 % interval {low:.1f} … {high:.1f}  over {episodes} episodes of {env}")
 
 
+def export(directory: str, out: str | None, best: bool) -> None:
+    """Write a run's policy as one file that acts with NumPy alone."""
+    _must_be_a_run(directory)
+    from logpi.runs.exporting import export
+    from logpi.runs.run import load
+
+    print(export(load(directory, which="best" if best else "final"), out or Path(directory) / "policy.py"))
+
+
 def lab(**given: Any) -> None:
     """Measure estimators of the gradient."""
     from logpi.cli.lab import lab
@@ -123,6 +132,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "resume": resume,
     "evaluate": evaluate,
+    "export": export,
     "lab": lab,
     "algorithms": algorithms,
     "envs": envs,

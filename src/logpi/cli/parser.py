@@ -20,10 +20,11 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
     parser = Parser("logpi", description="Policy gradients for reinforcement learning.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"logpi {_version()}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="train | resume | evaluate | lab | algorithms | envs"
+        dest="command", required=True, metavar="train | resume | evaluate | export | lab | algorithms | envs"
     )
     _resume(commands.add_parser("resume", help="go on with a run that was ended", allow_abbrev=False))
     _evaluate(commands.add_parser("evaluate", help="play episodes with a trained policy", allow_abbrev=False))
+    _export(commands.add_parser("export", help="write a policy as a file that needs NumPy alone", allow_abbrev=False))
     _lab(commands.add_parser("lab", help="bias and variance of estimators of the gradient", allow_abbrev=False))
     commands.add_parser("algorithms", help="list the algorithms")
     commands.add_parser("envs", help="list the environments")
@@ -112,6 +113,12 @@ def _evaluate(parser: Parser) -> None:
     parser.add_argument("--best", action="store_true", help="the best policy evaluated while training, not the last")
     parser.add_argument("--limit", type=_steps, help="the longest an episode may be, for a task without a limit")
     parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on standard output")
+
+
+def _export(parser: Parser) -> None:
+    parser.add_argument("directory", help="a run's directory")
+    parser.add_argument("--out", help="the Python module to write (default DIR/policy.py)")
+    parser.add_argument("--best", action="store_true", help="the best policy evaluated while training, not the last")
 
 
 def _lab(parser: Parser) -> None:

@@ -100,6 +100,6 @@ def _within(bound: np.ndarray, inward: int) -> np.ndarray:
     return np.where(outside, np.nextafter(near, np.float32(inward * np.inf)), near)
 
 
-def _beside(x: np.ndarray, action: Any) -> np.ndarray:
+def _beside(x: np.ndarray, action: Any) -> Any:
     """With as many axes as the actions, of which `x` has the last."""
     return x[(None,) * (action.ndim - x.ndim)]

@@ -1,4 +1,4 @@
-"""Environments of other libraries written in JAX, by name. A library is imported when it is asked for, not before."""
+"""Environments of other libraries, by name. A library is imported when it is asked for, not before."""
 
 import difflib
 import importlib
@@ -9,7 +9,7 @@ from typing import Any
 
 from logpi.errors import LogpiError
 
-KINDS = ("gymnax", "brax", "playground")  # the extras' names, and those of what they install
+KINDS = ("gymnax", "brax", "playground", "envpool")  # the extras' names, and those of what they install
 
 
 def check(name: str) -> None:
@@ -46,7 +46,7 @@ def installed() -> list[str]:
 
 
 def load(name: str) -> Any:
-    """One environment, its dynamics alone, with its own `time_limit`."""
+    """One environment of a library written in JAX, its dynamics alone, with its own `time_limit`."""
     kind, _, task = name.partition(":")
     with redirect_stdout(sys.stderr):
         return _adapter(kind).load(task)

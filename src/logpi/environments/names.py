@@ -12,6 +12,7 @@ from gymnasium.vector import VectorEnv
 
 from logpi.environments import libraries
 from logpi.environments.atari import atari
+from logpi.environments.envpool import envpool, pooled
 from logpi.environments.gymnasium import Gymnasium
 from logpi.environments.gymnasium_vector import GymnasiumVector
 from logpi.errors import LogpiError
@@ -63,8 +64,8 @@ def make(env: Any, num_envs: int, time_limit: int | None = None) -> Any:
     """`num_envs` copies of an environment, ready for a rollout.
 
     - `env`: a Gymnasium id; `logpi:…` or `tabular:…`, the built-in device environments; `gymnax:…`, `brax:…` or
-      `playground:…`, those of other libraries; `atari:Pong-v5`, a game with the usual preprocessing;
-      `package.module:factory`; a factory; a Gymnasium environment (then there is one copy) or
+      `playground:…`, those of other libraries; `envpool:…`, in C++, on threads; `atari:Pong-v5`, a game with the
+      usual preprocessing; `package.module:factory`; a factory; a Gymnasium environment (then there is one copy) or
       vector environment; or one of logpi's own, as it is.
     - `time_limit`: ends episodes sooner than the task does, or at all.
 
@@ -72,10 +73,10 @@ def make(env: Any, num_envs: int, time_limit: int | None = None) -> Any:
     """
     if isinstance(env, str):
         return _by_name(env, num_envs, time_limit)
+    if isinstance(env, VectorEnv):
+        return pooled(env, name_of(env)) if hasattr(env, "all_env_ids") else GymnasiumVector(env, name_of(env))
     if isinstance(env, gymnasium.Env):
         return Gymnasium(None, 1, name_of(env), time_limit, ready=env)
-    if isinstance(env, VectorEnv):
-        return GymnasiumVector(env, name_of(env))
     if callable(env):
         return _from_factory(env, num_envs, name_of(env), time_limit)
     if hasattr(env, "spec"):
@@ -90,6 +91,8 @@ def _by_name(name: str, num_envs: int, time_limit: int | None) -> Any:
     if name in BUILT_IN:
         place, limit = BUILT_IN[name]
         return _copies(_built_in(place), num_envs, min(limit, time_limit or limit), name)
+    if name.startswith("envpool:"):
+        return envpool(name.removeprefix("envpool:"), num_envs, time_limit)
     if name.partition(":")[0] in libraries.KINDS:
         single = _called(functools.partial(libraries.load, name), name)
         return _copies(single, num_envs, min(single.time_limit, time_limit or single.time_limit), name)
@@ -105,7 +108,7 @@ def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_li
     if "num_envs" in inspect.signature(factory).parameters:
         return make(_called(factory, name, num_envs=num_envs), num_envs, time_limit)
     first = _called(factory, name)
-    if isinstance(first, gymnasium.Env):
+    if isinstance(first, gymnasium.Env) and not isinstance(first, VectorEnv):  # EnvPool's are both
         return Gymnasium(factory, num_envs, name, time_limit, ready=first)
     if isinstance(first, VectorEnv) or hasattr(first, "spec"):
         return make(first, num_envs, time_limit)
@@ -154,5 +157,7 @@ def _unknown(name: str, error: Exception) -> str:
     near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "`logpi envs` lists those installed"
     what = str(error).splitlines()[0].rstrip(".")
-    allowed = "a Gymnasium id, logpi:…, tabular:…, gymnax:…, brax:…, playground:…, atari:…, package.module:factory"
+    allowed = (
+        "a Gymnasium id, logpi:…, tabular:…, gymnax:…, brax:…, playground:…, envpool:…, atari:…, package.module:factory"
+    )
     return f"unknown environment {name} ({what}); allowed: {allowed}; {hint}"

@@ -28,6 +28,7 @@ def lower(function: Callable[..., PyTree], early: list[Any], late: list[Any]) ->
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*early, *late)
     lines = _Lines(closed, len(early))
     answer = jax.tree.structure(shapes).unflatten([lines.name(v) for v in closed.jaxpr.outvars])
+    _only_plain(answer)
     needed, kept = set(jax.tree.leaves(answer)), []
     for name, text, operands in reversed(lines.lines):
         if name in needed:
@@ -35,7 +36,7 @@ def lower(function: Callable[..., PyTree], early: list[Any], late: list[Any]) ->
             needed |= set(operands)
     at = lambda late: tuple(line for name, line in reversed(kept) if (name in lines.late) == late)
     constants = {name: value for name, value in lines.constants.items() if name in needed}
-    return Program(constants, lines.weights, lines.inputs, at(False), at(True), _text(answer))
+    return Program(constants, lines.weights, lines.inputs, at(False), at(True), answer)
 
 
 class _Lines:
@@ -97,13 +98,9 @@ class _Lines:
         self._names = outer | dict(zip(outvars, results, strict=True))
 
 
-def _text(tree: Any) -> str:
-    """Dicts, tuples and lists of names, as Python writes them."""
-    if isinstance(tree, str):
-        return tree
-    if type(tree) is dict:
-        return "{" + ", ".join(f"{key!r}: {_text(part)}" for key, part in tree.items()) + "}"
-    if type(tree) not in (tuple, list):
+def _only_plain(tree: Any) -> None:
+    if type(tree) in (tuple, list, dict):
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            _only_plain(part)
+    elif not isinstance(tree, str):
         raise UnknownPrimitive(f"actions that are a {type(tree).__name__}")
-    inner = "".join(f"{_text(part)}, " for part in tree)
-    return f"({inner})" if type(tree) is tuple else f"[{inner}]"

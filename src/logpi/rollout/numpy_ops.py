@@ -132,6 +132,12 @@ def _select(equation: Any) -> str:
     return "np.where({0}, {2}, {1})"
 
 
+def _round(equation: Any) -> str:
+    if int(equation.params["rounding_method"]) != 1:
+        raise UnknownPrimitive("round away from zero")
+    return "np.rint({0})"
+
+
 def _iota(equation: Any) -> str:
     shape, axis = _ints(equation.params["shape"]), int(equation.params["dimension"])
     column = [-1 if i == axis else 1 for i in range(len(shape))]
@@ -155,10 +161,13 @@ NUMPY: dict[str, str | Callable[[Any], str]] = {
     "logistic": "0.5 * (np.tanh(0.5 * {0}) + 1)",
     "is_finite": "np.isfinite({0})",
     "erf": "erf({0})",
+    "erfc": "erfc({0})",
+    "erf_inv": "erfinv({0})",
     "clamp": "np.minimum(np.maximum({1}, {0}), {2})",
     "stop_gradient": "{0}",
     "copy": "{0}",
     "copy_p": "{0}",
+    "round": _round,
     "select_n": _select,
     "integer_pow": _power,
     "broadcast_in_dim": _broadcast,
