@@ -1,61 +1,96 @@
-"""Training speed on host environments, against peers, measured in turn in one run.
+"""Training on host environments against peers, each in an environment of its own, in turn, in one run.
 
-    python benchmarks/speed.py --sb3 PYTHON [--algorithm ppo|trpo] [--env CartPole-v1] [--steps 100000] [--rounds 3]
+    python benchmarks/speed.py sb3=PYTHON [sbx=PYTHON] [tianshou=PYTHON] [--algorithm ppo|trpo] [--env CartPole-v1]
+                               [--steps 100000] [--rounds 3] [--settings same|best] [--target 475]
 
-PYTHON is the interpreter of an environment that has stable-baselines3 and sb3-contrib (and torch's CPU build); logpi
-is measured in the environment this runs in. Every library gets the same task, settings and seed. PPO: 8 environments ×
-256 steps, 10 epochs, minibatches of 64, two tanh layers of 64, Adam 3e-4, γ .99, λ .95, clip .2, gradient norm .5.
-TRPO: sb3-contrib's own settings, 1 environment × 2048 steps, δ .01, 15 iterations of conjugate gradients. A process a
-run, one thread for torch; the order alternates. Prints steps per second of each (compile time apart), the ratio round
-by round, and the final return, as Markdown.
+PYTHON is the interpreter of an environment that has the library: stable-baselines3 (and sb3-contrib for TRPO), sbx-rl,
+tianshou, with torch's CPU build; logpi is measured where this runs. All get the same task, settings and seeds (see
+peers/report.py), one thread for torch, a process a run; the order alternates. With `--settings best` each library has
+its own settings for CartPole-v1. Prints, as Markdown: steps per second, the return at the end of training, seconds
+until the mean of the last 20 training episodes reaches the target, from the first step and from the start of the
+process; medians over rounds with every round, and ratios to logpi round by round with bootstrap intervals.
 """
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from logpi.scores import interval
+
 PEERS = Path(__file__).parent / "peers"
-AGAINST = {"ppo": "sb3", "trpo": "sb3_contrib"}
+FIGURES = {"steps_per_second": "steps/s", "return": "return at the end", "compile_seconds": "compile, s"}
+FIGURES |= {"to_target": "s to target", "from_start": "s to target from process start"}
+Rows = dict[str, list[dict[str, Any]]]
 
 
-def measure(python: str, peer: str, env: str, steps: int, seed: int, algorithm: str) -> dict[str, Any]:
-    """One run of one library in a process of its own: the JSON line it prints last."""
-    command = [python, str(PEERS / f"{peer}.py"), env, str(steps), str(seed), algorithm]
+def measure(python: str, peer: str, *asked: Any) -> dict[str, Any]:
+    """One run of one library in a process of its own: what it answers."""
+    began = time.time()
+    command = [python, str(PEERS / f"run_{peer}.py"), *map(str, asked)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{peer} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    row = json.loads(done.stdout.splitlines()[-1])
+    return row | {"from_start": row["reached_at"] and row["reached_at"] - began}
+
+
+def shown(values: list[float | None]) -> str:
+    """The median, and all of them."""
+    known = [x for x in values if x is not None]
+    write = lambda x: "never" if x is None else f"{x:,.0f}" if abs(x) >= 100 else f"{x:.2f}"
+    return f"{write(float(np.median(known)) if known else None)} ({', '.join(map(write, values))})"
+
+
+def ratio(ours: list[float | None], theirs: list[float | None]) -> str:
+    """The median of ours over theirs, round by round, with its interval."""
+    pairs = [(a, b) for a, b in zip(ours, theirs, strict=True) if a is not None and b is not None]
+    if not pairs:
+        return "–"
+    each = np.array([a / b for a, b in pairs])
+    low, high = interval(each, lambda x: float(np.median(x)))
+    return f"{np.median(each):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def table(rows: Rows) -> str:
+    """All figures, and their ratios to logpi's."""
+    head = ["library", *FIGURES.values()]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    column = lambda peer, name: [row[name] for row in rows[peer]]
+    for peer, runs in rows.items():
+        cells = [shown(column(peer, name)) for name in FIGURES]
+        lines.append(f"| {peer} {runs[0]['version']} | {' | '.join(cells)} |")
+    for peer in rows:
+        if peer != "logpi":
+            cells = [ratio(column("logpi", name), column(peer, name)) for name in FIGURES if name != "compile_seconds"]
+            lines.append(f"| logpi / {peer} | {cells[0]} | {cells[1]} | | {' | '.join(cells[2:])} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
     """Measure, round by round; print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sb3", required=True, metavar="PYTHON")
-    parser.add_argument("--algorithm", default="ppo", choices=AGAINST)
+    parser.add_argument("peers", nargs="+", metavar="PEER=PYTHON")
+    parser.add_argument("--algorithm", default="ppo", choices=("ppo", "trpo"))
     parser.add_argument("--env", default="CartPole-v1")
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    against = AGAINST[arguments.algorithm]
-    pythons = {"logpi": sys.executable, against: arguments.sb3}
-    rows: dict[str, list[dict[str, Any]]] = {peer: [] for peer in pythons}
-    for seed in range(arguments.rounds):
-        for peer, python in pythons.items():
-            rows[peer].append(measure(python, peer, arguments.env, arguments.steps, seed, arguments.algorithm))
-    speed = {peer: [row["steps_per_second"] for row in runs] for peer, runs in rows.items()}
-    ratios = [ours / theirs for ours, theirs in zip(speed["logpi"], speed[against], strict=True)]
-    print("| library | steps/s: median (each round) | compile s | training return at the end |\n|---|---|---|---|")
-    for peer, runs in rows.items():
-        each = ", ".join(f"{x:,.0f}" for x in speed[peer])
-        compiling = statistics.median(row["compile_seconds"] for row in runs)
-        returns = ", ".join(f"{row['return_mean']:.0f}" for row in runs)
-        name = f"{peer} {runs[0]['version']}"
-        print(f"| {name} | {statistics.median(speed[peer]):,.0f} ({each}) | {compiling:.1f} | {returns} |")
-    print(f"\nRatio, median: {statistics.median(ratios):.1f} ({', '.join(f'{x:.1f}' for x in ratios)})")
+    parser.add_argument("--settings", default="same", choices=("same", "best"))
+    parser.add_argument("--target", type=float, default=475.0)
+    given = parser.parse_args()
+    pythons = {"logpi": sys.executable} | dict(peer.split("=", 1) for peer in given.peers)
+    rows: Rows = {peer: [] for peer in pythons}
+    for seed in range(given.rounds):
+        for peer, python in list(pythons.items())[:: 1 if seed % 2 == 0 else -1]:
+            asked = given.env, given.steps, seed, given.algorithm, given.settings, given.target
+            rows[peer].append(measure(python, peer, *asked))
+            print(f"round {seed}, {peer}: {rows[peer][-1]['steps_per_second']:,.0f} steps/s", file=sys.stderr)
+    print(table(rows))
 
 
 if __name__ == "__main__":

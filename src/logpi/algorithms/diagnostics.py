@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.base import Objective, at_rows, mean
+from logpi.objectives.base import Objective, mean
+from logpi.objectives.evaluated import at_rows
 from logpi.objectives.value import Value
 from logpi.objectives.weights import effective, step_weights
 from logpi.types import Batch

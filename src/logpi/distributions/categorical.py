@@ -37,7 +37,8 @@ class Categorical(eqx.Module):
 
     def log_prob(self, action: Int[Array, "*B"]) -> Float[Array, "*B"]:
         """log π(a); −∞ for an illegal action."""
-        return jnp.take_along_axis(self._log_probs(), action[..., None], axis=-1)[..., 0]
+        taken = jax.nn.one_hot(action, self.logits.shape[-1], dtype=bool)  # a sum: its gradient is no scatter
+        return jnp.sum(jnp.where(taken, self._log_probs(), 0), axis=-1)
 
     def entropy(self) -> Float[Array, "*B"]:
         """−Σₐ π(a) log π(a), in nats."""

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from logpi.objectives.evaluated import evaluated
 from logpi.types import Batch, Number
 
 
@@ -51,6 +52,7 @@ class Sum(Objective):
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The sum of the values."""
+        params = evaluated(params, batch)
         return self.first(params, batch) + self.second(params, batch)
 
     @property
@@ -101,13 +103,6 @@ def total(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
 def mean(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
     """The mean over valid rows, whatever the batch's scale."""
     return jnp.sum(jnp.where(batch.valid, x, 0)) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)
-
-
-def at_rows(function: PyTree, batch: Batch) -> PyTree:
-    """A policy or critic evaluated at every observation of a batch, however many leading axes it has."""
-    for _ in batch.valid.shape:
-        function = jax.vmap(function)
-    return function(batch.obs)
 
 
 def at_actions(critic: PyTree, batch: Batch) -> Float[Array, "*B"]:

@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.base import Objective, at_rows, total
+from logpi.objectives.base import Objective, total
+from logpi.objectives.evaluated import at_rows
 from logpi.types import Batch
 
 LARGEST_LOG_RATIO = 20.0

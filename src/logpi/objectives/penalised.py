@@ -2,7 +2,8 @@
 
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.base import Objective, at_rows, total
+from logpi.objectives.base import Objective, total
+from logpi.objectives.evaluated import at_rows, evaluated
 from logpi.objectives.importance import importance
 from logpi.types import Batch, Number
 
@@ -30,4 +31,5 @@ class Penalised(Objective):
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The penalised surrogate."""
+        params = evaluated(params, batch)
         return importance(params, batch) - self.penalty * divergence(params, batch)

@@ -2,7 +2,8 @@
 
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.base import Objective, at_rows, total
+from logpi.objectives.base import Objective, total
+from logpi.objectives.evaluated import at_rows
 from logpi.types import Batch
 
 

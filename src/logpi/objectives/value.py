@@ -6,7 +6,8 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.base import Objective, at_actions, at_rows, mean
+from logpi.objectives.base import Objective, at_actions, mean
+from logpi.objectives.evaluated import at_rows
 from logpi.policies.normalise import return_scale
 from logpi.types import Batch
 

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.base import Objective, at_rows, total
+from logpi.objectives.base import Objective, total
+from logpi.objectives.evaluated import at_rows
 from logpi.objectives.weights import effective
 from logpi.types import Batch
 

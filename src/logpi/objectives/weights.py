@@ -7,7 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.base import at_rows, mean
+from logpi.objectives.base import mean
+from logpi.objectives.evaluated import at_rows
 from logpi.objectives.importance import LARGEST_LOG_RATIO
 from logpi.types import Batch, Number
 

@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from logpi.collect import Episodes
 from logpi.credit.total_return import TotalReturn
-from logpi.objectives.base import at_rows, mean
+from logpi.objectives.base import mean
+from logpi.objectives.evaluated import at_rows
 from logpi.objectives.linear import LinearObjective
 from logpi.perturbation.pairing import Layout, central
 from logpi.perturbation.protocol import Estimate, Estimator, Info

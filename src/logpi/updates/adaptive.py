@@ -7,7 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.objectives.base import Objective, at_rows, mean
+from logpi.objectives.base import Objective, mean
+from logpi.objectives.evaluated import at_rows
 from logpi.objectives.penalised import divergence
 from logpi.types import Batch, Number
 from logpi.updates.ascent import Ascent

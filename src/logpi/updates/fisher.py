@@ -6,7 +6,8 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float
 
-from logpi.objectives.base import at_rows, mean
+from logpi.objectives.base import mean
+from logpi.objectives.evaluated import at_rows
 from logpi.types import Batch
 
 Vector = Float[Array, " P"]

@@ -9,7 +9,8 @@ from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.errors import LogpiError
-from logpi.objectives.base import Objective, at_rows, mean
+from logpi.objectives.base import Objective, mean
+from logpi.objectives.evaluated import at_rows
 from logpi.types import Batch, Number
 from logpi.updates.divergence import forward
 from logpi.updates.natural import natural_step, refuse_joint
