@@ -34,6 +34,7 @@ ROOMS = [
     "perturbation",
     "algorithms",
     "iterate",
+    "sharding",
     "advance",
     "hosting",
     "loops",

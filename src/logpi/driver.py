@@ -12,7 +12,7 @@ from logpi.advance import Iteration
 from logpi.console import Reporter
 from logpi.evaluation import Evaluation
 from logpi.interrupts import Interrupts, Terminated
-from logpi.iterate import Carry, begin
+from logpi.iterate import Carry, begin, on_device
 from logpi.loops import compile_iteration
 from logpi.pace import AT_ONCE, Pace
 from logpi.planning import Plan, evaluation
@@ -23,6 +23,7 @@ from logpi.runs.left_out import LeftOut
 from logpi.runs.progress import Progress
 from logpi.runs.recorder import Kept, Recorder
 from logpi.runs.run import Run
+from logpi.sharding import gathered, spread
 from logpi.trees import copied
 
 TERMINATED = 143
@@ -55,7 +56,8 @@ def drive(
     reporter.summary(summary | {"directory": str(directory.path)})
     if stop.wanted:
         raise SystemExit(TERMINATED) if stop.wanted is Terminated else KeyboardInterrupt
-    return Run(carry.state.policy, carry.state.critic, recorder.rows, summary, directory.path)
+    policy, critic = gathered((carry.state.policy, carry.state.critic))
+    return Run(policy, critic, recorder.rows, summary, directory.path)
 
 
 def _compiled(
@@ -63,6 +65,7 @@ def _compiled(
 ) -> tuple[Carry, Iteration]:
     """The iteration, with the environments where they stood; and the carry, which forgets episodes that are lost."""
     started = time.perf_counter()
+    carry = spread(carry, plan.environment.spec.num_envs) if on_device(plan.environment) else carry
     iteration = compile_iteration(plan.algorithm, plan.environment, carry, plan.seed, plan.workers, plan.steps)
     stack.callback(iteration.close)
     recorder.compile_seconds = time.perf_counter() - started
@@ -117,4 +120,4 @@ def assessment(plan: Plan, reporter: Reporter, stack: ExitStack) -> Assess:
     run = evaluation(plan, stack) if plan.evaluations else None
     if plan.evaluations and run is None:
         reporter.say("no evaluation while training: that needs a time limit, and an environment that can be made again")
-    return lambda policy, due: run(policy) if run and due else None
+    return lambda policy, due: run(gathered(policy)) if run and due else None

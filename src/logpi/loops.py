@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import PyTree
@@ -11,6 +12,7 @@ from logpi.advance import Iteration, Stretch, advance, limits
 from logpi.environments.protocol import Environment
 from logpi.hosting import on_host
 from logpi.iterate import Carry, Info, on_device
+from logpi.sharding import placed
 from logpi.trees import lowered, ready
 from logpi.workers import IN_PROCESS, Workers
 
@@ -41,7 +43,8 @@ def lowered_iterations(
 ) -> tuple[jax.stages.Lowered, PyTree]:
     """The one program of a run on the device, traced but not compiled; and what of the carry is not an array."""
     forward = lambda carry, limits: advance(algorithm, environment, carry, limits, capacity)
-    return lowered(forward, carry, jax.device_put(limits(Stretch(0, 1, 1, 1), capacity)), donate=True)
+    example = limits(Stretch(0, 1, 1, 1), capacity)
+    return lowered(forward, carry, example, donate=True, places=placed(eqx.filter(carry, eqx.is_array)))
 
 
 def _on_device(algorithm: Any, environment: Environment, carry: Carry, capacity: int) -> Iteration:
@@ -50,7 +53,7 @@ def _on_device(algorithm: Any, environment: Environment, carry: Carry, capacity:
 
     def run(carry: Carry, stretch: Stretch) -> tuple[Carry, list[Info]]:
         started = time.perf_counter()
-        carry, (made, figures) = program(carry, jax.device_put(limits(stretch, capacity)))
+        carry, (made, figures) = program(carry, limits(stretch, capacity))
         made, figures = jax.device_get((made, figures))
         return carry, rows_of(int(made), figures, time.perf_counter() - started)
 

@@ -33,11 +33,12 @@ def compiled(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) -> 
 
 
 def lowered(
-    function: Callable[..., tuple[PyTree, PyTree]], *examples: Any, donate: bool = False
+    function: Callable[..., tuple[PyTree, PyTree]], *examples: Any, donate: bool = False, places: Any = None
 ) -> tuple[jax.stages.Lowered, PyTree]:
     """`compiled` half way: (`function` traced, what of its first result is not an array), for `ready` to compile.
 
     With `donate`, the first argument's memory becomes the first result's: the arrays of that argument are then gone.
+    `places` are the shardings of that result, where they matter.
     """
     arrays, fixed = eqx.partition(examples, eqx.is_array)
     static: list[PyTree] = []
@@ -47,8 +48,9 @@ def lowered(
         static.append(eqx.filter(first, eqx.is_array, inverse=True))
         return eqx.filter(first, eqx.is_array), second
 
-    given = (0,) if donate else ()
-    program = jax.jit(inner, donate_argnums=given, compiler_options=compiler_options()).lower(*arrays)
+    given: dict[str, Any] = {"donate_argnums": (0,)} if donate else {}
+    given |= {} if places is None else {"out_shardings": (places, None)}
+    program = jax.jit(inner, **given, compiler_options=compiler_options()).lower(*arrays)
     return program, static[0]
 
 

@@ -1,0 +1,55 @@
+"""A run over several devices is the run over one: the environments are spread, the learning is the same."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+PROGRAM = """
+import json, sys
+import jax, numpy as np
+import logpi
+from logpi import driver
+out, algorithm = sys.argv[1:]
+small = {"num_envs": 8, "hidden": (8,)}
+recipes = {
+    "ppo": logpi.ppo(**small, rollout_length=16, minibatch=32, epochs=2),
+    "trpo": logpi.trpo(**small, rollout_length=16),
+    "reinforce": logpi.reinforce(**small, episodes=1, limit=20),
+}
+axes, spreading = [], driver.spread
+def watched(carry, num_envs):
+    carry = spreading(carry, num_envs)
+    axes.append(len(carry.running.sharding.device_set))
+    return carry
+driver.spread = watched
+third = lambda row: row["iteration"] == 3
+run = logpi.train("logpi:CartPole-v1", recipes[algorithm], steps=480, out=out, evaluations=1, callbacks=[third])
+flat = np.concatenate([np.ravel(x) for x in jax.tree.leaves((run.policy, run.critic))])
+returns = [row["return_mean"] for row in run.metrics]
+print(json.dumps({"devices": axes, "networks": flat.tolist(), "returns": returns}))
+"""
+
+
+def trained(tmp_path, devices, algorithm):
+    """What three iterations come to on so many CPU devices."""
+    given = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / f"{algorithm}-{devices}"), algorithm]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["devices"] == [devices]
+    return answer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["ppo", "trpo", "reinforce"])
+def test_more_devices_learn_the_same(tmp_path, algorithm):
+    """Within 1e-5 after three iterations, the first of which normalised advantages over all devices' rows."""
+    one = trained(tmp_path, 1, algorithm)
+    for devices in (2, 4):
+        several = trained(tmp_path, devices, algorithm)
+        np.testing.assert_allclose(several["networks"], one["networks"], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(several["returns"], one["returns"], rtol=1e-5)
