@@ -18,7 +18,8 @@ import numpy as np
 
 import logpi
 from logpi.compile_cache import use_persistent_cache
-from logpi.iterate import begin, compile_iteration
+from logpi.iterate import begin
+from logpi.loops import compile_iteration
 from logpi.planning import settle
 
 

@@ -1,0 +1,39 @@
+"""logpi's PPO on a gymnax task, compiled: `python run_device.py TASK N T EPOCHS MINIBATCHES STEPS SEED`."""
+
+import json
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from report import SAME
+
+import logpi
+
+
+def main() -> None:
+    """Train as anyone would, print one JSON line. The return is the mean over episodes of the last tenth."""
+    task, sizes = sys.argv[1], [int(word) for word in sys.argv[2:]]
+    environments, length, epochs, minibatches, steps, seed = sizes
+    recipe = logpi.ppo(
+        num_envs=environments,
+        rollout_length=length,
+        epochs=epochs,
+        minibatch=environments * length // minibatches,
+        learning_rate=SAME["rate"],
+        discount=SAME["discount"],
+        decay=SAME["decay"],
+        clip=SAME["clip"],
+        max_gradient_norm=SAME["norm"],
+        hidden=SAME["hidden"],
+    )
+    with tempfile.TemporaryDirectory() as out:
+        run = logpi.train(f"gymnax:{task}", recipe, steps=steps, seed=seed, out=Path(out) / "run", evaluations=0)
+    figures = {name: run.summary[name] for name in ("steps_per_second", "compile_seconds")}
+    late = [row for row in run.metrics if row["steps"] >= 0.9 * run.summary["steps"] and row["return_mean"] is not None]
+    gain = sum(row["return_mean"] for row in late) / max(len(late), 1)
+    print(json.dumps(figures | {"version": metadata.version("logpi"), "return": gain}))
+
+
+if __name__ == "__main__":
+    main()
