@@ -102,8 +102,9 @@ def test_what_nobody_asks_for_is_not_computed():
 
 def test_constants_that_look_alike_stay_apart():
     """0 of two dtypes, and of two shapes, are the same bytes."""
-    zero, row = np.zeros(1, np.float32), np.zeros((1, 1), np.float32)
-    function = lambda x: (x * zero[0], x * row, x.astype(jnp.int32) * np.int32(0), x + np.float32(0))
+    wide, high = np.zeros((3, 4), np.float32), np.zeros((4, 3), np.float32)
+    beside = lambda x, zeros: jnp.concatenate([x, zeros], axis=1)
+    function = lambda x: (beside(x, wide), beside(x.T, high), x.astype(jnp.int32) * np.int32(0), x + np.float32(0))
     for got, truth in zip(lower(function, [], [X]).bind([])(X), function(jnp.asarray(X)), strict=True):
         assert got.dtype == truth.dtype and got.shape == truth.shape
 
