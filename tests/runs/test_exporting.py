@@ -34,13 +34,13 @@ BOUNDLESS = spaces.Box(-np.inf, np.inf, (2,))
 
 
 class Users(eqx.Module):
-    """A policy as a user might write one, with an error function and a distribution of its own."""
+    """A policy as a user might write one, with an error function, a bound that is none, its own distribution."""
 
     weight: jax.Array
     own: bool = eqx.field(static=True)
 
     def __call__(self, obs):
-        mean = jax.nn.gelu(obs @ self.weight, approximate=False)
+        mean = jnp.maximum(jax.nn.gelu(obs @ self.weight, approximate=False), -jnp.inf)
         return (Own if self.own else Gaussian)(mean, mean / 2)
 
 
