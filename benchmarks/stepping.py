@@ -13,37 +13,32 @@ import logpi
 from logpi.environments.envpool import cores
 
 
-def through_logpi(name: str, num_envs: int):
-    """A function that takes so many steps with random actions, and returns the seconds it took."""
+def stepping(name: str, num_envs: int):
+    """Two functions that take so many random steps and give the seconds: through logpi, and of its pool alone."""
     environment = logpi.make(name, num_envs)
     space, nobody = environment.spec.action_space, np.zeros(num_envs, bool)
     environment.reset(0)
-    actions = [drawn(space, num_envs, t, np.float32) for t in range(64)]
-    return lambda steps: seconds(lambda t: environment.step(actions[t % 64], nobody), steps)
+    given = [drawn(space, num_envs, t) for t in range(64)]
+    native = [x.astype(space.dtype) for x in given]
+    pool = getattr(environment, "_pool", None)
+    through = lambda steps: seconds(lambda t: environment.step(given[t % 64], nobody), steps)
+    return through, lambda steps: seconds(lambda t: pool.step(native[t % 64]), steps)
 
 
-def by_itself(task: str, num_envs: int):
-    """The same of a pool, with actions of the dtype that it asks for."""
-    import envpool
-
-    pool = envpool.make_gymnasium(task, num_envs=num_envs, num_threads=min(num_envs, cores()), seed=0)
-    pool.reset()
-    actions = [drawn(pool.single_action_space, num_envs, t, np.float64) for t in range(64)]
-    return lambda steps: seconds(lambda t: pool.step(actions[t % 64]), steps)
-
-
-def drawn(space, num_envs, seed, dtype):
+def drawn(space, num_envs, seed):
     rng = np.random.default_rng(seed)
     if hasattr(space, "n"):
         return rng.integers(0, space.n, num_envs).astype(np.int32)
-    return rng.uniform(-1, 1, (num_envs, *space.shape)).astype(dtype)
+    return rng.uniform(-1, 1, (num_envs, *space.shape)).astype(np.float32)
 
 
 def seconds(step, steps):
-    begin = time.perf_counter()
+    """By the wall's clock, and of the processor's time, which does not count what others do on the machine."""
+    clocks = lambda: np.array([time.perf_counter(), time.process_time()])
+    begin = clocks()
     for t in range(steps):
         step(t)
-    return time.perf_counter() - begin
+    return clocks() - begin
 
 
 def main():
@@ -55,16 +50,20 @@ def main():
     given = parser.parse_args()
     warnings.filterwarnings("ignore", ".*precision lowered by casting.*")
     print(f"{given.task}, steps/s; cores: {cores()}\n")
-    print("| environments | EnvPool | through logpi | ratio: median [quartiles] | Gymnasium through logpi |")
-    print("|---|---|---|---|---|")
+    print("| environments | EnvPool | through logpi | by the clock | of processor time | Gymnasium through logpi |")
+    print("|---|---|---|---|---|---|")
     for n in given.num_envs:
-        ways = [by_itself(given.task, n), through_logpi(f"envpool:{given.task}", n), through_logpi(given.task, n)]
+        through, alone = stepping(f"envpool:{given.task}", n)
+        ways = [alone, through, stepping(given.task, n)[0]]
         steps = max(1, given.steps // n)
-        turns = [[i % 3, (i + 1) % 3, (i + 2) % 3] for i in range(given.rounds + 1)]
-        times = np.array([[s for _, s in sorted((way, ways[way](steps)) for way in turn)] for turn in turns][1:])
-        rates = n * steps / np.median(times, axis=0)
-        low, middle, high = np.percentile(times[:, 0] / times[:, 1], [25, 50, 75])
-        print(f"| {n} | {rates[0]:,.0f} | {rates[1]:,.0f} | {middle:.3f} [{low:.3f}, {high:.3f}] | {rates[2]:,.0f} |")
+        times = np.zeros((given.rounds + 1, 3, 2))
+        for i in range(given.rounds + 1):
+            for way in (i % 3, (i + 1) % 3, (i + 2) % 3):
+                times[i, way] = ways[way](steps)
+        rates = n * steps / np.median(times[1:, :, 0], axis=0)
+        ratios = np.percentile(times[1:, 0] / times[1:, 1], [25, 50, 75], axis=0).T
+        wall, cpu = (f"{middle:.3f} [{low:.3f}, {high:.3f}]" for low, middle, high in ratios)
+        print(f"| {n} | {rates[0]:,.0f} | {rates[1]:,.0f} | {wall} | {cpu} | {rates[2]:,.0f} |", flush=True)
 
 
 if __name__ == "__main__":

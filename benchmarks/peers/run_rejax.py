@@ -1,4 +1,4 @@
-"""rejax's PPO on a gymnax task, the whole training one program: `python run_rejax.py TASK N T EPOCHS MINIBATCHES STEPS SEED`."""
+"""rejax's PPO, one program: `python run_rejax.py TASK N T EPOCHS MINIBATCHES STEPS SEED`."""
 
 import json
 import sys

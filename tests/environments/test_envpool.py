@@ -188,6 +188,9 @@ def test_episodes_of_envpools_own_end_like_gymnasiums(library):
 
 def test_a_shorter_limit_is_kept_and_a_longer_one_is_not(library):
     assert [envpool("CartPole-v1", 1, limit).spec.time_limit for limit in (None, 7, 900)] == [500, 7, 500]
+    endless = ["Blackjack-v1", "BabyAI-GoToObj-v0"]
+    assert [envpool(task, 1, limit).spec.time_limit for task in endless for limit in (None, 9)] == [None, 9] * 2
+    envpool(endless[1], 1).reset(0)
     rows = [step.truncated.tolist() for step in to_the_left(envpool("CartPole-v1", 2, 7), steps=8)]
     assert rows == [[False] * 2] * 6 + [[True] * 2, [False] * 2]
 

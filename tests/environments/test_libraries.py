@@ -32,7 +32,7 @@ def pretended(tmp_path, monkeypatch):
     sys.modules.pop("gymnax", None)
 
 
-@pytest.mark.parametrize("name", ["gymnax:CartPole-v1", "brax:ant", "playground:CartpoleBalance"])
+@pytest.mark.parametrize("name", ["gymnax:CartPole-v1", "brax:ant", "playground:CartpoleBalance", "envpool:Pong-v5"])
 def test_a_library_that_is_missing_is_named_as_the_extra(name, monkeypatch):
     def missing(package):
         raise metadata.PackageNotFoundError(package)
@@ -109,7 +109,9 @@ SMALL = {
 
 
 @pytest.mark.filterwarnings(*OF_BRAX)
-@pytest.mark.parametrize("task", ["gymnax:CartPole-v1", "gymnax:Pendulum-v1", "brax:inverted_pendulum"])
+@pytest.mark.parametrize(
+    "task", ["gymnax:CartPole-v1", "gymnax:Pendulum-v1", "brax:inverted_pendulum", "envpool:CartPole-v1"]
+)
 @pytest.mark.parametrize("method", mostly_slow(SMALL))
 def test_a_policy_is_trained_saved_and_goes_on(task, method, tmp_path):
     pytest.importorskip(task.partition(":")[0])

@@ -17,9 +17,11 @@ from gymnasium import spaces
 import logpi
 from logpi.cli.main import main
 from logpi.distributions.gaussian import Gaussian
+from logpi.distributions.product import Product
 from logpi.environments.actions import to_native
 from logpi.errors import LogpiError
 from logpi.policies.normalise import Moments
+from logpi.rollout.draws import draws
 from logpi.types import Frozen
 
 EVERYTHING = spaces.Dict(
@@ -34,13 +36,13 @@ BOUNDLESS = spaces.Box(-np.inf, np.inf, (2,))
 
 
 class Users(eqx.Module):
-    """A policy as a user might write one, with an error function and a distribution of its own."""
+    """A policy as a user might write one, with an error function, a bound that is none, its own distribution."""
 
     weight: jax.Array
     own: bool = eqx.field(static=True)
 
     def __call__(self, obs):
-        mean = jax.nn.gelu(obs @ self.weight, approximate=False)
+        mean = jnp.maximum(jax.nn.gelu(obs @ self.weight, approximate=False), -jnp.inf)
         return (Own if self.own else Gaussian)(mean, mean / 2)
 
 
@@ -157,6 +159,12 @@ def test_of_a_distribution_of_ones_own_there_is_the_mode_alone(tmp_path):
     np.testing.assert_allclose(act(np.zeros(3)), np.zeros(2), atol=1e-6)
     with pytest.raises(ValueError, match="only the mode"):
         act(np.zeros(3), np.random.default_rng(0))
+
+
+def test_a_part_that_is_not_known_makes_the_whole_unknown():
+    known, own = (kind(jnp.zeros(2), jnp.zeros(2)) for kind in (Gaussian, Own))
+    assert draws(Product({"a": known, "b": (known,)})) == ["standard_normal({0})"] * 2
+    assert draws(Product({"a": known, "b": (own,)})) is None
 
 
 def acting(path):

@@ -180,6 +180,7 @@ def test_an_export_is_the_runs_policy(run, capsys):
     for obs in np.random.default_rng(0).standard_normal((8, 4)).astype(np.float32):
         assert act(obs) == policy(obs).mode()
     assert "trained on logpi:CartPole-v1 by ppo, seed 0.\n" in (run / "policy.py").read_text()
+    assert main(["export", str(run), "--best"]) == 3  # none was evaluated: there is no best one
     assert main(["export", str(run), "--out", str(run / "other.py")]) == 0
     assert (run / "other.py").read_bytes() == (run / "policy.py").read_bytes()
 

@@ -90,12 +90,11 @@ class _Lines:
 
     def _inline(self, inner: Any, operands: tuple[str, ...], outvars: list[Any]) -> None:
         jaxpr = getattr(inner, "jaxpr", inner)
-        outer = dict(self._names)
         self._names |= dict(zip(jaxpr.invars, operands, strict=True))
         self._names |= self._constants(inner) if jaxpr is not inner else {}
         self._walk(jaxpr)
         results = [self.name(v) for v in jaxpr.outvars]
-        self._names = outer | dict(zip(outvars, results, strict=True))
+        self._names |= dict(zip(outvars, results, strict=True))
 
 
 def _only_plain(tree: Any) -> None:

@@ -1,0 +1,57 @@
+"""What one step of acting costs on the host: observations in, sampled actions out, in the environment's units.
+
+python benchmarks/acting.py [--num-envs 8] [--hidden 64 64]
+"""
+
+import argparse
+import time
+
+import jax
+import jax.random as jr
+import numpy as np
+from gymnasium import spaces
+
+import logpi
+from logpi.environments.actions import sent
+from logpi.policies.behaviour import Behaviour
+from logpi.rollout.acting import actor, lowered
+
+SEEN, ACTED = spaces.Box(-np.inf, np.inf, (17,)), spaces.Box(-1.0, 1.0, (6,))
+
+
+def microseconds(function, calls=100, rounds=100):
+    """The median and the least time of a call."""
+    taken = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        for _ in range(calls):
+            function()
+        taken.append((time.perf_counter() - begin) / calls * 1e6)
+    return np.median(taken), min(taken)
+
+
+def row(normalise, num_envs, hidden):
+    """A line of the table, for a Gaussian policy as the presets make it."""
+    mu = Behaviour(logpi.mlp_policy(SEEN, ACTED, hidden=hidden, normalise=normalise, key=jr.key(0)))
+    obs = jax.device_get(jr.normal(jr.key(1), (num_envs, *SEEN.shape)))
+    noise = jax.device_get(mu(obs).noise(jr.key(2)))
+    native, act = sent(ACTED, "it"), actor(mu, obs, noise)(mu)
+    jitted = jax.jit(lambda mu, obs, noise: mu(obs).push(noise))
+    middle, least = microseconds(lambda: native(act(obs, [noise])[1]))
+    slow, _ = microseconds(lambda: native(np.asarray(jitted(mu, obs, noise))))
+    lines = len(lowered(mu, obs, noise).late)
+    return f"| {'normalised' if normalise else 'plain'} | {middle:.1f}, {least:.1f} | {slow:.0f} | {lines} |"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--num-envs", type=int, default=8)
+    parser.add_argument("--hidden", type=int, nargs="+", default=[64, 64])
+    given = parser.parse_args()
+    print("| policy | in NumPy, µs: median, least | a jitted call, µs | lines of NumPy |\n|---|---|---|---|")
+    for normalise in (False, True):
+        print(row(normalise, given.num_envs, given.hidden))
+
+
+if __name__ == "__main__":
+    main()
