@@ -11,6 +11,7 @@ from builders import bits
 from oracle.worlds import Softmax
 
 import logpi
+from logpi import offline
 from logpi.demonstrations import gather
 from logpi.environments.tabular import Tabular
 from logpi.errors import LogpiError
@@ -18,6 +19,7 @@ from logpi.objectives.weights import cumulative_weights
 from logpi.offline import clone, learn_offline
 from logpi.oracle import problems
 from logpi.policies.behaviour import Behaviour
+from logpi.types import State
 
 MDP = problems.chain(4, 0.1, 1.0, 6)
 UNIFORM = Softmax(jnp.zeros((4, 2)))
@@ -40,6 +42,28 @@ def test_one_iteration_is_one_call_of_learn(tau):
     want, info = eqx.filter_jit(CORRECTED.learn)(CORRECTED.init(UNIFORM), Behaviour(UNIFORM), tau, key)
     np.testing.assert_allclose(state.policy.logits, want.policy.logits, rtol=1e-6)
     np.testing.assert_allclose(figures["entropy"][0], info["entropy"], rtol=1e-5)
+
+
+class Telling(eqx.Module):
+    """An algorithm that says which key it was given."""
+
+    def init(self, policy, critic=None):
+        return State(policy, critic, (), ())
+
+    def at(self, progress):
+        return self
+
+    def learn(self, state, mu, tau, key):
+        return state, {"key": jr.key_data(key)}
+
+
+def test_every_iteration_has_a_key_of_its_own_and_the_seed_says_which(tau, monkeypatch):
+    told = learn_offline(Telling(), tau, UNIFORM, iterations=3, seed=5)[1]["key"]
+    np.testing.assert_array_equal(told, jr.key_data(jr.split(jr.key(5), 3)))
+    seeds = []
+    monkeypatch.setattr(offline, "learn_offline", lambda *args, seed=0: (seeds.append(seed) or Telling().init(None),))
+    clone(tau, ENVIRONMENT, seed=7)
+    assert seeds == [7]
 
 
 def test_schedules_run_over_the_iterations(tau):

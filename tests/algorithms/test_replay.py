@@ -21,6 +21,7 @@ from logpi.objectives.weighted import Weighted
 from logpi.objectives.weights import SelfNormalised, cumulative_weights
 from logpi.policies.critic import mlp_critic
 from logpi.policies.policy import mlp_policy
+from logpi.schedules import Linear
 from logpi.trees import scan
 from logpi.updates.ascent import Ascent
 
@@ -47,6 +48,18 @@ def batches(policy, count):
         on_device(ENVIRONMENT, Behaviour(stirred(policy, jr.key(i), 0.2)), INNER.collect, jr.key(i))
         for i in range(count)
     ]
+
+
+def test_schedules_are_those_of_the_algorithm(networks):
+    falling = PolicyGradient(VTrace(0.9), score, Ascent(optax.sgd, Linear(0.4, 0.0)), collect=Steps(6))
+    at = replay(networks[0], 2, falling).at(0.75)
+    np.testing.assert_allclose(at.algorithm.update.rate, 0.1, rtol=1e-6)
+
+
+def test_of_whole_episodes_there_is_room_for_each(networks):
+    """Three batches of two episodes in each of four environments, of at most 12 steps."""
+    assert Replay.room(3, Episodes(per_environment=2), SPEC, networks[0]).reward.shape == (12, 24)
+    assert Replay.room(3, Steps(6), SPEC, networks[0]).reward.shape == (6, 12)
 
 
 def test_it_learns_from_the_last_k_side_by_side_and_from_no_other(networks, key):

@@ -55,21 +55,19 @@ def test_three_per_cent_more_is_not(seed):
     assert abs(said.z) > 4 or said.p <= 1e-4
 
 
-@functools.cache
-def played(seed, off_policy, turn):
-    """32,000 episodes."""
-    return episodes(world(seed), world(seed).acting(off_policy), 4 * 8000, jr.key(10 + turn))[0]
-
-
 def until_known(seed, estimator, baseline):
     """(estimates, so many that their mean along ∇J is known to half a per cent of its length, ∇J, the exact mean)."""
-    on, one, found = world(seed), method(world(seed), estimator, baseline), []
+    on, one = world(seed), method(world(seed), estimator, baseline)
     gradient = np.asarray(exact_gradient(on), np.float64)
-    for turn in range(40):
-        found.append(estimates(one, on.state(one.critic), played(seed, one.off_policy, turn), 4)[0])
-        if figures(np.concatenate(found), exactly(gradient)).bias_error <= 0.005:
-            break
-    return np.concatenate(found), gradient, _mean(Listed(on), one, estimator, baseline, 4).value
+
+    def more(turn):
+        tau, _ = episodes(on, on.acting(one.off_policy), 4 * 8000, jr.key(10 + turn))
+        return estimates(one, on.state(one.critic), tau, 4)[0]
+
+    first = more(0)
+    turns = int(np.ceil((figures(first, exactly(gradient)).bias_error / 0.005) ** 2))
+    found = np.concatenate([first, *(more(turn) for turn in range(1, turns))])
+    return found, gradient, _mean(Listed(on), one, estimator, baseline, 4).value
 
 
 @pytest.mark.slow

@@ -38,6 +38,7 @@ def test_equal_returns_make_no_step():
     np.testing.assert_array_equal(gradient, np.zeros(4))
 
 
-def test_more_of_the_best_than_there_are_directions_is_refused():
-    with pytest.raises(LogpiError, match="top is 6; allowed: 1 … 4"):
-        from_function(ARS(0.3, 6), lambda rows: rows[:, 0], jnp.ones(4))
+@pytest.mark.parametrize("top", [0, 6])
+def test_more_of_the_best_than_there_are_directions_is_refused_and_none_of_them(top):
+    with pytest.raises(LogpiError, match=f"top is {top}; allowed: 1 … 4"):
+        from_function(ARS(0.3, top), lambda rows: rows[:, 0], jnp.ones(4))

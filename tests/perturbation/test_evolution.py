@@ -9,7 +9,7 @@ from exact import NAMES, from_function, world
 from helpers import double_precision, relative_error
 
 from logpi.perturbation.directions import gaussian, orthogonal
-from logpi.perturbation.evolution import EvolutionStrategies
+from logpi.perturbation.evolution import EvolutionStrategies, mean_and_variance
 from logpi.perturbation.pairing import central, forward
 from logpi.perturbation.regression import Regression
 from logpi.perturbation.shaping import centred_ranks
@@ -71,6 +71,13 @@ def test_ranks_make_it_indifferent_to_how_returns_are_scaled():
     one, other = (from_function(estimator, function, theta)[0] for function in (utility, bent))
     np.testing.assert_array_equal(one, other)
     assert np.abs(one).max() > 0
+
+
+def test_its_variance_is_that_of_a_mean_of_independent_terms():
+    terms = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    mean, variance = mean_and_variance(jnp.asarray(terms))
+    np.testing.assert_allclose(mean, terms.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(variance, terms.var(axis=0, ddof=1) / 5, rtol=1e-5)
 
 
 def test_one_direction_tells_nothing_of_the_error():

@@ -85,6 +85,18 @@ def test_more_coordinates_than_environments_are_tried_in_turn_and_one_step_follo
     assert (int(early["directions"]), int(late["directions"]), int(second.opt.done)) == (4, 6, 0)
     np.testing.assert_allclose(step(state, second), step(at_once, want), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(late["standard_error"], figures["standard_error"], rtol=1e-3)
+    length = np.linalg.norm(step(state, second))
+    np.testing.assert_allclose(late["signal_to_noise"], length / late["standard_error"], rtol=1e-4)
+
+
+def test_it_is_the_mean_of_the_quotients_and_its_variance_that_of_such_a_mean():
+    draw = np.random.default_rng(0)
+    plus, minus = draw.normal(size=(2, 5, 3)).astype(np.float32)
+    kept = np.float32([[0.5], [0.25], [1.0]])
+    gradient, variance, _ = eqx.filter_jit(FiniteDifference(0.5))(kept, plus, minus, 2.0)
+    quotient = (plus - minus) / (2 * kept[:, 0])
+    np.testing.assert_allclose(gradient, quotient.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(variance, quotient.var(axis=0, ddof=1) / 5, rtol=1e-5)
 
 
 def test_one_episode_a_member_tells_nothing_of_the_error():

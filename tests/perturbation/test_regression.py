@@ -67,9 +67,12 @@ def test_directions_that_repeat_lower_the_rank_and_are_told():
     with double_precision():
         kept = rng.normal(size=(3, 5))[[0, 1, 2, 0, 1, 2, 0]]
         returns = rng.normal(size=7)
-        gradient, _, info = solved(kept, returns)
+        gradient, variance, info = solved(kept, returns)
         np.testing.assert_allclose(gradient, np.linalg.lstsq(kept, returns, rcond=None)[0], rtol=1e-9)
         assert info["rank"] == 3
+        inverse = np.linalg.pinv(kept)
+        residual, leverage = returns - kept @ gradient, np.diag(kept @ inverse)
+        np.testing.assert_allclose(variance, inverse**2 @ (residual**2 / (1 - leverage)), rtol=1e-8)
         singular = np.linalg.svd(kept, compute_uv=False)
         np.testing.assert_allclose(info["condition"], singular[0] / singular[2], rtol=1e-9)
 
