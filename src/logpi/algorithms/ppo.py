@@ -18,22 +18,26 @@ def ppo(
     value_weight=0.5,
     max_gradient_norm=0.5,
     max_kl=None,
+    standardise=True,
+    recompute=False,
 ):
     """PPO: ascent on mean_t [min(ρ_t Â_t, clip(ρ_t, 1 ± ε) Â_t) + c_H H(π_θ) − ½ c_V (V_φ − R_t)²].
 
-    ρ_t = π_θ(a_t|s_t) / π_old(a_t|s_t); Â_t by GAE(γ, λ), standardised in each minibatch; `epochs` passes over each
-    batch in minibatches. Differs from the paper in that advantages are standardised and gradients shortened, as its
-    implementations do; V is not clipped.
+    ρ_t = π_θ(a_t|s_t) / π_old(a_t|s_t); Â_t by GAE(γ, λ), standardised in each minibatch, and computed anew by V_φ
+    before each epoch with `recompute`; `epochs` passes over each batch in minibatches. Differs from the paper in that
+    advantages are standardised and gradients shortened, as its implementations do; V is not clipped.
 
     Source: Schulman et al. 2017, "Proximal policy optimization algorithms", eqs. (7) and (9).
     """
+    surrogate = logpi.Standardised(logpi.Clipped(clip)) if standardise else logpi.Clipped(clip)
     return logpi.PolicyGradient(
         credit=logpi.GAE(discount, decay),
-        objective=logpi.Standardised(logpi.Clipped(clip)) + entropy_weight * logpi.entropy,
+        objective=surrogate + entropy_weight * logpi.entropy,
         update=logpi.Ascent(logpi.adam, learning_rate, minibatch=minibatch, max_norm=max_gradient_norm),
         fit="joint",
         value_weight=value_weight,
         epochs=epochs,
+        recompute=recompute,
         max_kl=max_kl,
         collect=logpi.Steps(rollout_length),
     )
