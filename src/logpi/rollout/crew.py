@@ -94,6 +94,10 @@ class Crew:
     def finish(self) -> None:
         """Wait until the rollout is done."""
         self._stands = self._answers()
+        if self.restarted > self.restarts:
+            raise EnvironmentFailed(
+                f"copies of {self.spec.name} had to be made anew {self.restarted} times; allowed: {self.restarts}"
+            )
 
     def begin(self, seed: int) -> None:
         """Begin new episodes everywhere, in the midst of a run."""
@@ -194,7 +198,8 @@ class Crew:
         self._members[k] = member = hire(copies)
         self._introduce(member)
         _ask(member, "begin", (self._seed, stand.episode + 1))
-        _raise(member.connection.recv()[0])
+        with contextlib.suppress(EOFError, ConnectionResetError):  # lost, too: seen when it does not answer
+            _raise(member.connection.recv()[0])
         _ask(member, *lost.asked)
 
 

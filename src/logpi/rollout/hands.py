@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from logpi.collect import Collect
 from logpi.environments.protocol import HostEnvironment
@@ -59,6 +60,7 @@ class Alone:
         self._collector = Collector(environment, collect, Share(0, n, n, actor.block))
         self._collector.obs = obs
         self._actor, self._store, self._rows = actor, store(observed(rows)), rows
+        self._threads = ThreadpoolController()
 
     @property
     def obs(self) -> Any:
@@ -68,7 +70,10 @@ class Alone:
     def start(self, mu: Behaviour, draws: list[np.ndarray], seed: int, which: int) -> None:
         """A rollout under μ."""
         del which
-        self._collector.collect(self._actor.bind(mu), draws, seed, self._rows, self._store)
+        with self._threads.limit(
+            limits=1, user_api="blas"
+        ):  # products of few rows wait longer for threads than they take
+            self._collector.collect(self._actor.bind(mu), draws, seed, self._rows, self._store)
 
     def finish(self) -> None:
         """It is done already."""
