@@ -70,9 +70,7 @@ class Alone:
     def start(self, mu: Behaviour, draws: list[np.ndarray], seed: int, which: int) -> None:
         """A rollout under μ."""
         del which
-        with self._threads.limit(
-            limits=1, user_api="blas"
-        ):  # products of few rows wait longer for threads than they take
+        with self._threads.limit(limits=1, user_api="blas"):  # small products take less time than threads to start
             self._collector.collect(self._actor.bind(mu), draws, seed, self._rows, self._store)
 
     def finish(self) -> None:
