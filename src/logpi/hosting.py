@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import cloudpickle
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -99,20 +100,28 @@ def _learning(algorithm: Any, environment: HostEnvironment, carry: Carry, mu: Be
 def _hired(environment: HostEnvironment, rollout: HostRollout, workers: Workers, steps: int) -> Crew | None:
     """Processes that collect, if that many are asked for, or if they pay; else None."""
     number = workers.fitting(environment.spec.num_envs, rollout.size, steps)
-    if not number:
+    obstacle = _obstacle(environment, rollout) if number else None
+    if obstacle and (workers.number or workers.pipeline):
+        name = environment.spec.name
+        raise LogpiError(f"{name} cannot be shared out over {number} workers: {obstacle}; allowed: workers 0")
+    if not number or obstacle or not isinstance(environment, Gymnasium):
         return None
-    if isinstance(environment, Gymnasium) and environment.make and rollout.lowered:
-        crew = Crew(environment, number, workers.restarts, workers.step_timeout)
-        rollout.hire(crew, sets=2 if workers.pipeline else 1)
-        return crew
-    if workers.number is None and not workers.pipeline:
-        return None
-    why = (
-        "the policy acts by a jitted call, and workers act by NumPy alone"
-        if rollout.lowered is None
-        else "workers make environments of their own, from a Gymnasium id or a factory of single environments"
-    )
-    raise LogpiError(f"{environment.spec.name} cannot be shared out over {number} workers: {why}; allowed: workers 0")
+    crew = Crew(environment, number, workers.restarts, workers.step_timeout)
+    rollout.hire(crew, sets=2 if workers.pipeline else 1)
+    return crew
+
+
+def _obstacle(environment: HostEnvironment, rollout: HostRollout) -> str | None:
+    """What stands against workers, if anything does."""
+    if not isinstance(environment, Gymnasium) or environment.make is None:
+        return "workers make environments of their own, from a Gymnasium id or a factory of single environments"
+    if rollout.lowered is None:
+        return "the policy acts by a jitted call, and workers act by NumPy alone"
+    try:
+        cloudpickle.dumps(environment.make)
+    except Exception as error:
+        return f"its factory cannot be sent to another process ({' '.join(str(error).split())})"
+    return None
 
 
 def _in_turn(rollout: HostRollout, prepare: Prepare, learning: Learn, seed_of: Callable[[int], int]) -> Run:

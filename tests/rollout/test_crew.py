@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,6 +167,19 @@ def test_one_that_always_fails_ends_the_run():
         rollouts(Always, 2, 0, Steps(8), restarts=3)
 
 
+def test_an_environment_that_a_worker_cannot_make_says_so():
+    here = os.getpid()
+
+    def make():
+        if os.getpid() != here:
+            raise OSError("there is one licence")
+        return Walk()
+
+    text = "raised OSError: there is one licence, when it made its environments; try workers 0"
+    with pytest.raises(EnvironmentFailed, match=text):
+        rollouts(make, 4, 2, Steps(4))
+
+
 def test_what_cannot_be_shared_out_is_refused():
     tiny = {"num_envs": 2, "rollout_length": 8, "minibatch": 16, "hidden": (4,)}
     train = lambda env, **o: logpi.train(env, logpi.ppo(**tiny), steps=32, evaluations=0, **o)
@@ -173,6 +187,9 @@ def test_what_cannot_be_shared_out_is_refused():
         LogpiError, match=r"cannot be shared out over 2 workers: workers make environments of their own"
     ):
         train(gymnasium.make_vec("CartPole-v1", 2), workers=2)
+    lock = threading.Lock()
+    with pytest.raises(LogpiError, match="its factory cannot be sent to another process"):
+        train(lambda: (lock, Walk())[1], workers=2)
     with pytest.raises(LogpiError, match="workers is -1; allowed: a whole number ≥ 0"):
         train("CartPole-v1", workers=-1)
     with pytest.raises(LogpiError, match="pipeline needs workers"):

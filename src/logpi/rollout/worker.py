@@ -104,7 +104,10 @@ def _made(copies: bytes, receive_memory: Callable[[], int]) -> Work:
     try:
         worker = Worker(pickle.loads(copies), receive_memory)
     except Exception as raised:
-        return _refusing(_told_of(raised))
+        told = _told_of(raised)
+        return _refusing(
+            EnvironmentFailed(f"{told}, when it made its environments; try workers 0", getattr(told, "trace", ""))
+        )
     return lambda name, arguments: getattr(worker, name)(*arguments)
 
 
