@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import cloudpickle
@@ -42,11 +43,14 @@ def on_host(
     prepare = _preparing(algorithm, environment, carry, obs)
     mu, noise = prepare(carry, 0.0)
     rollout = HostRollout(environment, algorithm.collect, mu, obs, noise)
-    crew = _hired(environment, rollout, workers, steps)  # they start while what follows is compiled
-    learning = _learning(algorithm, environment, carry, mu, rollout)
-    if isinstance(environment, Gymnasium):
-        environment.restarts = workers.restarts
-        rollout.begin(first)
+    with ExitStack() as stack:
+        crew = _hired(environment, rollout, workers, steps)  # they start while what follows is compiled
+        stack.callback(crew.close if crew else lambda: None)
+        learning = _learning(algorithm, environment, carry, mu, rollout)
+        if isinstance(environment, Gymnasium):
+            environment.restarts = workers.restarts
+            rollout.begin(first)
+        close = stack.pop_all().close
     seed_of = lambda iteration: derive(seed, TRAINING, iteration)
     made: Run = (_ahead if workers.pipeline else _in_turn)(rollout, prepare, learning, seed_of)
 
@@ -61,7 +65,7 @@ def on_host(
         return rollout.resume(kept, first, seed_of(int(carry.iteration)))
 
     unfinished = (lambda: dict) if workers.pipeline else rollout.unfinished
-    return Iteration(run, unfinished, resume, False, crew.close if crew else lambda: None)
+    return Iteration(run, unfinished, resume, False, close)
 
 
 def _preparing(algorithm: Any, environment: HostEnvironment, carry: Carry, obs: PyTree) -> Prepare:

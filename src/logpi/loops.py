@@ -43,7 +43,7 @@ def lowered_iterations(
 ) -> tuple[jax.stages.Lowered, PyTree]:
     """The one program of a run on the device, traced but not compiled; and what of the carry is not an array."""
     forward = lambda carry, limits: advance(algorithm, environment, carry, limits, capacity)
-    example = limits(Stretch(0, 1, 1, 1), capacity)
+    example = jax.device_put(limits(Stretch(0, 1, 1, 1), capacity))
     return lowered(forward, carry, example, donate=True, places=placed(eqx.filter(carry, eqx.is_array)))
 
 
@@ -53,7 +53,7 @@ def _on_device(algorithm: Any, environment: Environment, carry: Carry, capacity:
 
     def run(carry: Carry, stretch: Stretch) -> tuple[Carry, list[Info]]:
         started = time.perf_counter()
-        carry, (made, figures) = program(carry, limits(stretch, capacity))
+        carry, (made, figures) = program(carry, jax.device_put(limits(stretch, capacity)))
         made, figures = jax.device_get((made, figures))
         return carry, rows_of(int(made), figures, time.perf_counter() - started)
 

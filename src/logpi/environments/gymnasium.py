@@ -2,7 +2,7 @@
 
 import contextlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gymnasium
@@ -75,35 +75,52 @@ class Gymnasium:
         self._episodes[:] = episode
         self._envs += [self._copy() for _ in range(self.spec.num_envs - len(self._envs))]
         obs = self._empty()
-        for i in range(self.spec.num_envs):
-            self._write(obs, i, self._begin(i))
+        self.begin(range(self.spec.num_envs), obs)
         return obs
 
     def step(self, action: Any, idle: np.ndarray) -> Step:
         """Step every environment that is not idle; an idle one is left alone."""
-        native = self._rows(self._native(action))
-        n, write = self.spec.num_envs, self._write
-        next_obs = self._empty()
-        reward = np.zeros(n, np.float32)
+        n = self.spec.num_envs
+        next_obs, reward = self._empty(), np.zeros(n, np.float32)
         terminated, truncated, valid = np.zeros(n, bool), np.zeros(n, bool), ~idle
-        resting = idle.tolist()
-        self._clock += 1
-        for i, env in enumerate(self._envs):
-            if not resting[i]:
-                try:
-                    observed, reward[i], terminated[i], truncated[i], _ = env.step(native[i])
-                    write(next_obs, i, observed)
-                except Exception as error:
-                    self._again(i, error)
-                    reward[i], terminated[i], truncated[i], valid[i] = 0, False, True, False
-        truncated &= ~terminated
+        ended = self.advance(action, next_obs, reward, np.flatnonzero(valid).tolist())
         obs = next_obs
-        ends = np.flatnonzero(terminated | truncated).tolist()
-        if ends:
+        if ended:
             obs = nested.map(np.copy, next_obs)
-            for i in ends:
-                write(obs, i, self._begin(i))
+            self.begin([i for i, *_ in ended], obs)
+        for i, died, sound in ended:
+            terminated[i], truncated[i], valid[i] = died, not died, sound
         return Step(obs, next_obs, reward, terminated, truncated, valid)
+
+    def advance(
+        self, action: Any, next_obs: Any, reward: np.ndarray, copies: Iterable[int]
+    ) -> list[tuple[int, bool, bool]]:
+        """Step these copies and write what they answer into row i of the arrays.
+
+        Gives (i, terminated, whether the step was one) for every copy whose episode ended: it must `begin` another.
+        """
+        native, envs, write = self._rows(self._native(action)), self._envs, self._write
+        self._clock += 1
+        ended: list[tuple[int, bool, bool]] = []
+        for i in copies:
+            try:
+                observed, reward[i], terminated, truncated, _ = envs[i].step(native[i])
+                write(next_obs, i, observed)
+            except Exception as error:
+                self._again(i, error)
+                reward[i] = 0
+                for x in nested.leaves(next_obs):
+                    x[i] = 0
+                ended.append((i, False, False))
+                continue
+            if terminated or truncated:
+                ended.append((i, bool(terminated), True))
+        return ended
+
+    def begin(self, copies: Iterable[int], obs: Any) -> None:
+        """Begin the next episodes of these copies, and write what they show into row i of the arrays."""
+        for i in copies:
+            self._write(obs, i, self._begin(i))
 
     def close(self) -> None:
         """Close every copy."""

@@ -7,9 +7,11 @@ import numpy as np
 
 from logpi import nested
 from logpi.collect import Collect, Steps
+from logpi.environments.gymnasium import Gymnasium
 from logpi.environments.protocol import HostEnvironment, Step
 from logpi.rollout.blocks import Act, Blocks
-from logpi.rollout.observations import Store
+from logpi.rollout.observations import Both, Store
+from logpi.rollout.playing import play
 from logpi.rollout.unfinished import Kept, replay
 
 
@@ -58,11 +60,19 @@ class Collector:
         """One rollout with this share's noise, into `rows` [T, N, ...]; whole episodes begin afresh from `seed`."""
         self._observations, self._rows = store, rows
         self._actions, self._sent = nested.leaves(rows["action"]), nested.leaves(rows["sent"])
-        if isinstance(self._collect, Steps):
+        if isinstance(self._environment, Gymnasium) and isinstance(store, Both) and isinstance(self._collect, Steps):
+            self._play(self._environment, act, draws)
+        elif isinstance(self._collect, Steps):
             self._window(act, draws)
         else:
             self.begin(seed)
             self._episodes(act, draws, self._collect.per_environment)
+
+    def _play(self, environment: Gymnasium, act: Act, draws: list[np.ndarray]) -> None:
+        acts = lambda obs, t: self._blocks(act, obs, [x[t] for x in draws])
+        mine = slice(self._share.first, self._share.first + self._share.count)
+        rows = nested.map(lambda x: x[:, mine], self._rows)
+        self.obs, self._time = play(environment, acts, self.obs, self._time, rows, self._beat)
 
     def _window(self, act: Act, draws: list[np.ndarray]) -> None:
         first, count = self._share.first, self._share.count

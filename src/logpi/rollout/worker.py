@@ -34,19 +34,16 @@ Work = Callable[[str, tuple], Any]
 class Worker:
     """What a worker does, by the name that it is told."""
 
-    def __init__(self, copies: Copies, receive_memory: Callable[[], int]):
+    def __init__(self, copies: Copies):
         """Make the environments."""
-        self._receive_memory = receive_memory
         self._environment = Gymnasium(copies.make, copies.count, copies.name, copies.time_limit, copies.first)
         self._environment.restarts = copies.restarts
         self._copies = copies
 
-    def assign(self, told: Assignment, number: int) -> None:
-        """Take on a share of each rollout to come, as worker `number`."""
+    def assign(self, told: Assignment, number: int, descriptor: int) -> None:
+        """Take on a share of each rollout to come, as worker `number`; the descriptor is of shared memory."""
         copies = self._copies
-        descriptor = self._receive_memory()
         arrays = shared.views(descriptor, told.places)
-        os.close(descriptor)
         window = slice(copies.first, copies.first + copies.count)
         mine = (slice(None), window) if isinstance(told.collect, Steps) else (slice(None), slice(None), window)
         self._program, self._sets = told.program, arrays["sets"]
@@ -85,24 +82,27 @@ def main() -> None:
     line = socket.socket(fileno=channel)
     connection = Connection(os.dup(channel))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        work = _made(connection.recv_bytes(), lambda: socket.recv_fds(line, 1, 1)[1][0])
+        work = _made(connection.recv_bytes())
         while True:
             name, arguments = connection.recv()
+            descriptors = socket.recv_fds(line, 1, 1)[1] if name == "assign" else []
             answer, error = None, None
             try:
-                answer = work(name, arguments)
+                answer = work(name, (*arguments, *descriptors))
             except Exception as raised:
                 error = _told_of(raised)
             if name != "assign":
                 connection.send((error, answer))
             elif error is not None:
                 work = _refusing(error)
+            for descriptor in descriptors:
+                os.close(descriptor)
 
 
-def _made(copies: bytes, receive_memory: Callable[[], int]) -> Work:
+def _made(copies: bytes) -> Work:
     """What does the work that is named, once the environments are made."""
     try:
-        worker = Worker(pickle.loads(copies), receive_memory)
+        worker = Worker(pickle.loads(copies))
     except Exception as raised:
         told = _told_of(raised)
         return _refusing(
