@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -229,3 +230,39 @@ def test_no_worker_outlives_its_run(then):
     while any(map(alive, workers)) and time.monotonic() < until:
         time.sleep(0.05)
     assert not any(map(alive, workers))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "times", "status"), [("SIGINT", 1, 130), ("SIGTERM", 1, 143), ("SIGINT", 2, -2)])
+def test_signals_end_the_run_and_its_workers(tmp_path, number, times, status):
+    """To the whole group, as a terminal sends them; what was trained is saved, and no worker says a word."""
+    out = tmp_path / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "logpi",
+        "train",
+        "Pendulum-v1",
+        "--workers",
+        "2",
+        "--steps",
+        "5e6",
+        "--out",
+        str(out),
+    ]
+    with subprocess.Popen(command, stderr=-1, text=True, start_new_session=True) as parent:
+        rows = out / "metrics.jsonl"
+        while not rows.exists() or not rows.read_text().count("\n"):
+            time.sleep(0.1)
+        children = subprocess.run(["pgrep", "-P", str(parent.pid)], capture_output=True, text=True).stdout.split()
+        assert len(children) == 2
+        for _ in range(times):
+            os.killpg(parent.pid, getattr(signal, number))
+            time.sleep(0.3)
+        error = parent.communicate(timeout=60)[1]
+    assert parent.returncode == status and "Traceback" not in error
+    assert any((out / "checkpoints").iterdir())
+    until = time.monotonic() + 5
+    while any(map(alive, children)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(alive, children))
