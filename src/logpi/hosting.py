@@ -1,5 +1,6 @@
 """Iterations around a host rollout: one program draws μ and the noise, another learns from τ, Python stands between."""
 
+import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -117,6 +118,8 @@ def _hired(environment: HostEnvironment, rollout: HostRollout, workers: Workers,
 
 def _obstacle(environment: HostEnvironment, rollout: HostRollout) -> str | None:
     """What stands against workers, if anything does."""
+    if not hasattr(socket, "send_fds"):
+        return "this system hands no memory from process to process"
     if not isinstance(environment, Gymnasium) or environment.make is None:
         return "workers make environments of their own, from a Gymnasium id or a factory of single environments"
     if rollout.lowered is None:

@@ -1,7 +1,6 @@
 """How the environments of a host run are shared out over processes. Needs no JAX."""
 
 import os
-import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +42,7 @@ class Workers:
         if self.number is not None:
             return min(self.number, num_envs)
         pays = (rows >= LEAST_ROWS and steps >= LEAST_STEPS) or self.pipeline
-        return min(cores(), num_envs) if pays and cores() > 1 and hasattr(socket, "send_fds") else 0
+        return min(cores(), num_envs) if pays and cores() > 1 else 0
 
 
 IN_PROCESS = Workers(0)
