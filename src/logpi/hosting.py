@@ -30,6 +30,7 @@ from logpi.trees import compiled
 from logpi.types import Trajectory
 from logpi.workers import Workers
 
+EARLIER = 2**30  # far from any part that a key is split into: folding in i gives the i-th of them
 Prepare = Callable[[Carry, float], tuple[Behaviour, PyTree]]
 Learn = Callable[[Carry, Behaviour, dict[str, Any], float], tuple[Carry, Info]]
 Run = Callable[[Carry, Stretch], tuple[Carry, list[Info]]]
@@ -159,7 +160,7 @@ def _ahead(rollout: HostRollout, prepare: Prepare, learning: Learn, seed_of: Cal
         started, iteration = time.perf_counter(), int(carry.iteration)
         progress = stretch.steps / stretch.budget
         if not under_way:  # the first has nobody to begin it earlier; its numbers are no other rollout's
-            begin(eqx.tree_at(lambda c: c.key, carry, jr.fold_in(carry.key, iteration)), progress, iteration)
+            begin(eqx.tree_at(lambda c: c.key, carry, jr.fold_in(carry.key, EARLIER)), progress, iteration)
         fields, mu = rollout.finish(), under_way.pop()
         begin(carry, progress, iteration + 1)
         collected = time.perf_counter()
