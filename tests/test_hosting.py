@@ -88,3 +88,15 @@ def test_a_pipelined_run_learns(tmp_path):
         how = {"seed": seed, "evaluations": 0, "out": tmp_path / str(seed)}
         run = logpi.train("CartPole-v1", logpi.ppo(), workers=logpi.Workers(2, pipeline=True), **how)
         assert logpi.evaluate(run.policy, "CartPole-v1", episodes=100, seed=1).mean >= 475
+
+
+@pytest.mark.parametrize(("before", "after"), mostly_slow([(2, 3), (0, 2), (2, 0)]))
+def test_a_run_goes_on_with_any_number_of_workers(tmp_path, before, after):
+    """Bit for bit the run that was never ended: episodes under way are brought back in whoever has them."""
+    recipe = logpi.ppo(num_envs=5, rollout_length=24, minibatch=40, epochs=2, hidden=(8,))
+    train = lambda name, **how: logpi.train(
+        "CartPole-v1", recipe, steps=6 * 120, evaluations=0, out=tmp_path / name, **how
+    )
+    whole = train("whole", workers=0)
+    train("ended", workers=before, callbacks=[lambda row: row["iteration"] == 3])
+    assert fingerprint(logpi.resume(tmp_path / "ended", workers=after)) == fingerprint(whole)
