@@ -14,7 +14,15 @@ from logpi.credit.discounted import Discounted
 from logpi.credit.optimal_state_baseline import OptimalStateBaseline
 from logpi.credit.reward_to_go import RewardToGo
 from logpi.credit.total_return import TotalReturn
-from logpi.objectives.optimal_baseline import OptimalBaseline, each, everyone, other_half, together, trajectory_scores
+from logpi.objectives.optimal_baseline import (
+    OptimalBaseline,
+    each,
+    everyone,
+    other_half,
+    others,
+    together,
+    trajectory_scores,
+)
 from logpi.policies.behaviour import Behaviour
 from logpi.types import State
 
@@ -28,6 +36,12 @@ def test_estimated_from_the_others_it_leaves_the_mean_gradient_alone(credit, pro
     policy = Softmax(table(mdp))
     got = expectation(algorithm(credit, OptimalBaseline(product)), mdp, policy, m=2)
     np.testing.assert_allclose(got, mdp.gradient(policy.logits), rtol=1e-8, atol=1e-10)
+
+
+def test_what_the_others_say_has_nothing_of_ones_own_in_it():
+    """However small they are beside it: in single precision, a sum of all less the own one would be 0, 0 and 1."""
+    got = others(jnp.asarray([[1.0], [3e-9], [1e-9]], jnp.float32))
+    np.testing.assert_allclose(got, [[4e-9], [1 + 1e-9], [1 + 3e-9]], rtol=1e-6)
 
 
 def test_estimated_from_the_other_half_too(drawn):

@@ -12,6 +12,8 @@ from jaxtyping import Array, Float, PyTree
 from logpi.objectives.base import Objective
 from logpi.types import Batch, ravel
 
+ROUNDING = 1e-10  # of sums of squared scores, each known to 1e-7 or so; no share of the own score, or b depends on it
+
 
 def together(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M 1"]:
     """x_i · y_i: one baseline for all parameters."""
@@ -24,8 +26,15 @@ def each(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M P"]:
 
 
 def others(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
-    """Σ_{j≠i} x_j: what the other trajectories say, so that the mean gradient stays what it is."""
-    return jnp.sum(x, axis=0, keepdims=True) - x
+    """Σ_{j≠i} x_j: what the other trajectories say, so that the mean gradient stays what it is.
+
+    Sums of those before and after i: the sum of all less x_i would round away what is small beside x_i, and so depend
+    on it.
+    """
+    none = jnp.zeros_like(x[:1])
+    before = jnp.concatenate([none, jnp.cumsum(x[:-1], axis=0)])
+    after = jnp.concatenate([jnp.cumsum(x[:0:-1], axis=0)[::-1], none])
+    return before + after
 
 
 def everyone(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
@@ -61,9 +70,8 @@ class OptimalBaseline(Objective):
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """ĝᵀθ, ĝ held fixed."""
         g, h = trajectory_scores(params, batch, self.chunk)
-        own = self.product(g, g)
-        weight = self.pooled(own)
-        known = weight > 1e-6 * jnp.sum(own, axis=0, keepdims=True)  # below that, rounding
+        weight = self.pooled(self.product(g, g))
+        known = weight > ROUNDING
         b = jnp.where(known, self.pooled(self.product(h, g)) / jnp.where(known, weight, 1), 0)
         return jnp.sum((h - b * g) @ ravel(params)[0]) / batch.scale
 
