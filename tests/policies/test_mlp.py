@@ -1,5 +1,6 @@
 """The network's formula and its first weights."""
 
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -41,3 +42,23 @@ def test_layers_of_equal_shape_start_with_different_weights():
 def test_a_network_of_one_layer_has_the_last_gain():
     (layer,) = MLP((3, 3), 0.01, key=jr.key(0)).layers
     np.testing.assert_allclose(np.linalg.svd(layer.weight)[1], 0.01, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layer", NET.layers, ids=str)
+def test_gradients_are_those_of_the_plain_product_in_both_modes(layer):
+    """∂/∂W of Σ_b δ_b · (x_b W + b) is Σ_b x_b δ_bᵀ, ∂/∂x_b is W δ_b; forward mode, and reverse over it, agree."""
+    x = jr.normal(jr.key(1), (5, layer.weight.shape[0]))
+    delta = jr.normal(jr.key(2), (5, layer.weight.shape[1]))
+    total = lambda layer, x: jnp.sum(delta * jax.vmap(layer)(x))
+    by_layer, by_x = jax.grad(total, argnums=(0, 1))(layer, x)
+    np.testing.assert_allclose(by_layer.weight, x.T @ delta, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(by_layer.bias, delta.sum(axis=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(by_x, delta @ layer.weight.T, rtol=1e-5, atol=1e-6)
+    along = jax.tree.map(jnp.ones_like, layer)
+    forward = jax.jvp(lambda layer: total(layer, x), (layer,), (along,))[1]
+    np.testing.assert_allclose(forward, jnp.sum(x.T @ delta) + delta.sum(), rtol=1e-4)
+    curved = lambda layer: jnp.sum(jnp.square(jax.vmap(layer)(x)))
+    product = jax.jvp(jax.grad(curved), (layer,), (along,))[1]
+    np.testing.assert_allclose(
+        product.weight, 2 * x.T @ (x.sum(axis=1, keepdims=True) + jnp.ones(delta.shape)), rtol=1e-4
+    )

@@ -12,13 +12,12 @@ from logpi.types import Batch, State, Trajectory, trainable
 from logpi.updates.minibatches import flat
 
 
-def batch_of(credit: Credit, objective: Objective, state: State, tau: Trajectory, old: PyTree) -> Batch:
-    """The rows to learn from, with credit as the networks of `state` see it; `old` is π_old at every row."""
+def batch_of(credit: Credit, state: State, tau: Trajectory, old: PyTree) -> Batch:
+    """What to learn from, time-major, with credit as the networks of `state` see it; `old` is π_old at every row."""
     phi, target = lax.stop_gradient(credit(state, tau))
     counted = jnp.any(tau.valid, axis=0) if tau.complete else tau.valid
     scale = jnp.maximum(jnp.sum(counted, dtype=float), 1)
-    batch = Batch(tau.obs, tau.action, tau.log_prob, phi, target, tau.valid, old, scale)
-    return flat(batch) if objective.unit == "step" else batch
+    return Batch(tau.obs, tau.action, tau.log_prob, phi, target, tau.valid, old, scale)
 
 
 def gradient(credit: Credit, objective: Objective, state: State, tau: Trajectory) -> PyTree:
@@ -28,8 +27,13 @@ def gradient(credit: Credit, objective: Objective, state: State, tau: Trajectory
     """
     theta, rest = trainable(state.policy)
     old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
-    batch = batch_of(credit, objective, state, zeroed(tau), old)
+    batch = units(objective, batch_of(credit, state, zeroed(tau), old))
     return jax.grad(lambda theta: objective(eqx.combine(theta, rest), batch))(theta)
+
+
+def units(objective: Objective, batch: Batch) -> Batch:
+    """The batch as the objective takes it: in one axis of rows, or in whole columns where those stay together."""
+    return flat(batch) if objective.unit == "step" else batch
 
 
 def zeroed(tau: Trajectory) -> Trajectory:

@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.algorithms.diagnostics import before, divergence, effective_share, figures
-from logpi.algorithms.gradient import batch_of, zeroed
+from logpi.algorithms.gradient import batch_of, units, zeroed
 from logpi.collect import Collect, Steps
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
@@ -84,7 +84,8 @@ class PolicyGradient(eqx.Module):
         del mu
         tau = zeroed(tau)
         old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
-        batch = self._batch(state, tau, old)
+        window = batch_of(self.credit, state, tau, old)
+        batch = units(self.objective, window)
 
         def epoch(carry: tuple[State, Array], key: Array) -> tuple[tuple[State, Array], Info]:
             now, halted = carry
@@ -97,12 +98,12 @@ class PolicyGradient(eqx.Module):
 
         (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
         info = _over_epochs(infos)
-        info |= before(self.critic_objective, state.critic, batch) | figures(self.objective, new.policy, batch)
+        info |= before(self.critic_objective, state.critic, window) | figures(self.objective, new.policy, batch)
         return self._absorbed(new, batch, info)
 
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
-        """The rows to learn from, with credit as the networks of `state` see it."""
-        return batch_of(self.credit, self.objective, state, tau, old)
+        """What to learn from, as the objective takes it, with credit as the networks of `state` see it."""
+        return units(self.objective, batch_of(self.credit, state, tau, old))
 
     def _improve(self, state: State, batch: Batch, key: Array) -> tuple[State, Info]:
         """One pass of the update: of π, or of π and V together."""

@@ -58,15 +58,16 @@ class Vmap(eqx.Module):
     def step(self, key: Key[Array, "..."], state: PyTree, action: PyTree) -> tuple[PyTree, Step]:
         """One step everywhere, and a fresh start where an episode ended."""
         native = to_native(self.single.action_space)(action)
-        return jax.vmap(self._one)(self._each(key), state, native)
+        keys = jax.vmap(jr.split)(key) if key.ndim else jr.split(key, (self.num_envs, 2))
+        return jax.vmap(self._one)(keys, state, native)
 
     def _each(self, key: Key[Array, "..."]) -> Key[Array, " N"]:
         """A key for every copy: from one, or those given."""
         return key if key.ndim else jr.split(key, self.num_envs)
 
-    def _one(self, key: Key[Array, ""], state: PyTree, action: PyTree) -> tuple[PyTree, Step]:
+    def _one(self, keys: Key[Array, " 2"], state: PyTree, action: PyTree) -> tuple[PyTree, Step]:
         inner, time = state
-        k_step, k_reset = jr.split(key)
+        k_step, k_reset = keys
         inner, next_obs, reward, terminated = self.single.step(k_step, inner, action)
         late = jnp.asarray(False) if self.time_limit is None else time + 1 >= self.time_limit
         done = terminated | late

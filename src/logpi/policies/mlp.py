@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jax import lax
 from jaxtyping import Array, Float, Key
 
 
@@ -17,7 +18,25 @@ class Linear(eqx.Module):
 
     def __call__(self, x: Float[Array, " I"]) -> Float[Array, " O"]:
         """One affine map."""
-        return x @ self.weight + self.bias
+        inputs, outputs = self.weight.shape
+        return (_narrowing(x, self.weight) if outputs <= inputs else x @ self.weight) + self.bias
+
+
+@jax.custom_jvp
+def _narrowing(x: Float[Array, " I"], weight: Float[Array, "I O"]) -> Float[Array, " O"]:
+    """xW, whose gradient by W is taken as Σ_b (δ_b xᵀ_b)ᵀ rather than Σ_b x_b δᵀ_b.
+
+    Sums over the first axis of both factors have a slow path only in XLA for the CPU: with 256 rows, 64 inputs and 64
+    or 2 outputs, 40 and 23 µs against 22 and 3 once the smaller factor is transposed.
+    """
+    return x @ weight
+
+
+@_narrowing.defjvp
+def _narrowing_jvp(at: tuple[Array, Array], along: tuple[Array, Array]) -> tuple[Array, Array]:
+    (x, weight), (dx, dweight) = at, along
+    apart = lax.optimization_barrier if jax.default_backend() == "cpu" else lambda x: x  # else it is put back
+    return x @ weight, dx @ weight + apart(apart(dweight.T) @ x)
 
 
 class MLP(eqx.Module):
