@@ -88,7 +88,8 @@ def training(env: str, workers: int, num_envs: int, length: int, steps: int) -> 
     """Environment steps per second of a whole run, compile time apart."""
     import logpi
 
-    recipe = logpi.ppo(num_envs=num_envs, rollout_length=length, epochs=10, minibatch=64, hidden=(64, 64))
+    sizes = {"num_envs": num_envs, "rollout_length": length, "epochs": 10, "minibatch": 64, "hidden": (64, 64)}
+    recipe = logpi.ppo(**sizes, standardise=True, recompute=False)  # whatever suits the task best
     with tempfile.TemporaryDirectory() as out:
         run = logpi.train(env, recipe, steps=steps, out=Path(out) / "run", evaluations=0, workers=workers)
     return run.summary["steps_per_second"]

@@ -25,6 +25,7 @@ def recipe():
     own = {"num_envs": s["environments"], "rollout_length": s["steps"], "epochs": s["epochs"], "clip": s["clip"]}
     own |= {"minibatch": s["minibatch"], "learning_rate": s["rate"], "discount": s["discount"], "decay": s["decay"]}
     own |= {"max_gradient_norm": s["norm"], "hidden": s["hidden"]}
+    own |= {"standardise": True, "recompute": False, "initial_std": 1.0}  # as the peers do; a task's own may differ
     return logpi.ppo(**own, normalise_observations=ASKED.normalised, normalise_returns=ASKED.normalised)
 
 

@@ -27,12 +27,20 @@ class Carry(eqx.Module):
 
 
 def begin(algorithm: Any, environment: Any, policy: PyTree, critic: PyTree, key: Key[Array, ""]) -> Carry:
-    """The carry before the first iteration, in arrays of its own: those of the networks stay whose they are."""
-    k_environment, key = jr.split(key)
-    state = algorithm.init(policy, critic)
-    stands = device.begin(environment, algorithm.collect, k_environment) if on_device(environment) else ()
-    columns = environment.spec.num_envs * (algorithm.collect.per_environment if algorithm.collect.complete else 1)
-    return copied(Carry(state, key, stands, jnp.zeros(columns), jnp.int32(0)))
+    """The carry before the first iteration, in arrays of its own: those of the networks stay whose they are.
+
+    One program makes it: made one by one, each array of another shape would cost a compilation.
+    """
+
+    @eqx.filter_jit
+    def made(policy: PyTree, critic: PyTree, key: Key[Array, ""]) -> Carry:
+        k_environment, key = jr.split(key)
+        state = algorithm.init(policy, critic)
+        stands = device.begin(environment, algorithm.collect, k_environment) if on_device(environment) else ()
+        columns = environment.spec.num_envs * (algorithm.collect.per_environment if algorithm.collect.complete else 1)
+        return copied(Carry(state, key, stands, jnp.zeros(columns), jnp.int32(0)))
+
+    return made(policy, critic, key)
 
 
 def on_device(environment: Any) -> bool:
