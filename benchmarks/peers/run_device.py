@@ -1,4 +1,4 @@
-"""logpi's PPO on a gymnax task, compiled: `python run_device.py TASK N T EPOCHS MINIBATCHES STEPS SEED`."""
+"""logpi on a gymnax task, compiled: `python run_device.py TASK N T EPOCHS MINIBATCHES STEPS SEED ppo|trpo`."""
 
 import json
 import sys
@@ -13,20 +13,13 @@ import logpi
 
 def main() -> None:
     """Train as anyone would, print one JSON line. The return is the mean over episodes of the last tenth."""
-    task, sizes = sys.argv[1], [int(word) for word in sys.argv[2:]]
+    task, sizes = sys.argv[1], [int(word) for word in sys.argv[2:8]]
     environments, length, epochs, minibatches, steps, seed = sizes
-    recipe = logpi.ppo(
-        num_envs=environments,
-        rollout_length=length,
-        epochs=epochs,
-        minibatch=environments * length // minibatches,
-        learning_rate=SAME["rate"],
-        discount=SAME["discount"],
-        decay=SAME["decay"],
-        clip=SAME["clip"],
-        max_gradient_norm=SAME["norm"],
-        hidden=SAME["hidden"],
-    )
+    both = {"num_envs": environments, "rollout_length": length, "hidden": SAME["hidden"]}
+    both |= {"discount": SAME["discount"], "decay": SAME["decay"]}
+    own = {"epochs": epochs, "minibatch": environments * length // minibatches, "learning_rate": SAME["rate"]}
+    own |= {"clip": SAME["clip"], "max_gradient_norm": SAME["norm"]}
+    recipe = logpi.trpo(**both) if sys.argv[8] == "trpo" else logpi.ppo(**both, **own)
     with tempfile.TemporaryDirectory() as out:
         run = logpi.train(f"gymnax:{task}", recipe, steps=steps, seed=seed, out=Path(out) / "run", evaluations=0)
     figures = {name: run.summary[name] for name in ("steps_per_second", "compile_seconds")}

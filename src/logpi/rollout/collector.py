@@ -15,7 +15,7 @@ from logpi.rollout.playing import play
 from logpi.rollout.unfinished import Kept, replay
 
 
-@dataclass
+@dataclass(frozen=True)
 class Share:
     """Which part of a rollout is whose: environments `first` … `first + count − 1` of `total`, acted for in blocks."""
 
