@@ -18,7 +18,7 @@ def main() -> None:
     both = {"num_envs": environments, "rollout_length": length, "hidden": SAME["hidden"]}
     both |= {"discount": SAME["discount"], "decay": SAME["decay"]}
     own = {"epochs": epochs, "minibatch": environments * length // minibatches, "learning_rate": SAME["rate"]}
-    own |= {"clip": SAME["clip"], "max_gradient_norm": SAME["norm"]}
+    own |= {"clip": SAME["clip"], "clip_value": SAME["clip"], "max_gradient_norm": SAME["norm"]}  # the peers clip both
     recipe = logpi.trpo(**both) if sys.argv[8] == "trpo" else logpi.ppo(**both, **own)
     with tempfile.TemporaryDirectory() as out:
         run = logpi.train(f"gymnax:{task}", recipe, steps=steps, seed=seed, out=Path(out) / "run", evaluations=0)

@@ -74,6 +74,7 @@ from .lab.problem import Problem as Problem
 from .lab.problem import problem as problem
 from .objectives.base import Objective as Objective
 from .objectives.clipped import Clipped as Clipped
+from .objectives.clipped_value import ClippedValue as ClippedValue
 from .objectives.cloning import log_likelihood as log_likelihood
 from .objectives.entropy import entropy as entropy
 from .objectives.importance import importance as importance

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from logpi.objectives.base import Objective, mean
+from logpi.objectives.clipped_value import ClippedValue
 from logpi.objectives.evaluated import at_rows
 from logpi.objectives.value import Value
 from logpi.objectives.weights import effective, step_weights
@@ -17,7 +18,7 @@ def divergence(policy: PyTree, batch: Batch) -> Float[Array, ""]:
     return mean(batch.old.kl(at_rows(policy, batch)), batch)
 
 
-def before(objective: Value, critic: PyTree, batch: Batch) -> Info:
+def before(objective: Value | ClippedValue, critic: PyTree, batch: Batch) -> Info:
     """What is known before learning: `explained_variance` = 1 − Var(target − V)/Var(target); NaN without a critic."""
     if critic is None:
         return {"explained_variance": jnp.asarray(jnp.nan)}

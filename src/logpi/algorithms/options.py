@@ -122,6 +122,11 @@ OPTIONS: dict[str, Option] = {
     "backtrack_ratio": Option("each step length tried, as a share of the last", _SHARE, _number(0, 1)),
     "entropy_weight": Option("weight of the entropy bonus", "a number ≥ 0", _number(0, math.inf)),
     "value_weight": Option("weight of V's error where π and V learn together", "a number ≥ 0", _number(0, math.inf)),
+    "clip_value": Option(
+        "how far V may be paid to move in one iteration, in its own units",
+        "a number above 0, or none",
+        _optional(_number(0, math.inf, above=True)),
+    ),
     "max_gradient_norm": Option(
         "gradients longer than this are shortened to it",
         "a number above 0, or none",

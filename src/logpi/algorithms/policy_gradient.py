@@ -15,6 +15,7 @@ from logpi.collect import Collect, Steps
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
+from logpi.objectives.clipped_value import ClippedValue
 from logpi.objectives.value import OnCritic, Value, value
 from logpi.policies.behaviour import Behaviour
 from logpi.policies.critic import ActorCritic
@@ -42,7 +43,8 @@ class PolicyGradient(eqx.Module):
     - `fit`: how V is learned: by an update of its own, or `"joint"`: one ascent on the sum of both objectives, with
       one optimiser and one norm clip. None where there is no V.
     - `value_weight`: the weight of V's objective in a joint ascent.
-    - `critic_objective`: what the fit improves: `value` for a critic V(s), `action_value` for a critic Q(s, a).
+    - `critic_objective`: what the fit improves: `value` or `ClippedValue(ε)` for a critic V(s),
+      `action_value` for a critic Q(s, a).
     - `epochs`: passes over the batch. Each is: credit (anew, if `recompute`), one pass of `update`, one of `fit`.
     - `max_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this.
     - `min_effective_share`: an epoch begins only while the effective sample size of π_θ's weights on the batch is at
@@ -55,7 +57,7 @@ class PolicyGradient(eqx.Module):
     update: Update
     fit: Update | Literal["joint"] | None = None
     value_weight: Number = 0.5
-    critic_objective: Value = value
+    critic_objective: Value | ClippedValue = value
     epochs: int = eqx.field(static=True, default=1)
     recompute: bool = eqx.field(static=True, default=False)
     max_kl: Number | None = None

@@ -16,6 +16,7 @@ def ppo(
     clip=0.2,
     entropy_weight=0.0,
     value_weight=0.5,
+    clip_value=None,
     max_gradient_norm=0.5,
     max_kl=None,
     standardise=True,
@@ -25,7 +26,8 @@ def ppo(
 
     ρ_t = π_θ(a_t|s_t) / π_old(a_t|s_t); Â_t by GAE(γ, λ), standardised in each minibatch, and computed anew by V_φ
     before each epoch with `recompute`; `epochs` passes over each batch in minibatches. Differs from the paper in that
-    advantages are standardised and gradients shortened, as its implementations do; V is not clipped.
+    advantages are standardised and gradients shortened, as its implementations do; V is clipped, as in many of them,
+    with `clip_value`.
 
     Source: Schulman et al. 2017, "Proximal policy optimization algorithms", eqs. (7) and (9).
     """
@@ -36,6 +38,7 @@ def ppo(
         update=logpi.Ascent(logpi.adam, learning_rate, minibatch=minibatch, max_norm=max_gradient_norm),
         fit="joint",
         value_weight=value_weight,
+        critic_objective=logpi.value if clip_value is None else logpi.ClippedValue(clip_value),
         epochs=epochs,
         recompute=recompute,
         max_kl=max_kl,
