@@ -125,3 +125,24 @@ def test_three_hundred_updates_leave_nothing_behind(tmp_path, env):
     logpi.train(env, logpi.ppo(**TINY), steps=300 * 64, evaluations=0, out=tmp_path, callbacks=[look])
     assert len(memory) == 200 and len(arrays) == len(files) == 1
     assert np.polyfit(np.arange(200), memory, 1)[0] * 100 < 1e6
+
+
+def between(recipe):
+    """Bytes that one iteration needs besides what it is given and what it hands on, by the compiler's count."""
+    plan, carry = prepared(recipe)
+    program = lowered_iterations(plan.algorithm, plan.environment, carry, capacity=1)[0]
+    return program.compile().memory_analysis().temp_size_in_bytes
+
+
+@pytest.mark.parametrize(("name", "units"), [("ppo", 16), pytest.param("trpo", 40, marks=pytest.mark.slow)])
+def test_a_row_takes_no_more_memory_than_the_page_says(name, units):
+    """So many bytes for each unit of a layer, and 12 for each number of an observation (benchmarks/device.md)."""
+    sizes = {"num_envs": 64, "hidden": (64, 64)}
+    shorter, longer = (between(ALGORITHMS[name](**sizes, rollout_length=length)) for length in (64, 128))
+    assert (longer - shorter) / (64 * 64) <= units * 64 + 12 * 4 + 128
+
+
+def test_more_epochs_take_no_more_memory():
+    """Nothing is copied for each of them."""
+    few, many = (between(logpi.ppo(num_envs=64, rollout_length=64, epochs=epochs)) for epochs in (2, 10))
+    assert many <= few + 1024
