@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from logpi.environments.protocol import Environment
 from logpi.policies.behaviour import Behaviour
 from logpi.rollout import device, episodes
-from logpi.trees import copied
+from logpi.trees import compiled, copied
 from logpi.types import State, Trajectory
 
 Info = dict[str, Any]
@@ -31,16 +31,17 @@ def begin(algorithm: Any, environment: Any, policy: PyTree, critic: PyTree, key:
 
     One program makes it: made one by one, each array of another shape would cost a compilation.
     """
+    make = lambda *given: (first(algorithm, environment, *given), ())
+    return compiled(make, policy, critic, key)(policy, critic, key)[0]
 
-    @eqx.filter_jit
-    def made(policy: PyTree, critic: PyTree, key: Key[Array, ""]) -> Carry:
-        k_environment, key = jr.split(key)
-        state = algorithm.init(policy, critic)
-        stands = device.begin(environment, algorithm.collect, k_environment) if on_device(environment) else ()
-        columns = environment.spec.num_envs * (algorithm.collect.per_environment if algorithm.collect.complete else 1)
-        return copied(Carry(state, key, stands, jnp.zeros(columns), jnp.int32(0)))
 
-    return made(policy, critic, key)
+def first(algorithm: Any, environment: Any, policy: PyTree, critic: PyTree, key: Key[Array, ""]) -> Carry:
+    """`begin`, as a pure function."""
+    k_environment, key = jr.split(key)
+    state = algorithm.init(policy, critic)
+    stands = device.begin(environment, algorithm.collect, k_environment) if on_device(environment) else ()
+    columns = environment.spec.num_envs * (algorithm.collect.per_environment if algorithm.collect.complete else 1)
+    return copied(Carry(state, key, stands, jnp.zeros(columns), jnp.int32(0)))
 
 
 def on_device(environment: Any) -> bool:

@@ -15,10 +15,10 @@ from jaxtyping import Array, Key, PyTree
 from logpi.advance import Limits, Stretch, advance, limits
 from logpi.environments.protocol import Environment
 from logpi.errors import LogpiError
-from logpi.iterate import Carry, Info, begin
+from logpi.iterate import Carry, Info, first
 from logpi.loops import CAPACITY, rows_of
 from logpi.schedules import Linear
-from logpi.trees import lowered, ready
+from logpi.trees import compiled, lowered, ready
 
 Together = Callable[[Carry, Sequence[Stretch]], tuple[Carry, list[list[Info]]]]
 
@@ -65,13 +65,9 @@ def begin_together(
 ) -> Carry:
     """The carries before the first iteration, stacked; so are the networks and the keys."""
     numbers, one = joined(algorithms)
-
-    @eqx.filter_jit
-    def start(numbers: Any, policy: PyTree, critic: PyTree, keys: Any) -> Carry:
-        each = lambda numbers, policy, critic, key: begin(one(numbers), environment, policy, critic, key)
-        return eqx.filter_vmap(each)(numbers, policy, critic, keys)
-
-    return start(numbers, *networks, keys)
+    each = lambda numbers, policy, critic, key: first(one(numbers), environment, policy, critic, key)
+    every = lambda *given: (eqx.filter_vmap(each)(*given), ())
+    return compiled(every, numbers, *networks, keys)(numbers, *networks, keys)[0]
 
 
 def compile_together(
