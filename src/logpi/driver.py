@@ -24,7 +24,7 @@ from logpi.runs.progress import Progress
 from logpi.runs.recorder import Kept, Recorder
 from logpi.runs.run import Run
 from logpi.sharding import gathered, spread
-from logpi.trees import copied
+from logpi.trees import compiled, copied
 
 TERMINATED = 143
 Callback = Callable[[dict[str, Any]], Any]
@@ -45,7 +45,7 @@ def drive(
     recorder = stack.enter_context(Recorder(directory, plan.title, listeners, plan.checkpoint_seconds))
     stop = stack.enter_context(Interrupts())
     assess = assessment(plan, reporter, stack)
-    carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+    carry = _begun(plan)
     if saved is not None:
         carry = copied(checkpoint.restore(saved, carry, "carry"))
     recorder.begin(progress.read(saved.facts) if saved else Progress(), lambda: Kept(carry, {}))
@@ -58,6 +58,12 @@ def drive(
         raise SystemExit(TERMINATED) if stop.wanted is Terminated else KeyboardInterrupt
     policy, critic = gathered((carry.state.policy, carry.state.critic))
     return Run(policy, critic, recorder.rows, summary, directory.path)
+
+
+def _begun(plan: Plan) -> Carry:
+    """What the run begins with, by one program: made one by one, each array of another shape would be compiled for."""
+    given = plan.policy, plan.critic, plan.key
+    return compiled(lambda *given: (begin(plan.algorithm, plan.environment, *given), ()), *given)(*given)[0]
 
 
 def _compiled(

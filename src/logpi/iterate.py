@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from logpi.environments.protocol import Environment
 from logpi.policies.behaviour import Behaviour
 from logpi.rollout import device, episodes
-from logpi.trees import compiled, copied
+from logpi.trees import copied
 from logpi.types import State, Trajectory
 
 Info = dict[str, Any]
@@ -27,16 +27,7 @@ class Carry(eqx.Module):
 
 
 def begin(algorithm: Any, environment: Any, policy: PyTree, critic: PyTree, key: Key[Array, ""]) -> Carry:
-    """The carry before the first iteration, in arrays of its own: those of the networks stay whose they are.
-
-    One program makes it: made one by one, each array of another shape would cost a compilation.
-    """
-    make = lambda *given: (first(algorithm, environment, *given), ())
-    return compiled(make, policy, critic, key)(policy, critic, key)[0]
-
-
-def first(algorithm: Any, environment: Any, policy: PyTree, critic: PyTree, key: Key[Array, ""]) -> Carry:
-    """`begin`, as a pure function."""
+    """The carry before the first iteration, in arrays of its own: those of the networks stay whose they are."""
     k_environment, key = jr.split(key)
     state = algorithm.init(policy, critic)
     stands = device.begin(environment, algorithm.collect, k_environment) if on_device(environment) else ()

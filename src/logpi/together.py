@@ -15,7 +15,7 @@ from jaxtyping import Array, Key, PyTree
 from logpi.advance import Limits, Stretch, advance, limits
 from logpi.environments.protocol import Environment
 from logpi.errors import LogpiError
-from logpi.iterate import Carry, Info, first
+from logpi.iterate import Carry, Info, begin
 from logpi.loops import CAPACITY, rows_of
 from logpi.schedules import Linear
 from logpi.trees import compiled, lowered, ready
@@ -65,7 +65,7 @@ def begin_together(
 ) -> Carry:
     """The carries before the first iteration, stacked; so are the networks and the keys."""
     numbers, one = joined(algorithms)
-    each = lambda numbers, policy, critic, key: first(one(numbers), environment, policy, critic, key)
+    each = lambda numbers, policy, critic, key: begin(one(numbers), environment, policy, critic, key)
     every = lambda *given: (eqx.filter_vmap(each)(*given), ())
     return compiled(every, numbers, *networks, keys)(numbers, *networks, keys)[0]
 
