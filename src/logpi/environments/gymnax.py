@@ -106,4 +106,5 @@ def load(task: str) -> Gymnax:
     """An environment of gymnax by gymnax's own name for it."""
     import gymnax  # pyright: ignore[reportMissingImports]
 
-    return Gymnax(*gymnax.make(task))
+    with own_rules():
+        return Gymnax(*gymnax.make(task))
