@@ -1,24 +1,27 @@
 """How much of the machine's stepping collection keeps, and training of that.
 
-    python benchmarks/workers.py [--env HalfCheetah-v5] [--workers 2] [--num-envs 8] [--length 256] [--rounds 5]
+    python benchmarks/workers.py [--env HalfCheetah-v5] [--workers 2] [--num-envs 8] [--length 256] [--rounds 60]
 
-In turn, round by round: `workers` processes that step their share of the environments with random actions and no
-policy at all; as many workers that collect rollouts with a policy of two layers of 64; and, once at the end, training
-by PPO (10 epochs, minibatches of 64) with these workers. Prints steps per second and ratios. HalfCheetah-v5 needs the
-extra `mujoco`.
+In turn, rollout by rollout: `workers` processes that step their share of the environments with random actions and no
+policy at all, and as many workers that collect with a policy of two layers of 64. Then, in turn as well, training by
+PPO (10 epochs, minibatches of 64) with these workers, and stepping before and after. Prints steps per second and
+ratios of what was measured side by side, as a machine's speed may change by half within a second. HalfCheetah-v5 needs
+the extra `mujoco`.
 """
 
 import argparse
+import itertools
 import multiprocessing
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 
 def step_alone(env: str, count: int, steps: int, ready, done) -> None:
-    """Step so many copies, each so many times, beginning together with the others."""
+    """Step so many copies, each so many times, beginning together with the others, again and again."""
     import gymnasium
 
     copies = [gymnasium.make(env, disable_env_checker=True) for _ in range(count)]
@@ -27,31 +30,37 @@ def step_alone(env: str, count: int, steps: int, ready, done) -> None:
     space = copies[0].action_space
     space.seed(0)
     actions = [space.sample() for _ in range(256)]
-    ready.wait()
-    for t in range(steps):
-        for copy in copies:
-            _, _, terminated, truncated, _ = copy.step(actions[t % 256])
-            if terminated or truncated:
-                copy.reset()
-    done.wait()
+    while True:
+        ready.wait()
+        for t in range(steps):
+            for copy in copies:
+                _, _, terminated, truncated, _ = copy.step(actions[t % 256])
+                if terminated or truncated:
+                    copy.reset()
+        done.wait()
 
 
-def stepping(env: str, workers: int, num_envs: int, steps: int) -> float:
-    """Environment steps per second of processes that do nothing else."""
-    context = multiprocessing.get_context("spawn")
-    ready, done = context.Barrier(workers + 1), context.Barrier(workers + 1)
-    bounds = [num_envs * k // workers for k in range(workers + 1)]
-    shares = [bounds[k + 1] - bounds[k] for k in range(workers)]
-    processes = [context.Process(target=step_alone, args=(env, share, steps, ready, done)) for share in shares]
-    for process in processes:
-        process.start()
-    ready.wait()
-    began = time.perf_counter()
-    done.wait()
-    seconds = time.perf_counter() - began
-    for process in processes:
-        process.join()
-    return num_envs * steps / seconds
+class Stepping:
+    """Processes that do nothing but step environments."""
+
+    def __init__(self, env: str, workers: int, num_envs: int, length: int):
+        """Start them."""
+        context = multiprocessing.get_context("spawn")
+        self._ready, self._done = context.Barrier(workers + 1), context.Barrier(workers + 1)
+        self._size = num_envs * length
+        bounds = [num_envs * k // workers for k in range(workers + 1)]
+        for first, last in itertools.pairwise(bounds):
+            given = env, last - first, length, self._ready, self._done
+            context.Process(target=step_alone, args=given, daemon=True).start()
+        self.rate()
+
+    def rate(self, times: int = 1) -> float:
+        """Environment steps per second."""
+        began = time.perf_counter()
+        for _ in range(times):
+            self._ready.wait()
+            self._done.wait()
+        return times * self._size / (time.perf_counter() - began)
 
 
 class Collecting:
@@ -76,12 +85,11 @@ class Collecting:
         self.rollout.hire(self.crew)
         self.rollout.begin(0)
 
-    def rate(self, rollouts: int) -> float:
+    def rate(self) -> float:
         """Environment steps per second."""
         began = time.perf_counter()
-        for i in range(rollouts):
-            self.rollout.collect(self.mu, self.noise, i)
-        return rollouts * self.size / (time.perf_counter() - began)
+        self.rollout.collect(self.mu, self.noise, 0)
+        return self.size / (time.perf_counter() - began)
 
 
 def training(env: str, workers: int, num_envs: int, length: int, steps: int) -> float:
@@ -102,24 +110,30 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--num-envs", type=int, default=8)
     parser.add_argument("--length", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=60)
     given = parser.parse_args()
     sizes = given.env, given.workers, given.num_envs, given.length
-    collecting = Collecting(*sizes)
-    collecting.rate(2)
-    alone, collected = [], []
-    for _ in range(given.rounds):
-        alone.append(stepping(given.env, given.workers, given.num_envs, given.length * 8))
-        collected.append(collecting.rate(8))
+    stepping, collecting = Stepping(*sizes), Collecting(*sizes)
+    collecting.rate()
+    pairs = np.array([(stepping.rate(), collecting.rate()) for _ in range(given.rounds)])
     collecting.crew.close()
-    trained = [training(*sizes, steps=20 * given.num_envs * given.length) for _ in range(3)]
-    each = lambda x: f"{np.median(x):,.0f} ({', '.join(f'{v:,.0f}' for v in x)})"
-    share = np.array(collected) / np.array(alone)
-    print("| | steps/s, median (each round) | of stepping alone |\n|---|---|---|")
-    print(f"| stepping alone, {given.workers} processes | {each(alone)} | |")
-    kept = f"{np.median(share):.2f} ({min(share):.2f} … {max(share):.2f})"
-    print(f"| collecting, {given.workers} workers | {each(collected)} | {kept} |")
-    print(f"| training | {each(trained)} | {np.median(trained) / np.median(alone):.2f} |")
+    print("| | steps/s, median (quartiles) | of stepping alone |\n|---|---|---|")
+    print(f"| stepping alone, {given.workers} processes | {spread(pairs[:, 0])} | |")
+    print(
+        f"| collecting, {given.workers} workers | {spread(pairs[:, 1])} | {spread(pairs[:, 1] / pairs[:, 0], '.2f')} |"
+    )
+    alone, trained = [stepping.rate(20)], []
+    for _ in range(5):
+        trained.append(training(*sizes, steps=40 * given.num_envs * given.length))
+        alone.append(stepping.rate(20))
+    beside = [(a + b) / 2 for a, b in itertools.pairwise(alone)]
+    print(f"| training | {spread(trained)} | {spread(np.array(trained) / beside, '.2f')} |")
+
+
+def spread(x: Any, form: str = ",.0f") -> str:
+    """The median and the quartiles."""
+    low, middle, high = np.quantile(x, [0.25, 0.5, 0.75])
+    return f"{middle:{form}} ({low:{form}} … {high:{form}})"
 
 
 if __name__ == "__main__":

@@ -90,7 +90,10 @@ def _box(space: spaces.Box) -> Callable[[Any], Any]:
 
     def scale(action: Any) -> Any:
         wanted = action if as_it_is else action * _beside(half, action) + _beside(middle, action)
-        wanted = wanted.clip(_beside(least, action), _beside(most, action))
+        if isinstance(wanted, np.ndarray):  # in every step: these two take half the time of `clip`
+            wanted = np.minimum(np.maximum(wanted, least), most)
+        else:
+            wanted = wanted.clip(_beside(least, action), _beside(most, action))
         return wanted.round() if whole else wanted
 
     return scale

@@ -4,14 +4,14 @@ What a matrix product gives for a row may differ in its last bit with the number
 evaluates the same rows in the same places of arrays of the same size, filled up where they are somebody else's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from logpi import nested
 
-Act = Callable[[Any, list[np.ndarray]], tuple[Any, Any]]
+Act = Callable[[Any, Sequence[np.ndarray]], tuple[Any, Any]]
 LEAST, MOST = 16, 8  # environments to a block, and blocks: more would cost the single process more than it spares
 
 
@@ -26,34 +26,37 @@ def examples(tree: Any, size: int) -> Any:
 
 
 class Blocks:
-    """The blocks that hold environments `first` … `first + count − 1`; calls an actor on each of them."""
+    """The blocks that hold environments `first` … `first + count − 1`; calls an actor on each of them.
+
+    - `width`: places in these blocks.
+    - `mine`: which of them are those environments'.
+    """
 
     def __init__(self, first: int, count: int, size: int):
         """`size` environments to a block."""
-        self._parts: list[tuple[slice, slice]] = []  # rows of mine, and their places in a block
-        for start in range(first - first % size, first + count, size):
-            low, high = max(first, start), min(first + count, start + size)
-            self._parts.append((slice(low - first, high - first), slice(low - start, high - start)))
-        self._size, self._count = size, count
-        self._filled: list[list[np.ndarray]] = []
+        start = first % size
+        self.width, self.mine = -(-(start + count) // size) * size, slice(start, start + count)
+        self._cuts = [slice(i, i + size) for i in range(0, self.width, size)]
 
-    def __call__(self, act: Act, obs: Any, draws: list[np.ndarray]) -> tuple[Any, Any]:
+    def __call__(self, act: Act, obs: Any, draws: Sequence[np.ndarray]) -> tuple[Any, Any]:
         """(actions[n], what the environments are handed) for obs[n] and noise[n, ...]."""
-        if self._count == self._size and len(self._parts) == 1:
-            return act(obs, draws)
-        answers = [self._one(act, part, obs, draws) for part in self._parts]
-        return answers[0] if len(answers) == 1 else nested.map(lambda *x: np.concatenate(x), *answers)
+        answer = self.across(act)(nested.map(self.spread, obs), [self.spread(x) for x in draws])
+        return nested.map(lambda x: x[self.mine], answer)
 
-    def _one(self, act: Act, part: tuple[slice, slice], obs: Any, draws: list[np.ndarray]) -> tuple[Any, Any]:
-        mine, place = part
-        if place.stop - place.start == self._size:
-            return act(nested.map(lambda x: x[mine], obs), [x[mine] for x in draws])
-        seen = nested.map(lambda x: self._fill(x[mine], place), obs)
-        return nested.map(lambda x: x[place], act(seen, [self._fill(x[mine], place) for x in draws]))
+    def across(self, act: Act) -> Act:
+        """The same for all places, from the function for one block: of obs[width] and noise[width, ...]."""
 
-    def _fill(self, rows: np.ndarray, place: slice) -> np.ndarray:
-        """The rows in their place; what stands elsewhere is one of them, so that nothing strange is computed."""
-        whole = np.empty((self._size, *rows.shape[1:]), rows.dtype)
-        whole[:] = rows[0]
-        whole[place] = rows
+        def everywhere(obs: Any, draws: Sequence[np.ndarray]) -> tuple[Any, Any]:
+            parts = [act(nested.map(lambda x, cut=cut: x[cut], obs), [x[cut] for x in draws]) for cut in self._cuts]
+            return nested.map(lambda *x: np.concatenate(x), *parts)
+
+        return act if len(self._cuts) == 1 else everywhere
+
+    def spread(self, x: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Rows in their places; what stands elsewhere is one of them, so that nothing strange is computed."""
+        if x.shape[axis] == self.width:
+            return x
+        before = (slice(None),) * axis
+        whole = np.repeat(x[(*before, slice(1))], self.width, axis)
+        whole[(*before, self.mine)] = x
         return whole

@@ -69,10 +69,9 @@ class Collector:
             self._episodes(act, draws, self._collect.per_environment)
 
     def _play(self, environment: Gymnasium, act: Act, draws: list[np.ndarray]) -> None:
-        acts = lambda obs, t: self._blocks(act, obs, [x[t] for x in draws])
         mine = slice(self._share.first, self._share.first + self._share.count)
         rows = nested.map(lambda x: x[:, mine], self._rows)
-        self.obs, self._time = play(environment, acts, self.obs, self._time, rows, self._beat)
+        self.obs, self._time = play(environment, self._blocks, act, draws, self.obs, self._time, rows, self._beat)
 
     def _window(self, act: Act, draws: list[np.ndarray]) -> None:
         first, count = self._share.first, self._share.count

@@ -87,9 +87,9 @@ class Crew:
         for member in self._members:
             self._introduce(member)
 
-    def start(self, weights: list[np.ndarray], seed: int, which: int = 0) -> None:
-        """Begin a rollout with these weights into a set of arrays, and return at once."""
-        self._tell("collect", (weights, seed, which))
+    def start(self, seed: int, which: int = 0) -> None:
+        """Begin a rollout with the weights and noise of a set of arrays, into its rows, and return at once."""
+        self._tell("collect", (seed, which))
 
     def finish(self) -> None:
         """Wait until the rollout is done."""

@@ -93,13 +93,10 @@ class Alone:
 class Hired:
     """The workers of a crew collect, into memory that they share with this process."""
 
-    def __init__(
-        self, crew: Crew, collect: Collect, actor: Actor, store: type[Store], sets: list[Rows], draws: list[np.ndarray]
-    ):
-        """`sets` are arrays like those to write into, `draws` noise like that to come."""
+    def __init__(self, crew: Crew, collect: Collect, actor: Actor, store: type[Store], sets: list[Rows]):
+        """Each of the sets has `rows` like those to write into, and `draws` and `weights` like those to come."""
         assert actor.program is not None
-        beats = np.zeros(crew.workers, np.int64)
-        places, size = shared.places({"sets": [{"rows": rows, "draws": draws} for rows in sets], "beats": beats})
+        places, size = shared.places({"sets": sets, "beats": np.zeros(crew.workers, np.int64)})
         descriptor = shared.memory(size)
         arrays = shared.views(descriptor, places)
         self._crew, self._sets = crew, arrays["sets"]
@@ -113,9 +110,10 @@ class Hired:
 
     def start(self, mu: Behaviour, draws: list[np.ndarray], seed: int, which: int) -> None:
         """Have a rollout under μ begun, and return at once."""
-        for place, x in zip(self._sets[which]["draws"], draws, strict=True):
+        mine = self._sets[which]
+        for place, x in zip([*mine["draws"], *mine["weights"]], [*draws, *weights(mu)], strict=True):
             place[...] = x
-        self._crew.start(weights(mu), seed, which)
+        self._crew.start(seed, which)
 
     def finish(self) -> None:
         """Wait for it."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from logpi import nested
@@ -11,7 +12,7 @@ from logpi.collect import Collect, Steps
 from logpi.environments.protocol import HostEnvironment
 from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
-from logpi.rollout.acting import actor
+from logpi.rollout.acting import actor, weights
 from logpi.rollout.blocks import examples
 from logpi.rollout.crew import Crew
 from logpi.rollout.hands import Alone, Hands, Hired
@@ -20,7 +21,6 @@ from logpi.rollout.program import Program
 from logpi.rollout.rows import empty_rows, observed
 from logpi.rollout.successors import with_successors
 from logpi.rollout.unfinished import Kept, Unfinished, snapshot
-from logpi.types import trainable
 
 
 class HostRollout:
@@ -46,7 +46,7 @@ class HostRollout:
         self._actor = acts = actor(mu, obs, jax.tree.map(lambda x: x[first], noise))
         draw = [np.resize(x[first], (acts.block, *x[first].shape[1:])) for x in draws]
         answer = acts.bind(mu)(examples(obs, acts.block), draw)
-        self._keep, self._draws = keep or store(obs, collect), draws
+        self._keep, self._draws, self._weights = keep or store(obs, collect), draws, weights(mu)
         self._empty = lambda keep: empty_rows(collect, draws, keep, obs, answer)
         self._hands: Hands = Alone(environment, collect, acts, self._keep, self._empty(self._keep), obs)
         self._sent, self._which = self._hands.rows(0)["sent"], 0
@@ -55,9 +55,9 @@ class HostRollout:
     def hire(self, crew: Crew, sets: int = 1) -> None:
         """Leave the rollouts to a crew; into several sets of buffers, so that one can be learned from meanwhile."""
         keep = Both if self._keep is OnceAndEnds else self._keep  # shared memory does not grow
-        rows = [self._empty(keep) for _ in range(sets)]
+        each = lambda: {"rows": self._empty(keep), "draws": self._draws, "weights": self._weights}
         self._environment = crew
-        self._hands = Hired(crew, self._collect, self._actor, keep, rows, self._draws)
+        self._hands = Hired(crew, self._collect, self._actor, keep, [each() for _ in range(sets)])
         self._sent = self._hands.rows(0)["sent"]
 
     @property
@@ -118,7 +118,7 @@ class HostRollout:
 
     def start(self, mu: Behaviour, noise: Any, seed: int, which: int = 0) -> None:
         """Begin a rollout into one of the sets of buffers; a crew goes on with it while other things are done."""
-        _refuse_non_finite_parameters(mu, self._environment.spec.name)
+        _refuse_non_finite_weights(mu, self._environment.spec.name)
         self._which = which
         self._hands.start(mu, jax.tree.leaves(noise), seed, which)
 
@@ -150,7 +150,7 @@ class HostRollout:
                     raise LogpiError(f"{who} answered a non-finite {field} at step {time} of an episode: {value}")
 
 
-def _refuse_non_finite_parameters(mu: Behaviour, name: str) -> None:
+def _refuse_non_finite_weights(mu: Behaviour, name: str) -> None:
     """A policy that computes NaN would still choose actions, if there are finitely many: none is sent."""
-    if not all(np.isfinite(x).all() for x in jax.device_get(jax.tree.leaves(trainable(mu.policy)[0]))):
+    if not all(np.isfinite(x).all() for x in weights(mu) if jnp.issubdtype(x.dtype, jnp.floating)):
         raise LogpiError(f"the policy's parameters are not finite: no action of it is sent to {name}")

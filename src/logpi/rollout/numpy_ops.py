@@ -45,7 +45,7 @@ def _dot(equation: Any) -> str:
     (left, right), (left_batch, right_batch) = equation.params["dimension_numbers"]
     ndims = [len(v.aval.shape) for v in equation.invars]
     if not left_batch and tuple(left) == (ndims[0] - 1,) and tuple(right) == (0,) and ndims[1] <= 2:
-        return "{0} @ {1}"
+        return "{0}.dot({1})" if ndims[0] <= 2 else "{0} @ {1}"  # `dot` begins sooner, but has no quick way for cubes
     if (*map(tuple, (left, right, left_batch, right_batch)), *ndims) == ((1,), (1,), (0,), (0,), 2, 3):
         return "np.matmul({0}[:, None, :], {1})[:, 0, :]"  # each row by a matrix of its own: a population
     letters = iter("abcdefghijklmnopqrstuvwxyz")
@@ -189,6 +189,7 @@ NUMPY: dict[str, str | Callable[[Any], str]] = {
     "transpose": _transpose,
     "iota": _iota,
 }
+ELEMENTWISE = {*OPERATORS, *COMPARISONS, "max", "min", "pow", "div", "select_n", "clamp"}
 
 
 def expressions(equation: Any) -> list[str]:

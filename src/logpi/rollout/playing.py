@@ -4,44 +4,81 @@ What can be said of a window at its end is not said in every step: observations 
 flags and times are filled in for the whole window, from the few places where episodes ended.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from logpi import nested
 from logpi.environments.gymnasium import Gymnasium
+from logpi.rollout.blocks import Act, Blocks
 
 End = tuple[int, int, bool, bool]  # row, environment, terminated, and whether the step was one
 
 
 def play(
-    environment: Gymnasium, acts: Callable[[Any, int], Any], obs: Any, time: np.ndarray, rows: Any, beat: np.ndarray
+    environment: Gymnasium,
+    blocks: Blocks,
+    act: Act,
+    draws: list[np.ndarray],
+    obs: Any,
+    time: np.ndarray,
+    rows: Any,
+    beat: np.ndarray,
 ) -> tuple[Any, np.ndarray]:
     """Fill `rows` [T, n, ...] from where the environments stand; (where they stand then, steps into their episodes).
 
-    - `acts`: (obs[n], t) ↦ (actions, what is sent).
+    - `act`: how the policy acts for a block; `draws` [T, n, ...] is its noise.
     - `rows`: the arrays of a window of both ends of every step, those of these environments alone.
     """
-    everyone, reward = range(len(time)), rows["reward"]
-    outs = [*nested.leaves(rows["action"]), *nested.leaves(rows["sent"])]
-    first, now = obs, obs
+    window, noise = _window(blocks, obs, rows["next_obs"]), [blocks.spread(x, axis=1) for x in draws]
+    everyone, mine, acts, watched = range(len(time)), blocks.mine, blocks.across(act), beat.data
+    own = nested.map(lambda x: x[:, mine], window)
+    part = (lambda x: x[mine]) if isinstance(rows["sent"], np.ndarray) else lambda x: nested.map(lambda y: y[mine], x)
+    now, seen, answers = obs, nested.map(blocks.spread, obs), []
     starts: list[tuple[int, Any]] = []
     ends: list[End] = []
-    for t in range(len(reward)):
-        answer = acts(now, t)
-        for buffer, x in zip(outs, nested.leaves(answer), strict=True):
-            buffer[t] = x
-        now = nested.map(lambda x, t=t: x[t], rows["next_obs"])
-        ended = environment.advance(answer[1], now, reward[t], everyone)
+    moments = zip(zip(*noise, strict=True), _rows(own), _rows(window), rows["reward"], strict=True)
+    for t, (drawn, now, following, reward) in enumerate(moments):
+        answer = acts(seen, drawn)
+        answers.append(answer)
+        ended = environment.advance(part(answer[1]), now, reward, everyone)
         if ended:
             now = nested.map(np.copy, now)
             environment.begin([i for i, *_ in ended], now)
+            following = nested.map(blocks.spread, now)
             starts.append((t + 1, now))
             ends += [(t, *end) for end in ended]
-        beat[0] += 1
-    _place(rows, first, starts)
+        seen = following
+        watched[0] += 1
+    _write(rows, own, answers, mine)
+    _place(rows, obs, starts)
     return nested.map(np.copy, now), _flag(rows, time, ends)
+
+
+def _rows(tree: Any) -> Iterable[Any]:
+    """Its arrays' rows, one after the other."""
+    if isinstance(tree, np.ndarray):
+        return tree
+    return (nested.map(lambda x, t=t: x[t], tree) for t in range(len(nested.leaves(tree)[0])))
+
+
+def _window(blocks: Blocks, obs: Any, rows: Any) -> Any:
+    """Where to write what follows each step, in the places of blocks: the rows themselves, where they have them all."""
+    room = lambda x, first: x if x.shape[1] == blocks.width else np.repeat(blocks.spread(first)[None], len(x), axis=0)
+    return nested.map(room, rows, obs)
+
+
+def _write(rows: Any, following: Any, answers: list[tuple[Any, Any]], mine: slice) -> None:
+    """What was answered, and what followed, where it was not written there at once."""
+    for to, x in zip(nested.leaves(rows["next_obs"]), nested.leaves(following), strict=True):
+        if not np.shares_memory(to, x):
+            to[...] = x
+    outs = rows["action"], rows["sent"]
+    plain = all(isinstance(x, np.ndarray) for x in outs)
+    flat = answers if plain else [nested.leaves(answer) for answer in answers]
+    for to, each in zip(nested.leaves(outs), zip(*flat, strict=True), strict=True):
+        to[...] = np.concatenate(each).reshape(len(each), *each[0].shape)[:, mine]
 
 
 def _place(rows: Any, first: Any, starts: list[tuple[int, Any]]) -> None:

@@ -54,9 +54,9 @@ class Worker:
         )
         self._collector.watched_by(arrays["beats"][number : number + 1])
 
-    def collect(self, weights: list[np.ndarray], seed: int, which: int) -> Stand:
-        """One rollout, into one of the sets of arrays."""
-        act, rows = acting(self._program, weights), self._sets[which]["rows"]
+    def collect(self, seed: int, which: int) -> Stand:
+        """One rollout with the weights and noise of one of the sets of arrays, into its rows."""
+        act, rows = acting(self._program, self._sets[which]["weights"]), self._sets[which]["rows"]
         self._collector.collect(act, self._draws[which], seed, rows, self._stores[which])
         return self._stand()
 
