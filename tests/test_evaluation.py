@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import logpi
-from logpi.evaluation import Evaluation
+from logpi import evaluation
+from logpi.evaluation import Evaluation, evaluator
+from logpi.rollout.crew import Crew
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +67,24 @@ def test_the_interval_is_for_the_mean():
     samples = [Evaluation(rng.normal(size=50), np.ones(50)).ci for _ in range(200)]
     covered = np.mean([low <= 0 <= high for low, high in samples])
     assert 0.88 <= covered <= 0.99  # 95 % nominal; the bootstrap of 50 draws is a little short
+
+
+@pytest.mark.parametrize(("long", "times"), [(0.0, 1), (1e9, 0)])
+def test_long_evaluations_are_left_to_workers_and_no_bit_changes(policy, monkeypatch, long, times):
+    """From the second on; short ones never are."""
+    monkeypatch.setattr(evaluation, "LONG", long)
+    crews = []
+
+    def hire(rollout):
+        crews.append(Crew(logpi.make("CartPole-v1", 5), 2))
+        rollout.hire(crews[-1])
+
+    alone, together = logpi.make("CartPole-v1", 5), logpi.make("CartPole-v1", 5)
+    try:
+        run, hiring = evaluator(alone, policy, 7), evaluator(together, policy, 7, hire=hire)
+        for seed in (1, 2, 3):
+            np.testing.assert_array_equal(run(policy, seed).returns, hiring(policy, seed).returns)
+        assert len(crews) == times
+    finally:
+        for crew in crews:
+            crew.close()

@@ -1,5 +1,6 @@
 """How good a policy is: whole episodes, its most likely actions, seeds that training never used."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from logpi.seeds import EVALUATION, derive
 from logpi.trees import compiled
 
 SIDE_BY_SIDE = 20
+LONG = 1.0  # seconds: what takes longer is worth starting processes for
 
 
 @dataclass(frozen=True)
@@ -76,17 +78,24 @@ def evaluate(
 
 
 def evaluator(
-    environment: Any, policy: PyTree, episodes: int, stochastic: bool = False, purpose: int = EVALUATION
+    environment: Any,
+    policy: PyTree,
+    episodes: int,
+    stochastic: bool = False,
+    purpose: int = EVALUATION,
+    hire: Callable[[HostRollout], None] = lambda rollout: None,
 ) -> Callable[[PyTree, int], Evaluation]:
     """A function (policy, seed) ↦ Evaluation for policies like this one, prepared once and used many times.
 
     Each environment plays ⌈episodes / N⌉ whole episodes, and those beyond the number asked for are left out by their
-    place, not by when they end: that would favour short ones.
+    place, not by when they end: that would favour short ones. `hire` is called when the first evaluation on the host
+    that took long is over, and may leave the next ones to worker processes, which changes no bit.
     """
     act_like = (lambda p: Behaviour(p)) if stochastic else (lambda p: Behaviour(Greedy(p)))
     n = environment.spec.num_envs
     collect = Episodes(per_environment=-(-episodes // n))
-    play = (_on_device if on_device(environment) else _on_host)(environment, act_like(policy), collect)
+    mu = act_like(policy)
+    play = _on_device(environment, mu, collect) if on_device(environment) else _on_host(environment, mu, collect, hire)
 
     def run(policy: PyTree, seed: int) -> Evaluation:
         reward, valid = play(act_like(policy), derive(seed, purpose))
@@ -108,13 +117,18 @@ def _on_device(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
     return lambda mu, seed: jax.device_get(program(mu, jr.key(seed))[1])
 
 
-def _on_host(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
+def _on_host(environment: Any, mu: Behaviour, collect: Episodes, hire: Callable[[HostRollout], None]) -> Play:
     obs = environment.reset(0)
     noise = compiled(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec)), mu, jr.key(0))
     rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1], keep=Checked)
+    alone = [rollout]
 
     def play(mu: Behaviour, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        began = time.perf_counter()
         fields = rollout.collect(mu, jax.device_get(noise(mu, jr.key(seed))[1]), seed)
-        return fields["reward"], fields["valid"]
+        played = fields["reward"], fields["valid"]
+        if alone and time.perf_counter() - began > LONG:
+            hire(alone.pop())
+        return played
 
     return play

@@ -1,12 +1,10 @@
 """Iterations around a host rollout: one program draws μ and the noise, another learns from τ, Python stands between."""
 
-import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-import cloudpickle
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -106,30 +104,15 @@ def _learning(algorithm: Any, environment: HostEnvironment, carry: Carry, mu: Be
 def _hired(environment: HostEnvironment, rollout: HostRollout, workers: Workers, steps: int) -> Crew | None:
     """Processes that collect, if that many are asked for, or if they pay; else None."""
     number = workers.fitting(environment.spec.num_envs, rollout.size, steps)
-    obstacle = _obstacle(environment, rollout) if number else None
-    if obstacle and (workers.number or workers.pipeline):
+    against = rollout.obstacle if number else None
+    if against and (workers.number or workers.pipeline):
         name = environment.spec.name
-        raise LogpiError(f"{name} cannot be shared out over {number} workers: {obstacle}; allowed: workers 0")
-    if not number or obstacle or not isinstance(environment, Gymnasium):
+        raise LogpiError(f"{name} cannot be shared out over {number} workers: {against}; allowed: workers 0")
+    if not number or against or not isinstance(environment, Gymnasium):
         return None
     crew = Crew(environment, number, workers.restarts, workers.step_timeout)
     rollout.hire(crew, sets=2 if workers.pipeline else 1)
     return crew
-
-
-def _obstacle(environment: HostEnvironment, rollout: HostRollout) -> str | None:
-    """What stands against workers, if anything does."""
-    if not hasattr(socket, "send_fds"):
-        return "this system hands no memory from process to process"
-    if not isinstance(environment, Gymnasium) or environment.make is None:
-        return "workers make environments of their own, from a Gymnasium id or a factory of single environments"
-    if rollout.lowered is None:
-        return "the policy acts by a jitted call, and workers act by NumPy alone"
-    try:
-        cloudpickle.dumps(environment.make)
-    except Exception as error:
-        return f"its factory cannot be sent to another process ({' '.join(str(error).split())})"
-    return None
 
 
 def _in_turn(rollout: HostRollout, prepare: Prepare, learning: Learn, seed_of: Callable[[int], int]) -> Run:

@@ -1,5 +1,6 @@
 """Everything that is settled before the first step of a run."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from logpi.errors import LogpiError
 from logpi.evaluation import evaluator
 from logpi.interrupts import unheard
 from logpi.iterate import on_device
+from logpi.rollout.crew import Crew
+from logpi.rollout.host import HostRollout
 from logpi.runs.run import load
 from logpi.seeds import SELECTION
 from logpi.workers import IN_PROCESS, Workers
@@ -111,8 +114,21 @@ def evaluation(plan: Plan, stack: ExitStack) -> Any:
     if spec.time_limit is None or source is None:
         return None
     copies = _made(source, EVALUATION_EPISODES, spec.time_limit, stack)
-    run = evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION)
+    run = evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION, hire=_hiring(plan, copies, stack))
     return lambda policy: run(policy, 0)
+
+
+def _hiring(plan: Plan, copies: Any, stack: ExitStack) -> Callable[[HostRollout], None]:
+    """Leaves rollouts on these copies to processes of their own, as many as the run's workers, where it has any."""
+
+    def hire(rollout: HostRollout) -> None:
+        number = plan.workers.fitting(copies.spec.num_envs, rollout.size, plan.steps)
+        if number and not rollout.obstacle:
+            crew = Crew(copies, number, step_timeout=plan.workers.step_timeout)
+            stack.callback(crew.close)
+            rollout.hire(crew)
+
+    return hire
 
 
 def _made(env: Any, num_envs: int, time_limit: int | None, stack: ExitStack) -> Any:

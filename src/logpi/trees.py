@@ -71,14 +71,18 @@ def copied(tree: PyTree) -> PyTree:
     return eqx.combine(jax.tree.map(jnp.array, arrays), static)
 
 
-def compiler_options() -> dict[str, str]:
+def compiler_options() -> dict[str, str | bool]:
     """How programs are compiled here: on the CPU, what does not depend on each other still runs in order.
 
     Side by side, the small pieces of a step wait for each other's threads longer than they run (measured on two cores
     with jaxlib 0.10.2: PPO's learning in minibatches of 64 took 44 ms instead of 29), and independent loops of one
     program can wait for ever (seen there; compare openxla/xla issue 33048). A large product still uses all cores.
     """
-    return {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"} if jax.default_backend() == "cpu" else {}
+    if jax.default_backend() != "cpu":
+        return {}
+    if jax.__version_info__ < (0, 10):
+        return {"xla_cpu_enable_concurrency_optimized_scheduler": False}  # the name of the option until then
+    return {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
 
 def select(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:

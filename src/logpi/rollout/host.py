@@ -1,14 +1,17 @@
 """Rollouts of environments that are ordinary Python, written into buffers that are made once."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
+import cloudpickle
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from logpi import nested
 from logpi.collect import Collect, Steps
+from logpi.environments.gymnasium import Gymnasium
 from logpi.environments.protocol import HostEnvironment
 from logpi.errors import LogpiError
 from logpi.policies.behaviour import Behaviour
@@ -59,6 +62,22 @@ class HostRollout:
         self._environment = crew
         self._hands = Hired(crew, self._collect, self._actor, keep, [each() for _ in range(sets)])
         self._sent = self._hands.rows(0)["sent"]
+
+    @property
+    def obstacle(self) -> str | None:
+        """What stands against leaving the rollouts to a crew, if anything does."""
+        one = self._environment
+        if not hasattr(socket, "send_fds"):
+            return "this system hands no memory from process to process"
+        if not isinstance(one, Gymnasium) or one.make is None:
+            return "workers make environments of their own, from a Gymnasium id or a factory of single environments"
+        if self.lowered is None:
+            return "the policy acts by a jitted call, and workers act by NumPy alone"
+        try:
+            cloudpickle.dumps(one.make)
+        except Exception as error:
+            return f"its factory cannot be sent to another process ({' '.join(str(error).split())})"
+        return None
 
     @property
     def lowered(self) -> Program | None:
