@@ -1,6 +1,7 @@
 """Rollouts of ordinary Python environments: the right rows in the right places, and nothing that is not finite."""
 
 import itertools
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -161,3 +162,24 @@ def test_a_policy_whose_parameters_are_not_finite_sends_nothing():
     bad = jax.tree.map(lambda x: x * jnp.nan if eqx.is_inexact_array(x) else x, good)
     with pytest.raises(LogpiError, match="parameters are not finite"):
         rollout.collect(Behaviour(bad), noise, 0)
+
+
+class Blurred(eqx.Module):
+    """A policy that sees everything through the same noise."""
+
+    policy: Any
+    key: Any
+
+    def __call__(self, obs):
+        return self.policy(obs + 0.1 * jr.normal(self.key, obs.shape))
+
+
+@pytest.mark.filterwarnings("ignore:the policy uses")
+def test_a_policy_may_carry_a_random_key():
+    """It acts by a jitted call, and its key is no number that could be finite or not."""
+    environment = Gymnasium(WalkOnHost, 2, "walk")
+    spec, obs = environment.spec, environment.reset(0)
+    mu = Behaviour(Blurred(mlp_policy(spec.observation_space, spec.action_space, key=jr.key(0)), jr.key(1)))
+    noise = jax.device_get(rollout_noise(mu, obs, jr.key(0), Steps(3), spec))
+    rollout = HostRollout(environment, Steps(3), mu, obs, noise)
+    assert rollout.lowered is None and rollout.collect(mu, noise, 0)["valid"].all()

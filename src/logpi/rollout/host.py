@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
+import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from logpi import nested
@@ -49,7 +49,8 @@ class HostRollout:
         self._actor = acts = actor(mu, obs, jax.tree.map(lambda x: x[first], noise))
         draw = [np.resize(x[first], (acts.block, *x[first].shape[1:])) for x in draws]
         answer = acts.bind(mu)(examples(obs, acts.block), draw)
-        self._keep, self._draws, self._weights = keep or store(obs, collect), draws, weights(mu)
+        self._keep, self._draws = keep or store(obs, collect), draws
+        self._weights = weights(mu) if acts.program else []
         self._empty = lambda keep: empty_rows(collect, draws, keep, obs, answer)
         self._hands: Hands = Alone(environment, collect, acts, self._keep, self._empty(self._keep), obs)
         self._sent, self._which = self._hands.rows(0)["sent"], 0
@@ -171,5 +172,5 @@ class HostRollout:
 
 def _refuse_non_finite_weights(mu: Behaviour, name: str) -> None:
     """A policy that computes NaN would still choose actions, if there are finitely many: none is sent."""
-    if not all(np.isfinite(x).all() for x in weights(mu) if jnp.issubdtype(x.dtype, jnp.floating)):
+    if not all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(mu) if eqx.is_inexact_array(x)):
         raise LogpiError(f"the policy's parameters are not finite: no action of it is sent to {name}")
