@@ -74,8 +74,8 @@ def copied(tree: PyTree) -> PyTree:
 def compiler_options() -> dict[str, str | bool]:
     """How programs are compiled here: on the CPU, what does not depend on each other still runs in order.
 
-    Side by side, the small pieces of a step wait for each other's threads longer than they run (measured on two cores
-    with jaxlib 0.10.2: PPO's learning in minibatches of 64 took 44 ms instead of 29), and independent loops of one
+    Side by side, the small pieces of a step wait for each other's threads (measured on two cores with jaxlib 0.10.2:
+    PPO's learning in minibatches of 64 took a fifth to a third longer), need more memory, and independent loops of one
     program can wait for ever (seen there; compare openxla/xla issue 33048). A large product still uses all cores.
     """
     if jax.default_backend() != "cpu":
