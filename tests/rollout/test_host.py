@@ -22,6 +22,7 @@ from logpi.policies.policy import mlp_policy
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.successors import with_successors
+from logpi.types import Frozen
 
 
 class One(eqx.Module):
@@ -174,6 +175,16 @@ class Blurred(eqx.Module):
         return self.policy(obs + 0.1 * jr.normal(self.key, obs.shape))
 
 
+class Capped(eqx.Module):
+    """A policy that sees nothing above a bound."""
+
+    policy: Any
+    most: Frozen
+
+    def __call__(self, obs):
+        return self.policy(jnp.minimum(obs, self.most.value))
+
+
 @pytest.mark.filterwarnings("ignore:the policy uses")
 def test_a_policy_may_carry_a_random_key():
     """It acts by a jitted call, and its key is no number that could be finite or not."""
@@ -183,3 +194,13 @@ def test_a_policy_may_carry_a_random_key():
     noise = jax.device_get(rollout_noise(mu, obs, jr.key(0), Steps(3), spec))
     rollout = HostRollout(environment, Steps(3), mu, obs, noise)
     assert rollout.lowered is None and rollout.collect(mu, noise, 0)["valid"].all()
+
+
+def test_what_is_not_learned_may_be_infinite():
+    """A bound that is carried along, say: parameters must be finite, nothing else."""
+    environment = Gymnasium(WalkOnHost, 2, "walk")
+    spec, obs = environment.spec, environment.reset(0)
+    inner = mlp_policy(spec.observation_space, spec.action_space, key=jr.key(0))
+    mu = Behaviour(Capped(inner, Frozen(jnp.array(jnp.inf))))
+    noise = jax.device_get(rollout_noise(mu, obs, jr.key(0), Steps(3), spec))
+    assert HostRollout(environment, Steps(3), mu, obs, noise).collect(mu, noise, 0)["valid"].all()

@@ -16,6 +16,7 @@ from logpi.rollout.actor import lower
 from logpi.rollout.blocks import block_size, examples
 from logpi.rollout.numpy_ops import UnknownPrimitive
 from logpi.rollout.program import Act, Program, acting
+from logpi.trees import compiler_options
 
 COMPILED = {"conv_general_dilated"}  # so much work that a jitted call is the faster way anyhow
 
@@ -49,9 +50,13 @@ def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Actor:
                 f"the policy uses {unknown}, which logpi does not run in NumPy: it acts by a slower jitted call",
                 stacklevel=2,
             )
-        jitted = jax.jit(_acts(mu, obs, noise))
-        flat = lambda obs, noise: [*leaves(obs), *jax.tree.leaves(noise)]
-        return Actor(lambda mu: lambda obs, noise: jax.device_get(jitted(*_flat(mu)[0], *flat(obs, noise))), n, None)
+        jitted = jax.jit(_acts(mu, obs, noise), compiler_options=compiler_options())
+
+        def bind(mu: Behaviour) -> Act:
+            given = _arrays(mu)
+            return lambda obs, noise: jax.device_get(jitted(*given, *leaves(obs), *jax.tree.leaves(noise)))
+
+        return Actor(bind, n, None)
     return Actor(lambda mu: acting(program, weights(mu)), block, program)
 
 
@@ -60,30 +65,30 @@ def lowered(mu: Behaviour, obs: PyTree, noise: PyTree) -> Program:
 
     Raises UnknownPrimitive for a policy that uses an operation which NumPy has no counterpart for here.
     """
-    return lower(_acts(mu, obs, noise), _flat(mu)[0], [*jax.tree.leaves(obs), *jax.tree.leaves(noise)])
+    return lower(_acts(mu, obs, noise), _arrays(mu), [*jax.tree.leaves(obs), *jax.tree.leaves(noise)])
 
 
 def weights(mu: Behaviour) -> list[Any]:
     """The arrays of μ that its program asks for, in order."""
-    return [np.asarray(x) for x in jax.tree.leaves(mu) if eqx.is_array(x)]  # a quarter of what `device_get` takes
+    return [np.asarray(x) for x in _arrays(mu)]  # a quarter of what `device_get` takes
 
 
 def _acts(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[..., tuple[Any, Any]]:
     """The function from the leaves of μ, obs and noise to the action and what the environment is handed."""
-    arrays, bound = _flat(mu)
+    arrays, static = eqx.partition(mu, eqx.is_array)
+    treedef = jax.tree.structure(arrays)
     structure, draws = jax.tree.structure(obs), jax.tree.structure(noise)
-    seen = len(arrays) + structure.num_leaves
+    own = treedef.num_leaves
+    seen = own + structure.num_leaves
 
     def act(*flat: Any) -> tuple[Any, Any]:
-        pi = bound(flat[: len(arrays)])(structure.unflatten(flat[len(arrays) : seen]))
+        pi = eqx.combine(treedef.unflatten(flat[:own]), static)(structure.unflatten(flat[own:seen]))
         action = pi.push(draws.unflatten(flat[seen:]))
         return action, pi.to_env(action)
 
     return act
 
 
-def _flat(mu: Behaviour) -> tuple[list[Any], Callable[[Any], Behaviour]]:
-    """The arrays of μ, and the function that puts others in their places."""
-    arrays, static = eqx.partition(mu, eqx.is_array)
-    flat, treedef = jax.tree.flatten(arrays)
-    return flat, lambda weights: eqx.combine(treedef.unflatten(weights), static)
+def _arrays(mu: Behaviour) -> list[Any]:
+    """The arrays of μ, in the order in which they are asked for."""
+    return [x for x in jax.tree.leaves(mu) if eqx.is_array(x)]

@@ -79,10 +79,9 @@ class _Lines:
             if equation.primitive.name in INLINE and inner is not None:
                 self._inline(inner, operands, equation.outvars)
                 continue
-            texts = expressions(equation)
             if equation.primitive.name in ELEMENTWISE and self.late.intersection(operands):
                 operands = self._of_one_shape(equation, operands)
-            for var, text in zip(equation.outvars, texts, strict=True):
+            for var, text in zip(equation.outvars, expressions(equation), strict=True):
                 self._names[var] = operands[0] if text == "{0}" else self._line(text, operands)
 
     def _of_one_shape(self, equation: Any, operands: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
-import equinox as eqx
 import jax
 import numpy as np
 
@@ -24,6 +23,7 @@ from logpi.rollout.program import Program
 from logpi.rollout.rows import empty_rows, observed
 from logpi.rollout.successors import with_successors
 from logpi.rollout.unfinished import Kept, Unfinished, snapshot
+from logpi.types import trainable
 
 
 class HostRollout:
@@ -138,7 +138,7 @@ class HostRollout:
 
     def start(self, mu: Behaviour, noise: Any, seed: int, which: int = 0) -> None:
         """Begin a rollout into one of the sets of buffers; a crew goes on with it while other things are done."""
-        _refuse_non_finite_weights(mu, self._environment.spec.name)
+        _refuse_non_finite_parameters(mu, self._environment.spec.name)
         self._which = which
         self._hands.start(mu, jax.tree.leaves(noise), seed, which)
 
@@ -170,7 +170,7 @@ class HostRollout:
                     raise LogpiError(f"{who} answered a non-finite {field} at step {time} of an episode: {value}")
 
 
-def _refuse_non_finite_weights(mu: Behaviour, name: str) -> None:
+def _refuse_non_finite_parameters(mu: Behaviour, name: str) -> None:
     """A policy that computes NaN would still choose actions, if there are finitely many: none is sent."""
-    if not all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(mu) if eqx.is_inexact_array(x)):
+    if not all(np.isfinite(x).all() for x in jax.device_get(jax.tree.leaves(trainable(mu.policy)[0]))):
         raise LogpiError(f"the policy's parameters are not finite: no action of it is sent to {name}")

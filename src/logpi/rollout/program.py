@@ -52,13 +52,7 @@ def acting(program: Program, weights: list[Any]) -> Act:
     Observations are dicts, tuples and arrays; of the noise only the leaves are asked for.
     """
     call = program.bind(weights)
-
-    def act(obs: Any, noise: Any) -> tuple[Any, Any]:
-        if type(obs) is np.ndarray and type(noise) is tuple:  # as in every step of most tasks
-            return call(obs, *noise)
-        return call(*leaves(obs), *leaves(noise))
-
-    return act
+    return lambda obs, noise: call(*leaves(obs), *leaves(noise))
 
 
 def written(tree: Any) -> str:
