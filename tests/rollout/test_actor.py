@@ -121,6 +121,12 @@ def examples(mu, key, obs=None):
     return jax.device_get((obs, mu(obs).noise(key)))
 
 
+def acts(mu, obs, noise):
+    """How policies like μ act: μ ↦ a function of observations and noise."""
+    bind = actor(mu, obs, noise).bind
+    return lambda mu: lambda obs, noise: bind(weights(mu))(obs, jax.tree.leaves(noise))
+
+
 def drawn(mu, space):
     """The same, with observations drawn from a space."""
     space.seed(3)
@@ -141,7 +147,7 @@ def jitted(mu, obs, noise):
 @pytest.mark.parametrize("mu", [mu for _, mu in BEHAVIOURS], ids=[name for name, _ in BEHAVIOURS])
 def test_numpy_takes_the_actions_that_jax_takes(key, mu):
     """To 1e-5, for observations that the actor was not made with."""
-    act = actor(mu, *examples(mu, key)).bind(mu)
+    act = acts(mu, *examples(mu, key))(mu)
     for k in jr.split(key, 3):
         obs, noise = examples(mu, k)
         for got, truth in zip(act(obs, noise), jitted(mu, obs, noise), strict=True):
@@ -153,7 +159,7 @@ def test_numpy_takes_the_actions_that_jax_takes(key, mu):
 def test_every_built_in_policy_acts_in_numpy(mu, space):
     """Whatever it sees and does, and whichever head it has."""
     obs, noise = drawn(mu, space)
-    got, truth = actor(mu, obs, noise).bind(mu)(obs, noise), jitted(mu, obs, noise)
+    got, truth = acts(mu, obs, noise)(mu)(obs, noise), jitted(mu, obs, noise)
     assert jax.tree.structure(got) == jax.tree.structure(truth)
     for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(truth), strict=True):
         assert x.dtype == y.dtype and x.shape == y.shape
@@ -175,7 +181,7 @@ def test_a_program_acts_where_jax_cannot_be_imported_and_not_one_bit_differs():
     stacked = [(mu, *examples(mu, jr.key(2))) for _, mu in BEHAVIOURS[:8]]
     given = stacked + [(mu, *drawn(mu, space)) for _, mu, space in OF_SPACES]
     programs = [lowered(*case) for case in given]
-    cases = [(weights(mu), obs, jax.tree.leaves(noise)) for mu, obs, noise in given]
+    cases = [jax.device_get((weights(mu), obs, jax.tree.leaves(noise))) for mu, obs, noise in given]
     sent = pickle.dumps((programs, cases))
     answer = subprocess.run([sys.executable, "-c", WITHOUT_JAX], input=sent, capture_output=True, check=True).stdout
     for program, case, there in zip(programs, cases, pickle.loads(answer), strict=True):
@@ -188,7 +194,7 @@ def test_a_program_acts_where_jax_cannot_be_imported_and_not_one_bit_differs():
 def test_new_weights_are_used_from_when_they_are_bound(key, mu):
     """θ and running statistics alike, while what was bound before stays what it was."""
     obs, noise = examples(mu, key)
-    bind = actor(mu, obs, noise).bind
+    bind = acts(mu, obs, noise)
     moved = jax.tree.map(lambda x: x + 0.7 if eqx.is_inexact_array(x) and x.ndim else x, mu)
     old, new = bind(mu), bind(moved)
     np.testing.assert_allclose(new(obs, noise)[0], jitted(moved, obs, noise)[0], atol=1e-5, rtol=1e-5)
@@ -198,7 +204,7 @@ def test_new_weights_are_used_from_when_they_are_bound(key, mu):
 def test_what_was_answered_before_is_not_overwritten(key):
     mu = Behaviour(policy(VECTORS, key))
     one, two = examples(mu, key), examples(mu, jr.key(1))
-    act = actor(mu, *one).bind(mu)
+    act = acts(mu, *one)(mu)
     first = act(*one)[0]
     kept = first.copy()
     act(*two)
@@ -208,14 +214,14 @@ def test_what_was_answered_before_is_not_overwritten(key):
 def test_a_convolution_is_compiled_without_a_word(key):
     mu = Behaviour(Users(convolved, key))
     obs, noise = examples(mu, key)
-    np.testing.assert_allclose(actor(mu, obs, noise).bind(mu)(obs, noise)[0], jitted(mu, obs, noise)[0], atol=1e-5)
+    np.testing.assert_allclose(acts(mu, obs, noise)(mu)(obs, noise)[0], jitted(mu, obs, noise)[0], atol=1e-5)
 
 
 def test_an_operation_that_numpy_lacks_falls_back_on_jax_with_one_warning(key):
     mu = Behaviour(Users(jnp.sort, key))
     obs, noise = examples(mu, key)
     with pytest.warns(UserWarning, match=r"the policy uses sort.* jitted call") as caught:
-        bind = actor(mu, obs, noise).bind
+        bind = acts(mu, obs, noise)
     assert len(caught) == 1
     moved = eqx.tree_at(lambda m: m.policy.last.bias, mu, jnp.ones(2))
     with warnings.catch_warnings():
@@ -236,5 +242,5 @@ def test_whole_numbers_are_operated_on_bit_by_bit(key):
 
     mu = Behaviour(Bits())
     obs, noise = examples(mu, key, obs=10 * jr.normal(key, (N, 3)))
-    act = actor(mu, obs, noise).bind(mu)
+    act = acts(mu, obs, noise)(mu)
     np.testing.assert_array_equal(act(obs, 0 * noise)[0], jitted(mu, obs, 0 * noise)[0])

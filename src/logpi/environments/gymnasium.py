@@ -12,7 +12,10 @@ from logpi import nested
 from logpi.environments.actions import sent
 from logpi.environments.protocol import Spec, Step
 from logpi.environments.structure import check, empty, lifted, writer
+from logpi.environments.time_limit import NEVER, time_limit_of, watched
 from logpi.errors import EnvironmentFailed
+
+End = tuple[int, bool, bool]  # environment, whether it terminated, whether the step was one
 
 
 class Gymnasium:
@@ -21,6 +24,8 @@ class Gymnasium:
     Every episode is seeded from (seed, group, episode), each environment a group of its own unless told otherwise, so
     what environment i meets does not depend on how many others there are. Observations are kept in the space's
     dtype, 64 bits as 32; those of a Dict space are dicts, of a Tuple space tuples, with leaves [N, ...].
+
+    Time limits are kept here, where their wrapper is one of the outermost, and not by the wrapper.
 
     A copy that raises is made anew up to `restarts` times (0 unless it is set): that step is then not `valid` but
     `truncated`, and `restarted` counts it.
@@ -41,18 +46,22 @@ class Gymnasium:
         - `first`: the number of the first copy, where these are some of more.
         - `ready`: the first copy, if there is one.
         """
-        self.make, self._limit, self._first = make, time_limit, first
-        self._envs = [self._copy() if ready is None else _limited(ready, time_limit)]
+        self.make, self._first, self._limit = make, first, NEVER if time_limit is None else time_limit
+        one = self._made() if ready is None else ready
+        limit = min(self._limit, time_limit_of(one) or NEVER)
+        self.spec = Spec(name, num_envs, one.observation_space, one.action_space, None if limit == NEVER else limit)
+        self._envs: list[Any] = [None] * num_envs
+        self._limits = [NEVER] * num_envs
+        self._put(0, one)
         self.restarts = self.restarted = 0
-        one = self._envs[0]
-        self.spec = Spec(name, num_envs, one.observation_space, one.action_space, time_limit_of(one))
         check(one.observation_space, "observation")
         self._native = sent(one.action_space, name, first)
         self._empty = empty(one.observation_space, num_envs)
         self._write = writer(one.observation_space)
         self._rows = _rows(one.action_space)
         self._episodes = np.zeros(num_envs, np.int64)
-        self._clock, self._began, self._seeds = 0, [0] * num_envs, [0] * num_envs
+        self._clock, self._due = 0, NEVER
+        self._began, self._seeds = [0] * num_envs, [0] * num_envs
         self._seed, self._group = 0, 1
 
     def example(self) -> Any:
@@ -73,7 +82,9 @@ class Gymnasium:
         """Begin the given episode of each environment under this seed, as if those before it had been played."""
         self._seed = seed
         self._episodes[:] = episode
-        self._envs += [self._copy() for _ in range(self.spec.num_envs - len(self._envs))]
+        for i in range(self.spec.num_envs):
+            if self._envs[i] is None:
+                self._put(i, self._made())
         obs = self._empty()
         self.begin(range(self.spec.num_envs), obs)
         return obs
@@ -81,6 +92,8 @@ class Gymnasium:
     def step(self, action: Any, idle: np.ndarray) -> Step:
         """Step every environment that is not idle; an idle one is left alone."""
         n = self.spec.num_envs
+        for i in np.flatnonzero(idle):
+            self._began[i] += 1  # its time stands still
         next_obs, reward = self._empty(), np.zeros(n, np.float32)
         terminated, truncated, valid = np.zeros(n, bool), np.zeros(n, bool), ~idle
         ended = self.advance(action, next_obs, reward, np.flatnonzero(valid).tolist())
@@ -92,16 +105,14 @@ class Gymnasium:
             terminated[i], truncated[i], valid[i] = died, not died, sound
         return Step(obs, next_obs, reward, terminated, truncated, valid)
 
-    def advance(
-        self, action: Any, next_obs: Any, reward: np.ndarray, copies: Iterable[int]
-    ) -> list[tuple[int, bool, bool]]:
+    def advance(self, action: Any, next_obs: Any, reward: np.ndarray, copies: Iterable[int]) -> list[End]:
         """Step these copies and write what they answer into row i of the arrays.
 
         Gives (i, terminated, whether the step was one) for every copy whose episode ended: it must `begin` another.
         """
         native, envs, write = self._rows(self._native(action)), self._envs, self._write
         self._clock += 1
-        ended: list[tuple[int, bool, bool]] = []
+        ended: list[End] = []
         for i in copies:
             try:
                 observed, reward[i], terminated, truncated, _ = envs[i].step(native[i])
@@ -115,7 +126,14 @@ class Gymnasium:
                 continue
             if terminated or truncated:
                 ended.append((i, bool(terminated), True))
-        return ended
+        return self._out_of_time(copies, ended) if self._clock >= self._due else ended
+
+    def _out_of_time(self, copies: Iterable[int], ended: list[End]) -> list[End]:
+        """Also those that have now made as many steps as an episode may have."""
+        last = [began + limit for began, limit in zip(self._began, self._limits, strict=True)]
+        self._due = min((end for end in last if end > self._clock), default=NEVER)
+        known = {i for i, *_ in ended}
+        return sorted(ended + [(i, False, True) for i in copies if last[i] <= self._clock and i not in known])
 
     def begin(self, copies: Iterable[int], obs: Any) -> None:
         """Begin the next episodes of these copies, and write what they show into row i of the arrays."""
@@ -125,13 +143,15 @@ class Gymnasium:
     def close(self) -> None:
         """Close every copy."""
         for env in self._envs:
-            env.close()
+            if env is not None:
+                env.close()
 
     def _begin(self, i: int) -> Any:
         group = (self._first + i) // self._group
         words = np.random.SeedSequence((self._seed, group, int(self._episodes[i]))).generate_state(1)
         self._episodes[i] += 1
         self._seeds[i], self._began[i] = int(words[0]) >> 1, self._clock
+        self._due = min(self._due, self._clock + self._limits[i])
         try:
             return self._envs[i].reset(seed=self._seeds[i])[0]
         except Exception as error:
@@ -150,11 +170,16 @@ class Gymnasium:
         self.restarted += 1
         with contextlib.suppress(Exception):
             self._envs[i].close()
-        self._envs[i] = self._copy()
+        self._put(i, self._made())
 
-    def _copy(self) -> gymnasium.Env:
+    def _made(self) -> gymnasium.Env:
         assert self.make is not None
-        return _limited(self.make(), self._limit)
+        return self.make()
+
+    def _put(self, i: int, env: gymnasium.Env) -> None:
+        """Have it as copy i; without its watchers, unless it is somebody else's."""
+        self._envs[i], limit = (env, NEVER) if self.make is None else watched(env)
+        self._limits[i] = min(limit, self._limit)
 
 
 def _rows(space: gymnasium.Space) -> Callable[[Any], Any]:
@@ -176,20 +201,3 @@ def _rows_of_trees(space: gymnasium.Space) -> Callable[[Any], Any]:
         return [one(nested.map(lambda x, i=i: x[i, ...], native)) for i in range(n)]
 
     return rows
-
-
-def _limited(env: gymnasium.Env, time_limit: int | None) -> gymnasium.Env:
-    own = time_limit_of(env)
-    if time_limit is None or (own is not None and own <= time_limit):
-        return env
-    return gymnasium.wrappers.TimeLimit(env, time_limit)
-
-
-def time_limit_of(env: gymnasium.Env) -> int | None:
-    """The step after which the environment's `TimeLimit` wrappers truncate an episode; None if they never do."""
-    limits = []
-    while isinstance(env, gymnasium.Wrapper):
-        if isinstance(env, gymnasium.wrappers.TimeLimit):
-            limits.append(env._max_episode_steps)
-        env = env.env
-    return min(limits, default=None)

@@ -7,9 +7,9 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
 
 from logpi import nested
 from logpi.environments.actions import sent
-from logpi.environments.gymnasium import time_limit_of
 from logpi.environments.protocol import Spec, Step
 from logpi.environments.structure import check, kept, writer
+from logpi.environments.time_limit import time_limit_of
 from logpi.errors import LogpiError
 from logpi.seeds import derive
 

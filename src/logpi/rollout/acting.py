@@ -17,19 +17,22 @@ from logpi.rollout.blocks import block_size, examples
 from logpi.rollout.numpy_ops import UnknownPrimitive
 from logpi.rollout.program import Act, Program, acting
 from logpi.trees import compiler_options
+from logpi.types import trainable
 
 COMPILED = {"conv_general_dilated"}  # so much work that a jitted call is the faster way anyhow
 
 
 @dataclass(frozen=True)
 class Actor:
-    """How policies like one act: `bind(μ)` gives the function (obs[B], noise[B]) ↦ (action[B], what is sent).
+    """How policies like one act: `bind(weights(μ))` is the function (obs[B], noise[B]) ↦ (action[B], what is sent).
+
+    Of the noise it is given the leaves.
 
     - `block`: B, how many environments it is called for at once.
     - `program`: its lines of NumPy; None where it acts by a jitted call.
     """
 
-    bind: Callable[[Behaviour], Act]
+    bind: Callable[[list[Any]], Act]
     block: int
     program: Program | None
 
@@ -37,8 +40,8 @@ class Actor:
 def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Actor:
     """From a μ like this one, and examples of obs[N] and noise[N], of which only shapes and dtypes matter.
 
-    The policy is traced here, once. Observations are dicts, tuples and arrays; of the noise only the leaves are asked
-    for. A population, whose members act for an environment each, acts for all of them at once.
+    The policy is traced here, once. Observations are dicts, tuples and arrays. A population, whose members act for an
+    environment each, acts for all of them at once.
     """
     n = len(leaves(obs)[0])
     block = n if mu.per_environment else block_size(n)
@@ -52,12 +55,11 @@ def actor(mu: Behaviour, obs: PyTree, noise: PyTree) -> Actor:
             )
         jitted = jax.jit(_acts(mu, obs, noise), compiler_options=compiler_options())
 
-        def bind(mu: Behaviour) -> Act:
-            given = _arrays(mu)
-            return lambda obs, noise: jax.device_get(jitted(*given, *leaves(obs), *jax.tree.leaves(noise)))
+        def bind(weights: list[Any]) -> Act:
+            return lambda obs, noise: jax.device_get(jitted(*weights, *leaves(obs), *noise))
 
         return Actor(bind, n, None)
-    return Actor(lambda mu: acting(program, weights(mu)), block, program)
+    return Actor(lambda weights: acting(program, weights), block, program)
 
 
 def lowered(mu: Behaviour, obs: PyTree, noise: PyTree) -> Program:
@@ -65,12 +67,18 @@ def lowered(mu: Behaviour, obs: PyTree, noise: PyTree) -> Program:
 
     Raises UnknownPrimitive for a policy that uses an operation which NumPy has no counterpart for here.
     """
-    return lower(_acts(mu, obs, noise), _arrays(mu), [*jax.tree.leaves(obs), *jax.tree.leaves(noise)])
+    return lower(_acts(mu, obs, noise), weights(mu), [*jax.tree.leaves(obs), *jax.tree.leaves(noise)])
 
 
 def weights(mu: Behaviour) -> list[Any]:
-    """The arrays of μ that its program asks for, in order."""
-    return [np.asarray(x) for x in _arrays(mu)]  # a quarter of what `device_get` takes
+    """The arrays of μ, in the order in which whoever acts asks for them."""
+    return [x for x in jax.tree.leaves(mu) if eqx.is_array(x)]
+
+
+def learned(mu: Behaviour) -> list[bool]:
+    """Which of these arrays are learned."""
+    theta = {id(x) for x in jax.tree.leaves(trainable(mu.policy)[0])}
+    return [id(x) in theta for x in weights(mu)]
 
 
 def _acts(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[..., tuple[Any, Any]]:
@@ -87,8 +95,3 @@ def _acts(mu: Behaviour, obs: PyTree, noise: PyTree) -> Callable[..., tuple[Any,
         return action, pi.to_env(action)
 
     return act
-
-
-def _arrays(mu: Behaviour) -> list[Any]:
-    """The arrays of μ, in the order in which they are asked for."""
-    return [x for x in jax.tree.leaves(mu) if eqx.is_array(x)]

@@ -87,7 +87,7 @@ class _Lines:
     def _of_one_shape(self, equation: Any, operands: tuple[str, ...]) -> tuple[str, ...]:
         """The operands, those known early laid out in the shape of the answer: NumPy then adds in half the time."""
         shape = tuple(map(int, equation.outvars[0].aval.shape))
-        wide = lambda name: self._line(f"np.array(np.broadcast_to({{0}}, {shape}))", (name,))
+        wide = lambda name: self._line(f"np.ascontiguousarray(np.broadcast_to({{0}}, {shape}))", (name,))
         smaller = lambda name, atom: name not in self.late and tuple(atom.aval.shape) not in ((), shape)
         pairs = zip(operands, equation.invars, strict=True)
         return tuple(wide(name) if smaller(name, atom) else name for name, atom in pairs)

@@ -7,9 +7,8 @@ from threadpoolctl import ThreadpoolController
 
 from logpi.collect import Collect
 from logpi.environments.protocol import HostEnvironment
-from logpi.policies.behaviour import Behaviour
 from logpi.rollout import shared
-from logpi.rollout.acting import Actor, weights
+from logpi.rollout.acting import Actor
 from logpi.rollout.collector import Collector, Share
 from logpi.rollout.crew import Crew
 from logpi.rollout.messages import Assignment
@@ -28,8 +27,8 @@ class Hands(Protocol):
         """What the environments show."""
         ...
 
-    def start(self, mu: Behaviour, draws: list[np.ndarray], seed: int, which: int) -> None:
-        """Begin a rollout under μ into one of the sets."""
+    def start(self, weights: list[Any], draws: list[np.ndarray], seed: int, which: int) -> None:
+        """Begin a rollout with these weights into one of the sets."""
         ...
 
     def finish(self) -> None:
@@ -67,11 +66,11 @@ class Alone:
         """What the environments show."""
         return self._collector.obs
 
-    def start(self, mu: Behaviour, draws: list[np.ndarray], seed: int, which: int) -> None:
-        """A rollout under μ."""
+    def start(self, weights: list[Any], draws: list[np.ndarray], seed: int, which: int) -> None:
+        """A rollout with these weights."""
         del which
         with self._threads.limit(limits=1, user_api="blas"):  # small products take less time than threads to start
-            self._collector.collect(self._actor.bind(mu), draws, seed, self._rows, self._store)
+            self._collector.collect(self._actor.bind(weights), draws, seed, self._rows, self._store)
 
     def finish(self) -> None:
         """It is done already."""
@@ -108,11 +107,11 @@ class Hired:
         """What the environments show."""
         return self._crew.obs
 
-    def start(self, mu: Behaviour, draws: list[np.ndarray], seed: int, which: int) -> None:
-        """Have a rollout under μ begun, and return at once."""
+    def start(self, weights: list[Any], draws: list[np.ndarray], seed: int, which: int) -> None:
+        """Have a rollout with these weights begun, and return at once."""
         mine = self._sets[which]
-        for place, x in zip([*mine["draws"], *mine["weights"]], [*draws, *weights(mu)], strict=True):
-            place[...] = x
+        for place, x in zip([*mine["draws"], *mine["weights"]], [*draws, *weights], strict=True):
+            place[...] = np.asarray(x)
         self._crew.start(seed, which)
 
     def finish(self) -> None:

@@ -49,10 +49,10 @@ class Program:
 def acting(program: Program, weights: list[Any]) -> Act:
     """The function (obs[N], noise[N]) ↦ (action[N], what the environment is handed) of a policy's program.
 
-    Observations are dicts, tuples and arrays; of the noise only the leaves are asked for.
+    Observations are dicts, tuples and arrays; of the noise there are only the leaves.
     """
     call = program.bind(weights)
-    return lambda obs, noise: call(*leaves(obs), *leaves(noise))
+    return lambda obs, noise: call(*leaves(obs), *noise)
 
 
 def written(tree: Any) -> str:
