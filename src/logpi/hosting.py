@@ -7,7 +7,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, PyTree
@@ -76,8 +75,8 @@ def _preparing(algorithm: Any, environment: HostEnvironment, carry: Carry, obs: 
         mu = algorithm.at(progress).behaviour(carry.state, k_mu)
         return mu, rollout_noise(mu, obs, k_rollout, algorithm.collect, environment.spec)
 
-    program = compiled(prepare, carry, obs, jnp.float32(0))
-    return lambda carry, progress: program(carry, obs, jnp.float32(progress))
+    program = compiled(prepare, carry, obs, np.float32(0))
+    return lambda carry, progress: program(carry, obs, np.float32(progress))
 
 
 def _learning(algorithm: Any, environment: HostEnvironment, carry: Carry, mu: Behaviour, rollout: HostRollout) -> Learn:
@@ -90,12 +89,12 @@ def _learning(algorithm: Any, environment: HostEnvironment, carry: Carry, mu: Be
         state, running, info = learn(algorithm, carry, mu, tau, progress)
         return Carry(state, jr.split(carry.key, 4)[3], (), running, carry.iteration + 1), info
 
-    programs = {rollout.room: compiled(absorb, carry, mu, rollout.buffers, jnp.float32(0))}
+    programs = {rollout.room: compiled(absorb, carry, mu, rollout.buffers, np.float32(0))}
 
     def from_rollout(carry: Carry, mu: Behaviour, fields: dict[str, PyTree], progress: float) -> tuple[Carry, Info]:
         if rollout.room not in programs:  # more ends than there was room for
-            programs[rollout.room] = compiled(absorb, carry, mu, fields, jnp.float32(progress))
-        carry, info = programs[rollout.room](carry, mu, fields, jnp.float32(progress))
+            programs[rollout.room] = compiled(absorb, carry, mu, fields, np.float32(progress))
+        carry, info = programs[rollout.room](carry, mu, fields, np.float32(progress))
         return carry, jax.device_get(info)
 
     return from_rollout

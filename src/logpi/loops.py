@@ -6,14 +6,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PyTree
 
 from logpi.advance import Iteration, Stretch, advance, limits
 from logpi.environments.protocol import Environment
 from logpi.hosting import on_host
 from logpi.iterate import Carry, Info, on_device
 from logpi.sharding import placed
-from logpi.trees import lowered, ready
+from logpi.trees import Fill, lowered, ready
 from logpi.workers import IN_PROCESS, Workers
 
 CAPACITY = 256  # iterations to a call on the device: more would spare nothing that can be measured
@@ -40,8 +39,8 @@ def compile_iteration(
 
 def lowered_iterations(
     algorithm: Any, environment: Environment, carry: Carry, capacity: int = CAPACITY
-) -> tuple[jax.stages.Lowered, PyTree]:
-    """The one program of a run on the device, traced but not compiled; and what of the carry is not an array."""
+) -> tuple[jax.stages.Lowered, Fill]:
+    """The one program of a run on the device, traced but not compiled; and the form of the carry."""
     forward = lambda carry, limits: advance(algorithm, environment, carry, limits, capacity)
     example = jax.device_put(limits(Stretch(0, 1, 1, 1), capacity))
     return lowered(forward, carry, example, donate=True, places=placed(eqx.filter(carry, eqx.is_array)))

@@ -1,6 +1,6 @@
 """Loops and choices over trees that may hold functions beside arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import equinox as eqx
@@ -10,6 +10,8 @@ from jax import lax
 from jaxtyping import Array, Bool, PyTree
 
 from logpi.schedules import Linear
+
+Fill = Callable[[Iterable[Any]], PyTree]  # from arrays to a tree that holds them
 
 
 def scan(body: Callable[[PyTree, Any], tuple[PyTree, PyTree]], carry: PyTree, xs: PyTree) -> tuple[PyTree, PyTree]:
@@ -34,35 +36,52 @@ def compiled(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) -> 
 
 def lowered(
     function: Callable[..., tuple[PyTree, PyTree]], *examples: Any, donate: bool = False, places: Any = None
-) -> tuple[jax.stages.Lowered, PyTree]:
-    """`compiled` half way: (`function` traced, what of its first result is not an array), for `ready` to compile.
+) -> tuple[jax.stages.Lowered, Fill]:
+    """`compiled` half way: (`function` traced, the form of its first result), for `ready` to compile.
 
     With `donate`, the first argument's memory becomes the first result's: the arrays of that argument are then gone.
     `places` are the shardings of that result, where they matter.
     """
-    arrays, fixed = eqx.partition(examples, eqx.is_array)
-    static: list[PyTree] = []
+    arrays, fill = _taken_apart(examples)
+    form: list[Fill] = []
 
-    def inner(*arrays: PyTree) -> tuple[PyTree, PyTree]:
-        first, second = function(*eqx.combine(arrays, fixed))
-        static.append(eqx.filter(first, eqx.is_array, inverse=True))
-        return eqx.filter(first, eqx.is_array), second
+    def inner(*arrays: Any) -> tuple[list[Any], PyTree]:
+        first, second = function(*fill(arrays))
+        made, fill_first = _taken_apart(first)
+        form.append(fill_first)
+        return made, second
 
-    given: dict[str, Any] = {"donate_argnums": (0,)} if donate else {}
-    given |= {} if places is None else {"out_shardings": (places, None)}
+    given: dict[str, Any] = {"donate_argnums": tuple(range(len(_taken_apart(examples[0])[0])))} if donate else {}
+    given |= {} if places is None else {"out_shardings": (jax.tree.leaves(places), None)}
     program = jax.jit(inner, **given, compiler_options=compiler_options()).lower(*arrays)
-    return program, static[0]
+    return program, form[0]
 
 
-def ready(program: jax.stages.Lowered, static: PyTree) -> Callable[..., tuple[PyTree, PyTree]]:
+def ready(program: jax.stages.Lowered, form: Fill) -> Callable[..., tuple[PyTree, PyTree]]:
     """Compile what `lowered` gave."""
     executable = program.compile()
 
     def call(*arguments: Any) -> tuple[PyTree, PyTree]:
-        first, second = executable(*eqx.filter(arguments, eqx.is_array))
-        return eqx.combine(first, static), second
+        first, second = executable(*filter(eqx.is_array, jax.tree.leaves(arguments)))
+        return form(first), second
 
     return call
+
+
+def _taken_apart(tree: PyTree) -> tuple[list[Any], Fill]:
+    """The arrays of a tree, and the function that puts others in their places.
+
+    A call takes arrays alone, in a list: trees of modules would be walked by Python several times.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    arrays = [x for x in leaves if eqx.is_array(x)]
+    fixed = [None if eqx.is_array(x) else x for x in leaves]
+
+    def fill(arrays: Iterable[Any]) -> PyTree:
+        each = iter(arrays)
+        return structure.unflatten([next(each) if x is None else x for x in fixed])
+
+    return arrays, fill
 
 
 def copied(tree: PyTree) -> PyTree:

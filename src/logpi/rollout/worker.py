@@ -77,6 +77,7 @@ class Worker:
 def main() -> None:
     """Do what one is told until there is nobody to tell."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _wait_ones_turn()
     channel, lifeline = (int(word) for word in sys.argv[1:3])
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     line = socket.socket(fileno=channel)
@@ -126,6 +127,13 @@ def _told_of(error: Exception) -> LogpiError:
         return error
     what = " ".join(str(error).split())
     return EnvironmentFailed(f"a worker raised {type(error).__name__}: {what}", traceback.format_exc())
+
+
+def _wait_ones_turn() -> None:
+    """When told what to do, let the one who tells go on: the others are to be told, too."""
+    if hasattr(os, "SCHED_BATCH"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _end_with(lifeline: int) -> None:
