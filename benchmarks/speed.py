@@ -1,10 +1,10 @@
 """Training on host environments against peers, each in an environment of its own, in turn, in one run.
 
-    python benchmarks/speed.py sb3=PYTHON [sbx=PYTHON] [tianshou=PYTHON] [--algorithm ppo|trpo] [--env CartPole-v1]
-                               [--steps 100000] [--rounds 3] [--settings same|best] [--target 475]
+    python benchmarks/speed.py sb3=PYTHON [sbx=PYTHON] [tianshou=PYTHON] [cleanrl=PYTHON] [--algorithm ppo|trpo]
+                               [--env CartPole-v1] [--steps 100000] [--rounds 3] [--settings same|best] [--target 475]
 
 PYTHON is the interpreter of an environment that has the library: stable-baselines3 (and sb3-contrib for TRPO), sbx-rl,
-tianshou, with torch's CPU build; logpi is measured where this runs. All get the same task, settings and seeds (see
+tianshou, with torch's CPU build, or what peers/run_cleanrl.py asks for; logpi is measured where this runs. All get the same task, settings and seeds (see
 peers/report.py), one thread for torch, a process a run; the order alternates. With `--settings best` each library has
 its own settings for CartPole-v1. Prints, as Markdown: steps per second, the return at the end of training, seconds
 until the mean of the last 20 training episodes reaches the target, from the first step and from the start of the

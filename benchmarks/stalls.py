@@ -2,37 +2,32 @@
 
     python benchmarks/stalls.py [--env HalfCheetah-v5] [--steps 204800] [--evaluations 0 2]
 
-Trains PPO as anyone would, with two workers, and prints, for each number of evaluations, the seconds between the first
-row and the last: collecting, learning, evaluating, and what is left, which is all that is written and shown.
+Trains PPO as anyone would, with two workers, and prints, for each number of evaluations, the seconds that a run takes
+longer than one of a single iteration: collecting, learning, waiting for evaluations, and what is left, which is all
+that is written and shown.
 """
 
 import argparse
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import logpi
 
+ITERATION = 8 * 256
+
 
 def shares(env: str, steps: int, evaluations: int) -> dict[str, float]:
-    """Seconds of each part, from the first row to the last."""
-    rows: list[tuple[float, dict[str, Any]]] = []
+    """Seconds of each part, compile time apart."""
     with tempfile.TemporaryDirectory() as out:
-        logpi.train(
-            env,
-            logpi.ppo(num_envs=8, rollout_length=256),
-            steps=steps,
-            out=Path(out) / "run",
-            evaluations=evaluations,
-            workers=2,
-            callbacks=[lambda row: rows.append((time.perf_counter(), row))],
-        )
-        summary = logpi.load(Path(out) / "run").summary
-    spent = lambda name: sum(row[name] for _, row in rows[1:])
+        began = time.perf_counter()
+        recipe = logpi.ppo(num_envs=8, rollout_length=256)
+        run = logpi.train(env, recipe, steps=steps, out=Path(out) / "run", evaluations=evaluations, workers=2)
+        whole = time.perf_counter() - began - run.summary["compile_seconds"]
+    spent = lambda name: sum(row[name] for row in run.metrics)
     parts = {"collecting": spent("rollout_seconds"), "learning": spent("learn_seconds")}
-    parts["evaluating"] = summary["eval_seconds"]
-    return parts | {"all else": rows[-1][0] - rows[0][0] - sum(parts.values())}
+    parts["evaluating"] = run.summary["eval_seconds"]
+    return parts | {"all else": whole - sum(parts.values())}
 
 
 def main() -> None:
@@ -43,12 +38,15 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, nargs="+", default=[0, 2])
     given = parser.parse_args()
     print(
-        "| evaluations | collecting, s | learning, s | evaluating, s | all else, s | share |\n|---|---|---|---|---|---|"
+        "| evaluations | collecting, s | learning, s | waiting for evaluations, s | all else, s | together, s |\n"
+        "|---|---|---|---|---|---|"
     )
+    shares(given.env, ITERATION, 0)  # compiles
+    start = shares(given.env, ITERATION, 0)
     for evaluations in given.evaluations:
-        parts = shares(given.env, given.steps, evaluations)
-        share = parts["all else"] / sum(parts.values())
-        print(f"| {evaluations} | {' | '.join(f'{x:.2f}' for x in parts.values())} | {share:.1%} |", flush=True)
+        parts = {name: x - start[name] for name, x in shares(given.env, given.steps, evaluations).items()}
+        shown = " | ".join(f"{x:.2f}" for x in [*parts.values(), sum(parts.values())])
+        print(f"| {evaluations} | {shown} |", flush=True)
 
 
 if __name__ == "__main__":

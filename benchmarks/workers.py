@@ -92,15 +92,28 @@ class Collecting:
         return self.size / (time.perf_counter() - began)
 
 
-def training(env: str, workers: int, num_envs: int, length: int, steps: int) -> float:
-    """Environment steps per second of a whole run, compile time apart."""
+def training(
+    env: str, workers: int, num_envs: int, length: int, stepping: Stepping, rounds: int
+) -> list[tuple[float, float]]:
+    """Environment steps per second of stepping alone, and of ten iterations of a run, the first ten apart."""
     import logpi
 
     sizes = {"num_envs": num_envs, "rollout_length": length, "epochs": 10, "minibatch": 64, "hidden": (64, 64)}
     recipe = logpi.ppo(**sizes, standardise=True, recompute=False)  # whatever suits the task best
+    size = 10 * num_envs * length
+    pairs, began = [], time.perf_counter()
+
+    def turn(row: dict[str, Any]) -> None:
+        nonlocal began
+        if row["steps"] % size == 0:
+            trained = size / (time.perf_counter() - began)
+            pairs.append((stepping.rate(5), trained))
+            began = time.perf_counter()
+
     with tempfile.TemporaryDirectory() as out:
-        run = logpi.train(env, recipe, steps=steps, out=Path(out) / "run", evaluations=0, workers=workers)
-    return run.summary["steps_per_second"]
+        steps = (rounds + 1) * size
+        logpi.train(env, recipe, steps=steps, out=Path(out) / "run", evaluations=0, workers=workers, callbacks=[turn])
+    return pairs[1:]
 
 
 def main() -> None:
@@ -122,12 +135,8 @@ def main() -> None:
     print(
         f"| collecting, {given.workers} workers | {spread(pairs[:, 1])} | {spread(pairs[:, 1] / pairs[:, 0], '.2f')} |"
     )
-    alone, trained = [stepping.rate(20)], []
-    for _ in range(5):
-        trained.append(training(*sizes, steps=40 * given.num_envs * given.length))
-        alone.append(stepping.rate(20))
-    beside = [(a + b) / 2 for a, b in itertools.pairwise(alone)]
-    print(f"| training | {spread(trained)} | {spread(np.array(trained) / beside, '.2f')} |")
+    pairs = np.array(training(*sizes, stepping, given.rounds))
+    print(f"| training | {spread(pairs[:, 1])} | {spread(pairs[:, 1] / pairs[:, 0], '.2f')} |")
 
 
 def spread(x: Any, form: str = ",.0f") -> str:

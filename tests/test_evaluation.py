@@ -83,7 +83,8 @@ def test_long_evaluations_are_left_to_workers_and_no_bit_changes(policy, monkeyp
     try:
         run, hiring = evaluator(alone, policy, 7), evaluator(together, policy, 7, hire=hire)
         for seed in (1, 2, 3):
-            np.testing.assert_array_equal(run(policy, seed).returns, hiring(policy, seed).returns)
+            here, there = (begin(policy, seed).result().returns for begin in (run, hiring))
+            np.testing.assert_array_equal(here, there)
         assert len(crews) == times
     finally:
         for crew in crews:

@@ -84,7 +84,7 @@ def test_evaluation_reports_raw_returns_and_leaves_statistics_alone(tmp_path):
     run = logpi.train(thousand, recipe, steps=512, evaluations=0, out=tmp_path)
     before = [np.array(x) for x in jax.tree.leaves(run.policy)]
     environment = logpi.make(thousand, 5)
-    result = evaluator(environment, run.policy, 10)(run.policy, 1)
+    result = evaluator(environment, run.policy, 10)(run.policy, 1).result()
     assert (result.returns == 7000).all() and (result.lengths == 7).all()
     assert all(np.array_equal(a, b) for a, b in zip(before, jax.tree.leaves(run.policy), strict=True))
 

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 
 from logpi.advance import Iteration
 from logpi.console import Reporter
-from logpi.evaluation import Evaluation
+from logpi.evaluation import Awaited
 from logpi.interrupts import Interrupts, Terminated
 from logpi.iterate import Carry, begin, on_device
+from logpi.ledger import Ledger
 from logpi.loops import compile_iteration
 from logpi.pace import AT_ONCE, Pace
 from logpi.planning import Plan, evaluation
@@ -28,7 +29,7 @@ from logpi.trees import compiled, copied
 
 TERMINATED = 143
 Callback = Callable[[dict[str, Any]], Any]
-Assess = Callable[[Any, bool], Evaluation | None]
+Assess = Callable[[Any], Awaited | None]
 
 
 def drive(
@@ -51,7 +52,9 @@ def drive(
     recorder.begin(progress.read(saved.facts) if saved else Progress(), lambda: Kept(carry, {}))
     carry, iteration = _compiled(plan, carry, recorder, reporter, saved, stack)
     pace = Pace(0.0 if callbacks else min(AT_ONCE, plan.checkpoint_seconds))
-    carry, stopped = _loop(plan, carry, iteration, recorder, assess, stop, pace)
+    hears = bool(callbacks)  # who may end the run hears of each iteration before the next
+    ledger = Ledger(recorder.record, recorder.progress.steps, stop, wait=hears)
+    carry, stopped = _loop(plan, carry, iteration, recorder, ledger, assess, stop, pace)
     summary = recorder.finish("interrupted" if stop.wanted else "stopped" if stopped else "done")
     reporter.summary(summary | {"directory": str(directory.path)})
     if stop.wanted:
@@ -87,26 +90,46 @@ def _compiled(
 
 
 def _loop(
-    plan: Plan, carry: Carry, iteration: Iteration, recorder: Recorder, assess: Assess, stop: Interrupts, pace: Pace
+    plan: Plan,
+    carry: Carry,
+    iteration: Iteration,
+    recorder: Recorder,
+    ledger: Ledger,
+    assess: Assess,
+    stop: Interrupts,
+    pace: Pace,
 ) -> tuple[Carry, bool]:
     """Iterate until the next iteration would not fit in the budget, or a callback says stop (then True)."""
-    now = recorder.progress
+    stopped = False
     try:
-        while not stop.wanted and plan.fits(now.steps):
+        while not stop.wanted and not stopped and plan.fits(ledger.steps):
             recorder.lend(iteration.consumes)
-            with stop.droppable(not iteration.consumes):
-                new, infos = iteration.run(carry, plan.stretch(now.steps, pace.iterations))
-                started = time.perf_counter()
-                steps = now.steps + sum(int(info["steps"]) for info in infos)
-                assessed = assess(new.state.policy, plan.due(steps) > plan.due(now.steps))
-                infos[-1] |= {"eval_seconds": time.perf_counter() - started} if assessed else {}
+            droppable = not iteration.consumes
+            with stop.droppable(droppable):
+                new, infos = iteration.run(carry, plan.stretch(ledger.steps, pace.iterations))
+            awaited = None
+            if plan.due(ledger.after(infos)) > plan.due(ledger.steps):
+                ledger.settle()  # the evaluation before, if it is still under way
+                with stop.droppable(droppable):
+                    awaited = _begun_to_assess(assess, new, infos)
             carry = new
             pace.took(sum(info["learn_seconds"] for info in infos), len(infos))
-            if recorder.record(infos, assessed, _kept(carry, iteration.unfinished())):
-                return carry, True
+            stopped = ledger.add(infos, _kept(carry, iteration.unfinished()), awaited)
+        stopped |= ledger.settle()
     except Terminated:
         pass  # what was finished before is kept
-    return carry, False
+    except Exception:
+        ledger.settle()
+        raise
+    return carry, stopped
+
+
+def _begun_to_assess(assess: Assess, carry: Carry, infos: list[Any]) -> Awaited | None:
+    """The evaluation of the policy that these iterations ended with."""
+    started = time.perf_counter()
+    awaited = assess(carry.state.policy)
+    infos[-1] |= {"eval_seconds": time.perf_counter() - started} if awaited else {}
+    return awaited
 
 
 def _kept(carry: Carry, unfinished: Callable[[], dict[str, Any]]) -> Callable[[], Kept]:
@@ -122,8 +145,8 @@ def _unfinished(saved: Checkpoint | None, like: dict[str, Any]) -> dict[str, Any
 
 
 def assessment(plan: Plan, reporter: Reporter, stack: ExitStack) -> Assess:
-    """A function (policy, whether one is due) ↦ Evaluation, or None where none is, or none can be."""
+    """A function that begins a policy's evaluation, or gives None where none can be."""
     run = evaluation(plan, stack) if plan.evaluations else None
     if plan.evaluations and run is None:
         reporter.say("no evaluation while training: that needs a time limit, and an environment that can be made again")
-    return lambda policy, due: run(gathered(policy)) if run and due else None
+    return lambda policy: run(gathered(policy)) if run else None

@@ -45,6 +45,14 @@ class Evaluation:
         return interval(self.returns, np.mean)
 
 
+@dataclass(frozen=True)
+class Awaited:
+    """An evaluation that has begun: whether it is over, and what it came to, which may have to be waited for."""
+
+    over: Callable[[], bool]
+    result: Callable[[], Evaluation]
+
+
 def evaluate(
     policy: PyTree,
     env: Any,
@@ -71,7 +79,7 @@ def evaluate(
         raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
     environment = make(env, min(episodes, SIDE_BY_SIDE), limit)
     try:
-        return evaluator(environment, policy, episodes, stochastic)(policy, seed)
+        return evaluator(environment, policy, episodes, stochastic)(policy, seed).result()
     finally:
         if not on_device(environment):
             environment.close()
@@ -84,12 +92,13 @@ def evaluator(
     stochastic: bool = False,
     purpose: int = EVALUATION,
     hire: Callable[[HostRollout], None] = lambda rollout: None,
-) -> Callable[[PyTree, int], Evaluation]:
-    """A function (policy, seed) ↦ Evaluation for policies like this one, prepared once and used many times.
+) -> Callable[[PyTree, int], Awaited]:
+    """A function that begins an evaluation (policy, seed) of a policy like this one, prepared once, used many times.
 
     Each environment plays ⌈episodes / N⌉ whole episodes, and those beyond the number asked for are left out by their
     place, not by when they end: that would favour short ones. `hire` is called when the first evaluation on the host
-    that took long is over, and may leave the next ones to worker processes, which changes no bit.
+    that took long is over, and may leave the next ones to worker processes, which changes no bit. Those go on while
+    other things are done; all others are over when they have begun. One must have its result before the next begins.
     """
     act_like = (lambda p: Behaviour(p)) if stochastic else (lambda p: Behaviour(Greedy(p)))
     n = environment.spec.num_envs
@@ -97,15 +106,21 @@ def evaluator(
     mu = act_like(policy)
     play = _on_device(environment, mu, collect) if on_device(environment) else _on_host(environment, mu, collect, hire)
 
-    def run(policy: PyTree, seed: int) -> Evaluation:
-        reward, valid = play(act_like(policy), derive(seed, purpose))
-        returns = np.where(valid, reward, 0).sum(axis=0, dtype=np.float64)
-        return Evaluation(returns[:episodes], valid.sum(axis=0)[:episodes])
+    def begin(policy: PyTree, seed: int) -> Awaited:
+        over, played = play(act_like(policy), derive(seed, purpose))
 
-    return run
+        def result() -> Evaluation:
+            reward, valid = played()
+            returns = np.where(valid, reward, 0).sum(axis=0, dtype=np.float64)
+            return Evaluation(returns[:episodes], valid.sum(axis=0)[:episodes])
+
+        return Awaited(over, result)
+
+    return begin
 
 
-Play = Callable[[Behaviour, int], tuple[np.ndarray, np.ndarray]]
+Played = tuple[Callable[[], bool], Callable[[], tuple[np.ndarray, np.ndarray]]]  # whether it is over; reward, valid
+Play = Callable[[Behaviour, int], Played]
 
 
 def _on_device(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
@@ -114,7 +129,11 @@ def _on_device(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
         return (), (tau.reward, tau.valid)
 
     program = compiled(play, mu, jr.key(0))
-    return lambda mu, seed: jax.device_get(program(mu, jr.key(seed))[1])
+    return lambda mu, seed: _over(jax.device_get(program(mu, jr.key(seed))[1]))
+
+
+def _over(played: tuple[np.ndarray, np.ndarray]) -> Played:
+    return lambda: True, lambda: played
 
 
 def _on_host(environment: Any, mu: Behaviour, collect: Episodes, hire: Callable[[HostRollout], None]) -> Play:
@@ -123,12 +142,18 @@ def _on_host(environment: Any, mu: Behaviour, collect: Episodes, hire: Callable[
     rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1], keep=Checked)
     alone = [rollout]
 
-    def play(mu: Behaviour, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def finish() -> tuple[np.ndarray, np.ndarray]:
+        fields = rollout.finish()
+        return fields["reward"], fields["valid"]
+
+    def play(mu: Behaviour, seed: int) -> Played:
         began = time.perf_counter()
-        fields = rollout.collect(mu, jax.device_get(noise(mu, jr.key(seed))[1]), seed)
-        played = fields["reward"], fields["valid"]
-        if alone and time.perf_counter() - began > LONG:
+        rollout.start(mu, jax.device_get(noise(mu, jr.key(seed))[1]), seed)
+        if not alone:
+            return rollout.over, finish
+        played = finish()
+        if time.perf_counter() - began > LONG:
             hire(alone.pop())
-        return played
+        return _over(played)
 
     return play

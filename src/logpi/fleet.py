@@ -46,7 +46,8 @@ class Member(NamedTuple):
         steps = before + sum(int(info["steps"]) for info in infos)
         started = time.perf_counter()
         due = self.plan.due(steps) > self.plan.due(before)
-        evaluation = assess(carry().state.policy, True) if due else None
+        awaited = assess(carry().state.policy) if due else None
+        evaluation = awaited.result() if awaited else None
         if evaluation:
             infos[-1]["eval_seconds"] = time.perf_counter() - started
         self.recorder.record(infos, evaluation, lambda: Kept(carry(), {}))

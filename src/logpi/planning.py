@@ -109,7 +109,7 @@ def with_expert(algorithm: Any, settings: dict[str, Any]) -> Any:
 
 
 def evaluation(plan: Plan, stack: ExitStack) -> Any:
-    """A function policy ↦ Evaluation on environments of its own; None where there can be none."""
+    """A function that begins a policy's evaluation on environments of its own; None where there can be none."""
     spec, source = plan.environment.spec, _another(plan.source)
     if spec.time_limit is None or source is None:
         return None

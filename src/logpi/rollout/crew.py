@@ -91,6 +91,11 @@ class Crew:
         """Begin a rollout with the weights and noise of a set of arrays, into its rows, and return at once."""
         self._tell("collect", (seed, which))
 
+    @property
+    def over(self) -> bool:
+        """Whether everyone has answered, or ended, so that `finish` has nobody to wait for."""
+        return len(wait([member.connection for member in self._members], 0)) == self.workers
+
     def finish(self) -> None:
         """Wait until the rollout is done."""
         self._stands = self._answers()

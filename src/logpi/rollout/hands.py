@@ -31,6 +31,10 @@ class Hands(Protocol):
         """Begin a rollout with these weights into one of the sets."""
         ...
 
+    def over(self) -> bool:
+        """Whether it is done."""
+        ...
+
     def finish(self) -> None:
         """Wait until it is done."""
         ...
@@ -71,6 +75,10 @@ class Alone:
         del which
         with self._threads.limit(limits=1, user_api="blas"):  # small products take less time than threads to start
             self._collector.collect(self._actor.bind(weights), draws, seed, self._rows, self._store)
+
+    def over(self) -> bool:
+        """It is done already."""
+        return True
 
     def finish(self) -> None:
         """It is done already."""
@@ -113,6 +121,10 @@ class Hired:
         for place, x in zip([*mine["draws"], *mine["weights"]], [*draws, *weights], strict=True):
             place[...] = np.asarray(x)
         self._crew.start(seed, which)
+
+    def over(self) -> bool:
+        """Whether all have answered."""
+        return self._crew.over
 
     def finish(self) -> None:
         """Wait for it."""

@@ -143,6 +143,10 @@ class HostRollout:
         self._refuse_non_finite_parameters(given)
         self._hands.start(given, jax.tree.leaves(noise), seed, which)
 
+    def over(self) -> bool:
+        """Whether what was begun need not be waited for."""
+        return self._hands.over()
+
     def finish(self) -> dict[str, Any]:
         """The rollout that was begun."""
         self._hands.finish()
