@@ -4,11 +4,12 @@
                                [--env CartPole-v1] [--steps 100000] [--rounds 3] [--settings same|best] [--target 475]
 
 PYTHON is the interpreter of an environment that has the library: stable-baselines3 (and sb3-contrib for TRPO), sbx-rl,
-tianshou, with torch's CPU build, or what peers/run_cleanrl.py asks for; logpi is measured where this runs. All get the same task, settings and seeds (see
-peers/report.py), one thread for torch, a process a run; the order alternates. With `--settings best` each library has
-its own settings for CartPole-v1. Prints, as Markdown: steps per second, the return at the end of training, seconds
-until the mean of the last 20 training episodes reaches the target, from the first step and from the start of the
-process; medians over rounds with every round, and ratios to logpi round by round with bootstrap intervals.
+tianshou, with torch's CPU build, or what peers/run_cleanrl.py asks for; logpi is measured where this runs. All get the
+same task, settings and seeds (see peers/report.py), one thread for torch, a process a run; the order alternates. With
+`--settings best` each library has its own settings for CartPole-v1. Prints, as Markdown: steps per second, the return
+at the end of training, seconds until the mean of the last 20 training episodes reaches the target, from the first step
+and from the start of the process; medians over rounds with every round, and ratios to logpi round by round with
+bootstrap intervals.
 """
 
 import argparse

@@ -74,6 +74,40 @@ def test_an_action_that_is_not_finite_is_never_sent(bad):
     assert not any(copy.seen for copy in copies)
 
 
+def lasting(*limits):
+    """Environments that never end by themselves, with time limits of their own."""
+    each = iter(limits)
+    return lambda: gymnasium.wrappers.TimeLimit(Jitter(), next(each))
+
+
+def ends(env, idle, steps):
+    """When each copy's episodes are truncated, where `idle(t)` says who rests at t."""
+    n = env.spec.num_envs
+    env.reset(0)
+    made = [env.step(np.zeros((n, 2), np.float32), np.array(idle(t))) for t in range(steps)]
+    assert not any(s.terminated.any() for s in made)
+    return [[t for t, s in enumerate(made) if s.truncated[i]] for i in range(n)]
+
+
+def test_each_copy_keeps_the_time_limit_that_its_wrapper_had():
+    """The shorter of that and the one that is asked for."""
+    everyone = lambda t: [False] * 3
+    assert ends(Gymnasium(lasting(2, 5, 3), 3), everyone, 8) == [[1, 3, 5, 7], [4], [2, 5]]
+    assert ends(Gymnasium(lasting(2, 5, 3), 3, time_limit=4), everyone, 8) == [[1, 3, 5, 7], [3, 7], [2, 5]]
+
+
+def test_the_time_of_an_idle_copy_stands_still():
+    assert ends(Gymnasium(lasting(3, 3), 2), lambda t: [t in (1, 2), False], 6) == [[4], [2, 5]]
+
+
+def test_an_environment_that_is_somebody_elses_keeps_its_wrappers():
+    """They may be asked about afterwards: how many steps were taken, whether it was reset."""
+    given = gymnasium.make("CartPole-v1")
+    Gymnasium(None, 1, ready=given, time_limit=2).reset(0)
+    given.step(0)
+    assert ends(Gymnasium(None, 1, ready=gymnasium.wrappers.TimeLimit(Jitter(), 3)), lambda t: [False], 6) == [[2, 5]]
+
+
 def test_an_idle_environment_stands_still():
     copies = []
     env = Gymnasium(lambda: copies.append(Jitter()) or copies[-1], 3)

@@ -1,6 +1,7 @@
 """The policy that NumPy runs is the policy."""
 
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -244,3 +245,12 @@ def test_whole_numbers_are_operated_on_bit_by_bit(key):
     obs, noise = examples(mu, key, obs=10 * jr.normal(key, (N, 3)))
     act = acts(mu, obs, noise)(mu)
     np.testing.assert_array_equal(act(obs, 0 * noise)[0], jitted(mu, obs, 0 * noise)[0])
+
+
+def test_what_is_known_before_acting_is_laid_out_by_rows(key):
+    """As what it meets is: NumPy then adds in less than half the time."""
+    mu = Behaviour(policy(VECTORS, key))
+    program = lowered(mu, *examples(mu, key))
+    known = program.fixed([np.asarray(x) for x in weights(mu)])
+    met = [x for name, x in known.items() if re.search(rf"\b{name}\b", " ".join(program.late))]
+    assert len(met) == 7 and all(x.flags.c_contiguous for x in met)  # three matrices, three biases, σ
