@@ -253,4 +253,4 @@ def test_what_is_known_before_acting_is_laid_out_by_rows(key):
     program = lowered(mu, *examples(mu, key))
     known = program.fixed([np.asarray(x) for x in weights(mu)])
     met = [x for name, x in known.items() if re.search(rf"\b{name}\b", " ".join(program.late))]
-    assert len(met) == 7 and all(x.flags.c_contiguous for x in met)  # three matrices, three biases, σ
+    assert len(met) == 5 and all(x.flags.c_contiguous for x in met)  # two matrices, two biases, σ
