@@ -1,13 +1,14 @@
 """PPO on environments written in JAX against peers, each in an environment of its own, in turn, in one run.
 
     python benchmarks/device_peers.py [rejax=PYTHON] [purejaxrl=PYTHON] [--task CartPole-v1] [--rounds 3]
-                                      [--environments 1024 4096 16384 65536]
+                                      [--apart] [--environments 1024 4096 16384 65536]
 
 PYTHON is the interpreter of an environment that has the library (rejax, or what PureJaxRL imports, with gymnax 0.0.9;
 PUREJAXRL names its folder); logpi, with the extra `gymnax`, is measured where this runs. Each setting is environments ×
 steps, epochs × minibatches, with as many steps as take half a minute or so; all else is as in peers/report.py. With
 `--environments`, for accelerators: so many × 64 steps, 4 epochs of 4 minibatches, 100 iterations, PPO against PureJaxRL
-and TRPO by itself. Compile time is apart. Prints steps per second, median over rounds with every round, the ratio to
+and TRPO by itself. With `--apart`, logpi's π and V learn by optimisers of their own, as rejax's do, each on one of two
+CPU devices. Compile time is not counted. Prints steps per second, median over rounds with every round, the ratio to
 logpi's PPO, and final returns.
 """
 
@@ -29,7 +30,7 @@ SETTINGS = {  # environments, steps, epochs, minibatches, steps in all; which pe
     "1024 × 64": (1024, 64, 8, 16, 2_000_000, ("rejax",)),
     "1024 × 128": (1024, 128, 4, 4, 2_600_000, ("purejaxrl",)),
 }
-OURS = {"ppo": "logpi", "trpo": "logpi, TRPO"}
+OURS = {"ppo": "logpi", "apart": "logpi, π and V apart", "trpo": "logpi, TRPO"}
 
 
 def wide(environments: int) -> tuple[Any, ...]:
@@ -53,13 +54,15 @@ def main() -> None:
     parser.add_argument("peers", nargs="*", metavar="PEER=PYTHON")
     parser.add_argument("--task", default="CartPole-v1")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--apart", action="store_true", help="PPO with separate=True, on two CPU devices")
     parser.add_argument("--environments", nargs="*", type=int, default=[])
     given = parser.parse_args()
+    own = "apart" if given.apart else "ppo"
     settings = {f"{n:,} × 64": wide(n) for n in given.environments} or SETTINGS
     pythons = dict.fromkeys(OURS, sys.executable) | dict(peer.split("=", 1) for peer in given.peers)
     print("| setting | library | steps/s | logpi's ratio | compile, s | returns |\n|---|---|---|---|---|---|")
     for setting, (*sizes, steps, against) in settings.items():
-        here = {peer: python for peer, python in pythons.items() if peer == "ppo" or peer in against}
+        here = {peer: python for peer, python in pythons.items() if peer == own or peer in against}
         rows: dict[str, list[dict[str, Any]]] = {peer: [] for peer in here}
         for seed in range(given.rounds if len(here) > 1 else 0):
             for peer, python in list(here.items())[:: 1 if seed % 2 == 0 else -1]:
@@ -67,8 +70,8 @@ def main() -> None:
         for peer, runs in rows.items():
             if runs:
                 speeds = [run["steps_per_second"] for run in runs]
-                ratios = [ours["steps_per_second"] / x for ours, x in zip(rows["ppo"], speeds, strict=True)]
-                shown = "" if peer == "ppo" else f"{np.median(ratios):.2f} ({', '.join(f'{x:.2f}' for x in ratios)})"
+                ratios = [ours["steps_per_second"] / x for ours, x in zip(rows[own], speeds, strict=True)]
+                shown = "" if peer == own else f"{np.median(ratios):.2f} ({', '.join(f'{x:.2f}' for x in ratios)})"
                 name = f"{OURS.get(peer, peer)} {runs[0]['version']}"
                 each = f"{np.median(speeds):,.0f} ({', '.join(f'{x:,.0f}' for x in speeds)})"
                 compiling = f"{np.median([run['compile_seconds'] for run in runs]):.1f}"

@@ -17,12 +17,13 @@ out, algorithm = sys.argv[1:]
 small = {"num_envs": 8, "hidden": (8,)}
 recipes = {
     "ppo": logpi.ppo(**small, rollout_length=16, minibatch=32, epochs=2),
+    "apart": logpi.ppo(**small, rollout_length=16, minibatch=32, epochs=2, separate=True),
     "trpo": logpi.trpo(**small, rollout_length=16),
     "reinforce": logpi.reinforce(**small, episodes=1, limit=20),
 }
 axes, spreading = [], driver.spread
-def watched(carry, num_envs):
-    carry = spreading(carry, num_envs)
+def watched(*given):
+    carry = spreading(*given)
     axes.append(len(carry.running.sharding.device_set))
     return carry
 driver.spread = watched
@@ -53,3 +54,10 @@ def test_more_devices_learn_the_same(tmp_path, algorithm):
         several = trained(tmp_path, devices, algorithm)
         np.testing.assert_allclose(several["networks"], one["networks"], rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(several["returns"], one["returns"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("algorithm", ["apart", pytest.param("trpo", marks=pytest.mark.slow)])
+def test_two_devices_that_learn_a_network_each_learn_what_one_does_to_the_last_bit(tmp_path, algorithm):
+    """Each makes the whole rollout, learns π or V by itself, and is handed the other."""
+    one, two = (trained(tmp_path, devices, algorithm) for devices in (1, 2))
+    assert one["networks"] == two["networks"] and one["returns"] == two["returns"]

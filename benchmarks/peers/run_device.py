@@ -1,4 +1,7 @@
-"""logpi on a gymnax task, compiled: `python run_device.py TASK N T EPOCHS MINIBATCHES STEPS SEED ppo|trpo`."""
+"""logpi on a gymnax task, compiled: `python run_device.py TASK N T EPOCHS MINIBATCHES STEPS SEED ppo|apart|trpo`.
+
+`apart` is PPO with `separate`: π and V learn by optimisers of their own, each on one of two CPU devices.
+"""
 
 import json
 import sys
@@ -6,6 +9,7 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
+import jax
 from report import SAME
 
 import logpi
@@ -19,7 +23,10 @@ def main() -> None:
     both |= {"discount": SAME["discount"], "decay": SAME["decay"]}
     own = {"epochs": epochs, "minibatch": environments * length // minibatches, "learning_rate": SAME["rate"]}
     own |= {"clip": SAME["clip"], "clip_value": SAME["clip"], "max_gradient_norm": SAME["norm"]}  # the peers clip both
-    recipe = logpi.trpo(**both) if sys.argv[8] == "trpo" else logpi.ppo(**both, **own)
+    if sys.argv[8] == "apart":
+        jax.config.update("jax_num_cpu_devices", 2)
+    apart = {"separate": sys.argv[8] == "apart"}
+    recipe = logpi.trpo(**both) if sys.argv[8] == "trpo" else logpi.ppo(**both, **own, **apart)
     with tempfile.TemporaryDirectory() as out:
         run = logpi.train(f"gymnax:{task}", recipe, steps=steps, seed=seed, out=Path(out) / "run", evaluations=0)
     figures = {name: run.summary[name] for name in ("steps_per_second", "compile_seconds")}

@@ -74,7 +74,7 @@ def _compiled(
 ) -> tuple[Carry, Iteration]:
     """The iteration, with the environments where they stood; and the carry, which forgets episodes that are lost."""
     started = time.perf_counter()
-    carry = spread(carry, plan.environment.spec.num_envs) if on_device(plan.environment) else carry
+    carry = spread(carry, plan.environment.spec.num_envs, plan.algorithm) if on_device(plan.environment) else carry
     iteration = compile_iteration(plan.algorithm, plan.environment, carry, plan.seed, plan.workers, plan.steps)
     stack.callback(iteration.close)
     recorder.compile_seconds = time.perf_counter() - started

@@ -2,8 +2,12 @@
 
 The only place that knows of devices. What a program does with arrays that are spread, the compiler works out: each
 device steps its own environments, and sums over all of them are taken together.
+
+Two CPU devices do better where π and V are learned by updates of their own: each makes the same rollout, and then
+learns one of them. Sums over CPU devices cost more than the work they share out, and this takes one an epoch.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -11,23 +15,44 @@ import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
+from logpi.beside import LEARNERS
 from logpi.iterate import Carry
 
 AXIS = "environments"
 
 
-def spread(carry: Carry, num_envs: int) -> Carry:
+def spread(carry: Carry, num_envs: int, algorithm: Any) -> Carry:
     """The carry over all devices, where there are several and the environments can be shared out evenly."""
     devices = jax.devices()
+    if _apart(algorithm):
+        return _put(carry, lambda x: NamedSharding(Mesh(devices, (LEARNERS,)), PartitionSpec()))
     if len(devices) == 1 or num_envs % len(devices):
         return carry
     mesh = Mesh(devices, (AXIS,))
     everywhere, by_environment = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,)))
     shared = lambda x: by_environment if x.ndim and x.shape[0] % num_envs == 0 else everywhere
-    put = lambda tree, place: jax.tree.map(lambda x: jax.device_put(x, place(x)) if eqx.is_array(x) else x, tree)
-    stands = put((carry.environment, carry.running), shared)
-    rest = put((carry.state, carry.key, carry.iteration), lambda x: everywhere)
+    stands = _put((carry.environment, carry.running), shared)
+    rest = _put((carry.state, carry.key, carry.iteration), lambda x: everywhere)
     return Carry(rest[0], rest[1], stands[0], stands[1], rest[2])
+
+
+def over_learners(function: Callable[..., PyTree], carry: Carry) -> Callable[..., PyTree]:
+    """The function of arrays, on both devices where the carry is on two learners; else as it is."""
+    mesh = next((x.sharding.mesh for x in jax.tree.leaves(eqx.filter(carry, _several))), None)
+    if mesh is None or mesh.axis_names != (LEARNERS,):
+        return function
+    everywhere = PartitionSpec()
+    return jax.shard_map(function, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False)
+
+
+def _apart(algorithm: Any) -> bool:
+    """Whether one device is to learn π, and another V."""
+    alone = getattr(algorithm, "fit", None) in (None, "joint")
+    return not alone and jax.default_backend() == "cpu" and len(jax.devices()) == 2
+
+
+def _put(tree: PyTree, place: Callable[[jax.Array], NamedSharding]) -> PyTree:
+    return jax.tree.map(lambda x: jax.device_put(x, place(x)) if eqx.is_array(x) else x, tree)
 
 
 def gathered(tree: PyTree) -> PyTree:

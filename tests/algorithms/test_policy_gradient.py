@@ -164,6 +164,15 @@ def test_a_joint_fit_ascends_the_sum_of_both_objectives(key):
     assert bits(one.critic) != bits(state.critic)
 
 
+@pytest.mark.parametrize("option", [{}, {"recompute": True}, {"max_kl": 0.1}], ids=str)
+def test_ppo_with_separate_learns_both_networks_alike_and_as_often(option):
+    """The epochs are the updates' own, unless something is looked at between them."""
+    recipe = logpi.ppo(separate=True, epochs=4, **option)
+    algorithm = recipe.algorithm(recipe.settings("CartPole-v1"))
+    assert algorithm.fit == algorithm.update and algorithm.epochs * algorithm.update.epochs == 4
+    assert algorithm.epochs == (4 if option else 1)
+
+
 def test_a_joint_fit_has_one_norm_clip(key):
     """The pair's gradient is shortened as one vector: both moved together by the rate times the limit."""
     joint = changed(A2C, fit="joint", update=Ascent(optax.sgd, 1.0, max_norm=1e-3))

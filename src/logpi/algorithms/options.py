@@ -143,6 +143,7 @@ OPTIONS: dict[str, Option] = {
     "top": Option("how many of the best directions count", "a whole number ≥ 1, or none: all", _optional(_whole)),
     "standardise": Option("standardise advantages in each minibatch", "true or false", _switch),
     "recompute": Option("compute advantages anew before each epoch", "true or false", _switch),
+    "separate": Option("π and V learn by optimisers of their own", "true or false", _switch),
     "ranks": Option("weigh directions by centred ranks, not by returns", "true or false", _switch),
     "stochastic": Option("perturbed policies sample their actions, else take the mode", "true or false", _switch),
     "hidden": Option("sizes of the hidden layers", "whole numbers ≥ 1, as 64,64", _sizes),

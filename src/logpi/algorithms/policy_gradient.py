@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.algorithms.diagnostics import before, divergence, effective_share, figures
 from logpi.algorithms.gradient import batch_of, units, zeroed
+from logpi.beside import beside
 from logpi.collect import Collect, Steps
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
@@ -21,7 +22,7 @@ from logpi.policies.behaviour import Behaviour
 from logpi.policies.critic import ActorCritic
 from logpi.policies.normalise import absorb
 from logpi.trees import resolve, scan, select
-from logpi.types import Batch, Number, State, Trajectory
+from logpi.types import Batch, Number, State, Trajectory, trainable
 from logpi.updates.minibatches import flat
 from logpi.updates.protocol import Update
 
@@ -94,9 +95,10 @@ class PolicyGradient(eqx.Module):
             k_update, k_fit = jr.split(key)
             rows = self._batch(now, tau, old) if self.recompute else batch
             halted |= self._too_far(now.policy, batch)
-            improved, info = self._improve(now, rows, k_update)
-            new, fit_info = self._fit(select(halted, now, improved), rows, k_fit)
-            return (new, halted), info | fit_info | {"epochs": jnp.where(halted, 0.0, 1.0)}
+            learned, info = self._learned(now, rows, k_update, k_fit)
+            kept = select(halted, now, learned)
+            new = State(kept.policy, learned.critic, kept.opt, learned.critic_opt) if self._apart else kept
+            return (new, halted), info | {"epochs": jnp.where(halted, 0.0, 1.0)}
 
         (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
         info = _over_epochs(infos)
@@ -107,21 +109,27 @@ class PolicyGradient(eqx.Module):
         """What to learn from, as the objective takes it, with credit as the networks of `state` see it."""
         return units(self.objective, batch_of(self.credit, state, tau, old))
 
-    def _improve(self, state: State, batch: Batch, key: Array) -> tuple[State, Info]:
-        """One pass of the update: of π, or of π and V together."""
-        if self.fit != "joint":
-            policy, opt, info = self.update(self.objective, state.policy, batch, state.opt, key)
-            return State(policy, state.critic, opt, state.critic_opt), info
-        both = self.objective + self.value_weight * OnCritic(self.critic_objective)
-        pair, opt, info = self.update(both, ActorCritic(state.policy, state.critic), batch, state.opt, key)
-        return State(pair.policy, pair.critic, opt, state.critic_opt), info
+    @property
+    def _apart(self) -> bool:
+        """Whether V is learned by an update of its own."""
+        return self.fit is not None and self.fit != "joint"
 
-    def _fit(self, state: State, batch: Batch, key: Array) -> tuple[State, Info]:
-        """One pass of V's own update, if it has one."""
-        if self.fit is None or self.fit == "joint":
-            return state, {}
-        critic, opt, info = self.fit(self.critic_objective, state.critic, batch, state.critic_opt, key)
-        return State(state.policy, critic, state.opt, opt), {f"critic_{name}": x for name, x in info.items()}
+    def _learned(self, state: State, batch: Batch, k_update: Array, k_fit: Array) -> tuple[State, Info]:
+        """One pass of the update, and of V's own if it has one: neither sees what the other makes of the batch."""
+        if self.fit is None:
+            policy, opt, info = self.update(self.objective, state.policy, batch, state.opt, k_update)
+            return State(policy, state.critic, opt, state.critic_opt), info
+        if self.fit == "joint":
+            both = self.objective + self.value_weight * OnCritic(self.critic_objective)
+            pair, opt, info = self.update(both, ActorCritic(state.policy, state.critic), batch, state.opt, k_update)
+            return State(pair.policy, pair.critic, opt, state.critic_opt), info
+        update, fit = self.update, self.fit
+        (theta, opt, info), (phi, critic_opt, fit_info) = beside(
+            lambda: _arrays(update(self.objective, state.policy, batch, state.opt, k_update)),
+            lambda: _arrays(fit(self.critic_objective, state.critic, batch, state.critic_opt, k_fit)),
+        )
+        new = State(_with(state.policy, theta), _with(state.critic, phi), opt, critic_opt)
+        return new, info | {f"critic_{name}": x for name, x in fit_info.items()}
 
     def _too_far(self, policy: PyTree, batch: Batch) -> Array:
         far = jnp.asarray(False) if self.max_kl is None else divergence(policy, batch) > self.max_kl
@@ -135,6 +143,17 @@ class PolicyGradient(eqx.Module):
         networks = absorb((state.policy, state.critic), rows.obs, rows.target, rows.valid)
         drift = mean(jax.vmap(state.policy)(rows.obs).kl(jax.vmap(networks[0])(rows.obs)), rows)
         return State(networks[0], networks[1], state.opt, state.critic_opt), info | {"statistics_kl": drift}
+
+
+def _arrays(learned: tuple[PyTree, PyTree, Info]) -> tuple[PyTree, PyTree, Info]:
+    """What an update changes: of the networks, what is learned."""
+    params, opt, info = learned
+    return trainable(params)[0], opt, info
+
+
+def _with(network: PyTree, theta: PyTree) -> PyTree:
+    """The network with what is learned in its place."""
+    return eqx.combine(theta, trainable(network)[1])
 
 
 def _over_epochs(infos: dict[str, Float[Array, " epochs"]]) -> Info:
