@@ -13,6 +13,7 @@ import pytest
 from builders import Walk, at, behaviour, bits, close, on_device, replaced, stirred
 from helpers import mostly_slow
 
+import logpi
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.collect import Episodes, Steps
 from logpi.credit.baseline import mean_baseline
