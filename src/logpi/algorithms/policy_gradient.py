@@ -92,12 +92,9 @@ class PolicyGradient(eqx.Module):
 
         def epoch(carry: tuple[State, Array], key: Array) -> tuple[tuple[State, Array], Info]:
             now, halted = carry
-            k_update, k_fit = jr.split(key)
             rows = self._batch(now, tau, old) if self.recompute else batch
             halted |= self._too_far(now.policy, batch)
-            learned, info = self._learned(now, rows, k_update, k_fit)
-            kept = select(halted, now, learned)
-            new = State(kept.policy, learned.critic, kept.opt, learned.critic_opt) if self._apart else kept
+            new, info = self._improved(now, halted, rows, key)
             return (new, halted), info | {"epochs": jnp.where(halted, 0.0, 1.0)}
 
         (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
@@ -109,27 +106,23 @@ class PolicyGradient(eqx.Module):
         """What to learn from, as the objective takes it, with credit as the networks of `state` see it."""
         return units(self.objective, batch_of(self.credit, state, tau, old))
 
-    @property
-    def _apart(self) -> bool:
-        """Whether V is learned by an update of its own."""
-        return self.fit is not None and self.fit != "joint"
-
-    def _learned(self, state: State, batch: Batch, k_update: Array, k_fit: Array) -> tuple[State, Info]:
-        """One pass of the update, and of V's own if it has one: neither sees what the other makes of the batch."""
-        if self.fit is None:
-            policy, opt, info = self.update(self.objective, state.policy, batch, state.opt, k_update)
-            return State(policy, state.critic, opt, state.critic_opt), info
-        if self.fit == "joint":
-            both = self.objective + self.value_weight * OnCritic(self.critic_objective)
-            pair, opt, info = self.update(both, ActorCritic(state.policy, state.critic), batch, state.opt, k_update)
-            return State(pair.policy, pair.critic, opt, state.critic_opt), info
+    def _improved(self, state: State, halted: Array, batch: Batch, key: Array) -> tuple[State, Info]:
+        """One pass of the update, and of V's own if it has one. Where π has halted, that of V goes on."""
+        k_update, k_fit = jr.split(key)
         update, fit = self.update, self.fit
-        (theta, opt, info), (phi, critic_opt, fit_info) = beside(
-            lambda: _arrays(update(self.objective, state.policy, batch, state.opt, k_update)),
-            lambda: _arrays(fit(self.critic_objective, state.critic, batch, state.critic_opt, k_fit)),
-        )
-        new = State(_with(state.policy, theta), _with(state.critic, phi), opt, critic_opt)
-        return new, info | {f"critic_{name}": x for name, x in fit_info.items()}
+        if fit == "joint":
+            both = self.objective + self.value_weight * OnCritic(self.critic_objective)
+            pair, opt, info = update(both, ActorCritic(state.policy, state.critic), batch, state.opt, k_update)
+            return select(halted, state, State(pair.policy, pair.critic, opt, state.critic_opt)), info
+        ascend = lambda: _arrays(update(self.objective, state.policy, batch, state.opt, k_update))
+        if fit is None:
+            (theta, opt, info), phi, critic_opt = ascend(), trainable(state.critic)[0], state.critic_opt
+        else:  # neither sees what the other makes of the batch
+            learn = lambda: _arrays(fit(self.critic_objective, state.critic, batch, state.critic_opt, k_fit))
+            (theta, opt, info), (phi, critic_opt, fit_info) = beside(ascend, learn)
+            info |= {f"critic_{name}": x for name, x in fit_info.items()}
+        policy, opt = select(halted, (state.policy, state.opt), (_with(state.policy, theta), opt))
+        return State(policy, _with(state.critic, phi), opt, critic_opt), info
 
     def _too_far(self, policy: PyTree, batch: Batch) -> Array:
         far = jnp.asarray(False) if self.max_kl is None else divergence(policy, batch) > self.max_kl
