@@ -7,12 +7,13 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import PyTree
 
 from logpi.advance import Iteration
 from logpi.console import Reporter
 from logpi.evaluation import Awaited
 from logpi.interrupts import Interrupts, Terminated
-from logpi.iterate import Carry, begin, on_device
+from logpi.iterate import Carry, Info, begin, on_device
 from logpi.ledger import Ledger
 from logpi.loops import compile_iteration
 from logpi.pace import AT_ONCE, Pace
@@ -111,7 +112,7 @@ def _loop(
             if plan.due(ledger.after(infos)) > plan.due(ledger.steps):
                 ledger.settle()  # the evaluation before, if it is still under way
                 with stop.droppable(droppable):
-                    awaited = _begun_to_assess(assess, new, infos)
+                    awaited = assessing(assess, new.state.policy, infos)
             carry = new
             pace.took(sum(info["learn_seconds"] for info in infos), len(infos))
             stopped = ledger.add(infos, _kept(carry, iteration.unfinished()), awaited)
@@ -124,10 +125,10 @@ def _loop(
     return carry, stopped
 
 
-def _begun_to_assess(assess: Assess, carry: Carry, infos: list[Any]) -> Awaited | None:
-    """The evaluation of the policy that these iterations ended with."""
+def assessing(assess: Assess, policy: PyTree, infos: list[Info]) -> Awaited | None:
+    """The evaluation of the policy that these iterations ended with; the time that it takes to begin is noted there."""
     started = time.perf_counter()
-    awaited = assess(carry.state.policy)
+    awaited = assess(policy)
     infos[-1] |= {"eval_seconds": time.perf_counter() - started} if awaited else {}
     return awaited
 

@@ -13,9 +13,10 @@ from jaxtyping import PyTree
 
 from logpi.advance import Stretch
 from logpi.console import Reporter
-from logpi.driver import TERMINATED, Assess, assessment
+from logpi.driver import TERMINATED, Assess, assessing, assessment
 from logpi.interrupts import Interrupts, Terminated
 from logpi.iterate import Carry, Info
+from logpi.ledger import Entry
 from logpi.pace import AT_ONCE, Pace
 from logpi.planning import Plan
 from logpi.runs.directory import RunDirectory
@@ -44,13 +45,10 @@ class Member(NamedTuple):
         """What a call made of it."""
         before = self.recorder.progress.steps
         steps = before + sum(int(info["steps"]) for info in infos)
-        started = time.perf_counter()
         due = self.plan.due(steps) > self.plan.due(before)
-        awaited = assess(carry().state.policy) if due else None
-        evaluation = awaited.result() if awaited else None
-        if evaluation:
-            infos[-1]["eval_seconds"] = time.perf_counter() - started
-        self.recorder.record(infos, evaluation, lambda: Kept(carry(), {}))
+        awaited = assessing(assess, carry().state.policy, infos) if due else None
+        kept = lambda: Kept(carry(), {})
+        self.recorder.record(infos, Entry(infos, kept, awaited).evaluation(), kept)
 
 
 def drive_together(

@@ -6,9 +6,8 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PyTree
 
-from logpi.advance import Iteration, Limits, Stretch, advance, limits
+from logpi.advance import Iteration, Stretch, advance, limits
 from logpi.environments.protocol import Environment
 from logpi.hosting import on_host
 from logpi.iterate import Carry, Info, on_device
@@ -42,17 +41,7 @@ def lowered_iterations(
     algorithm: Any, environment: Environment, carry: Carry, capacity: int = CAPACITY
 ) -> tuple[jax.stages.Lowered, Fill]:
     """The one program of a run on the device, traced but not compiled; and the form of the carry."""
-    static = eqx.filter(carry, eqx.is_array, inverse=True)
-
-    def each(arrays: PyTree, limits: Limits) -> tuple[PyTree, PyTree]:
-        carry, figures = advance(algorithm, environment, eqx.combine(arrays, static), limits, capacity)
-        return eqx.filter(carry, eqx.is_array), figures
-
-    def forward(carry: Carry, limits: Limits) -> tuple[PyTree, PyTree]:
-        arrays, figures = all_over(eqx.filter(carry, eqx.is_array), limits)
-        return eqx.combine(arrays, static), figures
-
-    all_over = over_learners(each, carry)
+    forward = over_learners(lambda carry, limits: advance(algorithm, environment, carry, limits, capacity), carry)
     example = jax.device_put(limits(Stretch(0, 1, 1, 1), capacity))
     return lowered(forward, carry, example, donate=True, places=placed(eqx.filter(carry, eqx.is_array)))
 

@@ -22,10 +22,14 @@ AXIS = "environments"
 
 
 def spread(carry: Carry, num_envs: int, algorithm: Any) -> Carry:
-    """The carry over all devices, where there are several and the environments can be shared out evenly."""
+    """The carry over all devices, where there are several and the environments can be shared out evenly.
+
+    Whole on each of two that are to learn π and V.
+    """
     devices = jax.devices()
     if _apart(algorithm):
-        return _put(carry, lambda x: NamedSharding(Mesh(devices, (LEARNERS,)), PartitionSpec()))
+        whole = NamedSharding(Mesh(devices, (LEARNERS,)), PartitionSpec())
+        return _put(carry, lambda x: whole)
     if len(devices) == 1 or num_envs % len(devices):
         return carry
     mesh = Mesh(devices, (AXIS,))
@@ -36,13 +40,24 @@ def spread(carry: Carry, num_envs: int, algorithm: Any) -> Carry:
     return Carry(rest[0], rest[1], stands[0], stands[1], rest[2])
 
 
-def over_learners(function: Callable[..., PyTree], carry: Carry) -> Callable[..., PyTree]:
-    """The function of arrays, on both devices where the carry is on two learners; else as it is."""
+def over_learners(function: Callable[[Carry, Any], tuple[Carry, Any]], carry: Carry) -> Callable[[Carry, Any], Any]:
+    """The function (carry, …) ↦ (carry, …), made on both devices where the carry is on two learners; else as it is."""
     mesh = next((x.sharding.mesh for x in jax.tree.leaves(eqx.filter(carry, _several))), None)
     if mesh is None or mesh.axis_names != (LEARNERS,):
         return function
+    static = eqx.filter(carry, eqx.is_array, inverse=True)
+
+    def each(arrays: PyTree, given: Any) -> tuple[PyTree, Any]:
+        new, out = function(eqx.combine(arrays, static), given)
+        return eqx.filter(new, eqx.is_array), out
+
+    def both(carry: Carry, given: Any) -> tuple[Carry, Any]:
+        arrays, out = on_both(eqx.filter(carry, eqx.is_array), given)
+        return eqx.combine(arrays, static), out
+
     everywhere = PartitionSpec()
-    return jax.shard_map(function, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False)
+    on_both = jax.shard_map(each, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False)
+    return both
 
 
 def _apart(algorithm: Any) -> bool:

@@ -116,13 +116,14 @@ class PolicyGradient(eqx.Module):
             return select(halted, state, State(pair.policy, pair.critic, opt, state.critic_opt)), info
         ascend = lambda: _arrays(update(self.objective, state.policy, batch, state.opt, k_update))
         if fit is None:
-            (theta, opt, info), phi, critic_opt = ascend(), trainable(state.critic)[0], state.critic_opt
+            (theta, opt, info), critic, critic_opt = ascend(), state.critic, state.critic_opt
         else:  # neither sees what the other makes of the batch
             learn = lambda: _arrays(fit(self.critic_objective, state.critic, batch, state.critic_opt, k_fit))
             (theta, opt, info), (phi, critic_opt, fit_info) = beside(ascend, learn)
+            critic = _with(state.critic, phi)
             info |= {f"critic_{name}": x for name, x in fit_info.items()}
         policy, opt = select(halted, (state.policy, state.opt), (_with(state.policy, theta), opt))
-        return State(policy, _with(state.critic, phi), opt, critic_opt), info
+        return State(policy, critic, opt, critic_opt), info
 
     def _too_far(self, policy: PyTree, batch: Batch) -> Array:
         far = jnp.asarray(False) if self.max_kl is None else divergence(policy, batch) > self.max_kl

@@ -34,7 +34,7 @@ def ppo(
     Source: Schulman et al. 2017, "Proximal policy optimization algorithms", eqs. (7) and (9).
     """
     at_once = epochs if separate and max_kl is None and not recompute else 1  # nothing is to be seen between these
-    ascent = logpi.Ascent(logpi.adam, learning_rate, minibatch, at_once, max_gradient_norm)
+    ascent = logpi.Ascent(logpi.adam, learning_rate, minibatch=minibatch, epochs=at_once, max_norm=max_gradient_norm)
     surrogate = logpi.Standardised(logpi.Clipped(clip)) if standardise else logpi.Clipped(clip)
     return logpi.PolicyGradient(
         credit=logpi.GAE(discount, decay),
