@@ -12,9 +12,9 @@ import numpy as np
 from gymnasium import spaces
 
 import logpi
-from logpi.environments.actions import sent
-from logpi.policies.behaviour import Behaviour
-from logpi.rollout.acting import actor, lowered
+from logpi.numpy_policy.actor import actor, lowered
+from logpi.policies.behavior import Behaviour
+from logpi.spaces.actions import sent
 
 SEEN, ACTED = spaces.Box(-np.inf, np.inf, (17,)), spaces.Box(-1.0, 1.0, (6,))
 

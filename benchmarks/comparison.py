@@ -25,10 +25,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import logpi
-from logpi.algorithms.names import algorithm
-from logpi.iterate import begin, iterate
-from logpi.scores import interval
-from logpi.trees import compiler_options, scan
+from logpi.core.compilation import compiler_options
+from logpi.core.trees import scan
+from logpi.evaluation.statistics import interval
+from logpi.loop.iteration import begin, iterate
+from logpi.presets.registry import algorithm
 
 METHODS = {
     "reinforce": {"num_envs": 4, "episodes": 1, "learning_rate": 7e-3},

@@ -24,10 +24,10 @@ def measured(env: str, name: str) -> dict[str, float]:
 
     import jax
 
-    from logpi.algorithms.names import algorithm
-    from logpi.iterate import begin
-    from logpi.loops import lowered_iterations
-    from logpi.planning import settle
+    from logpi.loop.compile import lowered_iterations
+    from logpi.loop.iteration import begin
+    from logpi.presets.registry import algorithm
+    from logpi.training.plan import settle
 
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     started = time.perf_counter()
@@ -55,7 +55,7 @@ def start(env: str, name: str, cache: str) -> dict[str, float]:
 
 def main() -> None:
     """Measure; print the table."""
-    from logpi.algorithms.names import ALGORITHMS
+    from logpi.presets.registry import ALGORITHMS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--algorithms", nargs="+", default=[name for name in ALGORITHMS if name not in NEED_MORE])

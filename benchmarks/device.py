@@ -12,10 +12,10 @@ import time
 from contextlib import ExitStack
 
 import logpi
-from logpi.advance import Stretch
-from logpi.iterate import Carry, begin
-from logpi.loops import CAPACITY, Iteration, compile_iteration
-from logpi.planning import settle
+from logpi.loop.compile import CAPACITY, Iteration, compile_iteration
+from logpi.loop.device import Stretch
+from logpi.loop.iteration import Carry, begin
+from logpi.training.plan import settle
 
 SETTINGS = {
     "8x256": {"num_envs": 8, "rollout_length": 256, "epochs": 10, "minibatch": 64},

@@ -18,10 +18,10 @@ import jax
 from jax.profiler import ProfileData, ProfileOptions
 
 import logpi
-from logpi.advance import Stretch
-from logpi.iterate import begin
-from logpi.loops import compile_iteration
-from logpi.planning import settle
+from logpi.loop.compile import compile_iteration
+from logpi.loop.device import Stretch
+from logpi.loop.iteration import begin
+from logpi.training.plan import settle
 
 SETTINGS = {  # environments, steps, epochs, minibatches
     "8x256": (8, 256, 10, 32),

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.algorithms.names import algorithm
-from logpi.scores import interquartile_mean, interval
+from logpi.evaluation.statistics import interquartile_mean, interval
+from logpi.presets.registry import algorithm
 
 
 def main() -> None:

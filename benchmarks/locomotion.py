@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.algorithms.names import algorithm
-from logpi.scores import interquartile_mean, interval
+from logpi.evaluation.statistics import interquartile_mean, interval
+from logpi.presets.registry import algorithm
 
 EPISODES, EVALUATIONS, LAST = 20, 10, 100
 HEAD = ("task", "method", "seed", "last", "last, stochastic", "best", "training", "steps/s")

@@ -18,10 +18,10 @@ from gymnasium import spaces
 from jaxtyping import Array, Key
 
 import logpi
-from logpi.algorithms.names import algorithm
-from logpi.iterate import begin
-from logpi.loops import lowered_iterations
-from logpi.planning import settle
+from logpi.loop.compile import lowered_iterations
+from logpi.loop.iteration import begin
+from logpi.presets.registry import algorithm
+from logpi.training.plan import settle
 
 SIZES = [  # T, N, D, H
     (256, 8, 4, 64),

@@ -17,10 +17,10 @@ import jax
 import numpy as np
 
 import logpi
-from logpi.compile_cache import use_persistent_cache
-from logpi.iterate import begin
-from logpi.loops import compile_iteration
-from logpi.planning import settle
+from logpi.core.compilation import use_persistent_cache
+from logpi.loop.compile import compile_iteration
+from logpi.loop.iteration import begin
+from logpi.training.plan import settle
 
 
 class Runner:

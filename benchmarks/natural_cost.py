@@ -21,7 +21,7 @@ from gymnasium import spaces
 from jax.scipy.sparse.linalg import cg
 
 import logpi
-from logpi.trees import compiled
+from logpi.core.compilation import compiled
 from logpi.types import Batch, ravel
 from logpi.updates.conjugate_gradient import conjugate_gradient
 from logpi.updates.fisher import fisher_product

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.algorithms.recipe import Recipe
+from logpi.presets.recipe import Recipe
 
 CASES = {
     "ρ, floor": (logpi.Weighted(logpi.step_weights), True),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.scores import interquartile_mean, interval
+from logpi.evaluation.statistics import interquartile_mean, interval
 
 JUDGE, TASKS = "CartPole-v1", ("CartPole-v1", "logpi:CartPole-v1")
 SAME = {"learning_rate": "1e-3:0", "num_envs": 8, "rollout_length": 256, "epochs": 10, "minibatch": 64}

@@ -15,12 +15,12 @@ from contextlib import ExitStack
 import jax
 
 import logpi
-from logpi.advance import Stretch
-from logpi.fleet import stacked
-from logpi.iterate import begin
-from logpi.loops import compile_iteration
-from logpi.planning import settle
-from logpi.together import begin_together, compile_together
+from logpi.loop.compile import compile_iteration
+from logpi.loop.device import Stretch
+from logpi.loop.iteration import begin
+from logpi.loop.vectorized import begin_together, compile_together
+from logpi.training.many_runs import stacked
+from logpi.training.plan import settle
 
 FAR = 2**30
 

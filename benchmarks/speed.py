@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from logpi.scores import interval
+from logpi.evaluation.statistics import interval
 
 PEERS = Path(__file__).parent / "peers"
 FIGURES = {"steps_per_second": "steps/s", "return": "return at the end", "compile_seconds": "compile, s"}

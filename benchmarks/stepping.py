@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 import logpi
-from logpi.environments.envpool import cores
+from logpi.environments.adapters.envpool import cores
 
 
 def stepping(name: str, num_envs: int):

@@ -18,9 +18,9 @@ import numpy as np
 from gymnasium import spaces
 
 import logpi
+from logpi.core.compilation import compiled
 from logpi.objectives.value import OnCritic
 from logpi.policies.critic import ActorCritic
-from logpi.trees import compiled
 from logpi.types import Batch
 
 ROWS, EPOCHS = 2048, 10

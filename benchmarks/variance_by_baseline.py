@@ -10,7 +10,7 @@ import argparse
 
 import jax.random as jr
 
-from logpi.compile_cache import use_persistent_cache
+from logpi.core.compilation import use_persistent_cache
 from logpi.lab.estimators import ESTIMATORS
 from logpi.lab.measure import method
 from logpi.lab.problem import problem

@@ -14,7 +14,7 @@ import dataclasses
 import jax.random as jr
 import numpy as np
 
-from logpi.compile_cache import use_persistent_cache
+from logpi.core.compilation import use_persistent_cache
 from logpi.lab.expectation import Listed, additive
 from logpi.lab.measure import method
 from logpi.lab.problem import Problem, moved, problem

@@ -71,10 +71,10 @@ class Collecting:
         import jax
 
         import logpi
-        from logpi.policies.behaviour import Behaviour
-        from logpi.rollout.crew import Crew
+        from logpi.policies.behavior import Behaviour
         from logpi.rollout.host import HostRollout
         from logpi.rollout.noise import rollout_noise
+        from logpi.rollout.workers.pool import Crew
 
         one = logpi.make(env, num_envs)
         spec, collect = one.spec, logpi.Steps(length)

@@ -11,15 +11,15 @@ import numpy as np
 from counting import Counting as Counting
 from gymnasium import spaces
 
-from logpi.environments.gymnasium import Gymnasium
+from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.vmap import Vmap
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
+from logpi.rollout.log_probs import scores
+from logpi.rollout.next_observations import with_successors
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.scores import scores
-from logpi.rollout.successors import with_successors
 from logpi.types import Batch, Trajectory, ravel, trainable
 
 SEEN = spaces.Box(-1.0, 1.0, (3,))

@@ -7,7 +7,7 @@ from pathlib import Path
 CACHE = Path(os.environ.get("LOGPI_TEST_CACHE", Path(tempfile.gettempdir()) / f"logpi-test-cache-{os.getuid()}"))
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)  # for the processes that tests start, too
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-# As `logpi.trees.compiler_options`, for the programs that tests compile themselves.
+# As `logpi.core.compilation.compiler_options`, for the programs that tests compile themselves.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_enable_concurrency_optimized_scheduler=false"
 
 import jax  # noqa: E402

@@ -9,9 +9,9 @@ import pytest
 from helpers import mostly_slow
 
 import logpi
-from logpi.algorithms.names import ALGORITHMS
-from logpi.algorithms.options import OPTIONS
 from logpi.cli.parser import parse
+from logpi.presets.options import OPTIONS
+from logpi.presets.registry import ALGORITHMS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -10,11 +10,11 @@ from gymnasium import spaces
 from helpers import mostly_slow
 
 from logpi.algorithms.diagnostics import figures
-from logpi.collect import Steps
+from logpi.core.collection import Steps
 from logpi.environments.protocol import Spec, Step
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.importance import ratio
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 from logpi.types import Batch

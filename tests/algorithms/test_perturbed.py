@@ -4,7 +4,7 @@ import jax.random as jr
 import pytest
 
 import logpi
-from logpi.environments.names import make
+from logpi.environments.registry import make
 from logpi.errors import LogpiError
 from logpi.types import ravel
 

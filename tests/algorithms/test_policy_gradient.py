@@ -15,23 +15,23 @@ from helpers import mostly_slow
 
 import logpi
 from logpi.algorithms.policy_gradient import PolicyGradient
-from logpi.collect import Episodes, Steps
+from logpi.core.collection import Episodes, Steps
+from logpi.core.schedules import Linear
 from logpi.credit.baseline import mean_baseline
 from logpi.credit.gae import GAE
 from logpi.credit.reward_to_go import RewardToGo
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
+from logpi.objectives.advantage_normalized import Standardised
 from logpi.objectives.base import Objective
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.entropy import entropy
 from logpi.objectives.importance import importance
+from logpi.objectives.importance_weighted import Weighted
 from logpi.objectives.score import score
-from logpi.objectives.standardised import Standardised
-from logpi.objectives.weighted import Weighted
 from logpi.objectives.weights import trajectory_weights
 from logpi.policies.critic import mlp_critic
 from logpi.policies.policy import mlp_policy
-from logpi.schedules import Linear
 from logpi.types import ravel, trainable
 from logpi.updates.ascent import Ascent
 

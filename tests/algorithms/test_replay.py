@@ -11,18 +11,18 @@ from builders import Walk, bits, close, on_device, stirred
 
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.algorithms.replay import Replay
-from logpi.collect import Episodes, Steps
+from logpi.core.collection import Episodes, Steps
+from logpi.core.schedules import Linear
+from logpi.core.trees import scan
 from logpi.credit.per_decision import PerDecision
 from logpi.credit.vtrace import VTrace
 from logpi.environments.vmap import Vmap
-from logpi.iterate import begin, iterate
+from logpi.loop.iteration import begin, iterate
+from logpi.objectives.importance_weighted import Weighted
 from logpi.objectives.score import score
-from logpi.objectives.weighted import Weighted
 from logpi.objectives.weights import SelfNormalised, cumulative_weights
 from logpi.policies.critic import mlp_critic
 from logpi.policies.policy import mlp_policy
-from logpi.schedules import Linear
-from logpi.trees import scan
 from logpi.updates.ascent import Ascent
 
 ENVIRONMENT = Vmap(Walk(), 4, 12)
@@ -42,7 +42,7 @@ def replay(policy, batches, inner=INNER):
 
 def batches(policy, count):
     """So many batches, each of a policy of its own."""
-    from logpi.policies.behaviour import Behaviour
+    from logpi.policies.behavior import Behaviour
 
     return [
         on_device(ENVIRONMENT, Behaviour(stirred(policy, jr.key(i), 0.2)), INNER.collect, jr.key(i))

@@ -49,7 +49,7 @@ def test_bad_input_fails_fast_in_one_line(line, tmp_path):
 def test_what_can_be_refused_is_refused_without_jax():
     """Everything that reads a command line, and every preset, is imported before JAX is."""
     script = (
-        "import sys, logpi.cli.main, logpi.cli.parser, logpi.algorithms.names, logpi.environments.names;"
+        "import sys, logpi.cli.main, logpi.cli.parser, logpi.presets.registry, logpi.environments.registry;"
         "sys.exit(sum(name in sys.modules for name in ('jax', 'optax', 'equinox', 'matplotlib')))"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
@@ -166,7 +166,7 @@ def test_an_interrupt_of_a_whole_terminal_is_answered_by_one_process(tmp_path):
 
 
 def test_the_lists():
-    from logpi.algorithms.names import ALGORITHMS
+    from logpi.presets.registry import ALGORITHMS
 
     names = [line.split()[0] for line in logpi("algorithms").stdout.splitlines()]
     assert names == list(ALGORITHMS) and {"reinforce", "vpg", "a2c", "npg", "trpo", "ppo", "ppo-kl"} <= set(names)
@@ -179,8 +179,8 @@ def test_help_is_the_docstring_and_every_option():
 
 
 def test_the_shell_and_python_give_the_same_algorithm():
-    from logpi.algorithms.names import algorithm
     from logpi.cli.parser import parse
+    from logpi.presets.registry import algorithm
 
     given = parse("train CartPole-v1 ppo --discount 0.9 --learning-rate 1e-3:0 --hidden 32,32".split())[1]
     options = {

@@ -9,10 +9,10 @@ import pytest
 from helpers import READING, double_precision, evaluate, learner, random_episodes, random_window
 from tiny_mdp import LOGITS, TAU, expected_gradient, expected_gradient_of, utility
 
-from logpi.credit.discounted import Discounted
 from logpi.credit.reward_to_go import RewardToGo
 from logpi.credit.shaped import ShapedCredit
 from logpi.credit.td_residual import TDResidual
+from logpi.credit.time_discounted import Discounted
 from logpi.credit.total_return import TotalReturn
 from logpi.oracle import problems
 from logpi.oracle.mdp import MDP

@@ -12,11 +12,11 @@ from builders import Walk
 from counting import limited_line
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-from logpi.environments.brax import Brax
-from logpi.environments.gymnasium import Gymnasium
-from logpi.environments.gymnasium_vector import GymnasiumVector
-from logpi.environments.gymnax import Gymnax
-from logpi.environments.names import make
+from logpi.environments.adapters.brax import Brax
+from logpi.environments.adapters.gymnasium import Gymnasium
+from logpi.environments.adapters.gymnax import Gymnax
+from logpi.environments.adapters.vector import GymnasiumVector
+from logpi.environments.registry import make
 from logpi.environments.vmap import Vmap
 
 N, COUNT = 2, 60

@@ -8,10 +8,10 @@ from helpers import double_precision
 from jax import lax
 from oracle.worlds import drawn
 
+from logpi.core.compilation import compiled
 from logpi.lab.expectation import Listed
 from logpi.lab.measure import _mean, method
 from logpi.lab.problem import exact_gradient, problem
-from logpi.trees import compiled
 
 
 @pytest.fixture(scope="module")

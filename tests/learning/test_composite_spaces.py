@@ -30,7 +30,7 @@ def test_the_first_ratio_is_one_and_what_is_sent_is_not_what_is_stored(key):
     """In a tree of actions, of which a Gaussian leaf is far beyond its bounds."""
     from builders import on_host, policy
 
-    from logpi.environments.gymnasium import Gymnasium
+    from logpi.environments.adapters.gymnasium import Gymnasium
 
     copies = []
     environment = Gymnasium(lambda: copies.append(Recording(ACTIONS, DICT)) or copies[-1], 2, "recording")
@@ -53,7 +53,7 @@ def test_what_a_cut_episode_was_worth_is_read_from_its_true_last_leaves(key):
     from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
     from logpi.credit.td_residual import residuals
-    from logpi.environments.gymnasium_vector import GymnasiumVector
+    from logpi.environments.adapters.vector import GymnasiumVector
 
     copies = SyncVectorEnv([lambda: Counting(0, DICT)] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
     tau = on_host(

@@ -11,8 +11,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from helpers import mostly_slow
 
 import logpi
-from logpi.environments.brax import Brax
-from logpi.environments.gymnax import Gymnax
+from logpi.environments.adapters.brax import Brax
+from logpi.environments.adapters.gymnax import Gymnax
 
 LENGTH, GAMMA = 5, 0.9
 

@@ -10,9 +10,9 @@ import pytest
 from helpers import mostly_slow
 
 import logpi
-from logpi.environments.probe import probe
-from logpi.iterate import begin, iterate
-from logpi.trees import scan
+from logpi.core.trees import scan
+from logpi.environments.tasks.probe import probe
+from logpi.loop.iteration import begin, iterate
 
 GAMMA, UPDATES, SEEDS = 0.9, 200, 3
 SEEN = {"first": jnp.array([1.0, 0.0]), "other": jnp.array([-1.0, 0.0]), "second": jnp.array([1.0, 1.0])}

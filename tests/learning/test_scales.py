@@ -11,7 +11,7 @@ from gymnasium import spaces
 from helpers import double_precision, mostly_slow
 
 import logpi
-from logpi.environments.gymnasium import Gymnasium
+from logpi.environments.adapters.gymnasium import Gymnasium
 
 
 class Aim(gymnasium.Env):

@@ -8,9 +8,9 @@ from helpers import mostly_slow
 from tasks import RULES, OneStep
 
 import logpi
-from logpi.iterate import begin, iterate
-from logpi.policies.behaviour import Greedy
-from logpi.trees import scan
+from logpi.core.trees import scan
+from logpi.loop.iteration import begin, iterate
+from logpi.policies.behavior import Greedy
 
 SEEDS, CONTEXTS = 3, 512
 UPDATES = 60

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import logpi
-from logpi.algorithms.names import algorithm
-from logpi.scores import interval
+from logpi.evaluation.statistics import interval
+from logpi.presets.registry import algorithm
 
 GATES = [
     ("CartPole-v1", "ppo", 100_000, 475),

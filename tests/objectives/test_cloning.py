@@ -11,7 +11,7 @@ from builders import CHOICES, VECTORS, batch, close, gradient, policy, replaced
 from helpers import TablePolicy, learner, random_window
 
 from logpi.algorithms.policy_gradient import PolicyGradient
-from logpi.collect import Steps
+from logpi.core.collection import Steps
 from logpi.credit.constant import Constant
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.cloning import log_likelihood

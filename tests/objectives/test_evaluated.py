@@ -8,7 +8,7 @@ from builders import CHOICES, SEEN, batch, close, gradient, policy, replaced
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.entropy import entropy
 from logpi.objectives.evaluated import Evaluated, at_rows, evaluated
-from logpi.objectives.penalised import Penalised
+from logpi.objectives.penalized import Penalised
 from logpi.objectives.score import score
 from logpi.policies.action_critic import mlp_action_critic
 from logpi.types import ravel

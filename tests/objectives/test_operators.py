@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from builders import CHOICES, SEEN, VECTORS, batch, bits, close, gradient, policy, replaced, stirred
 
+from logpi.core.schedules import Linear
+from logpi.core.trees import resolve
+from logpi.objectives.advantage_normalized import Standardised
 from logpi.objectives.base import Objective
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.entropy import entropy
 from logpi.objectives.importance import importance
 from logpi.objectives.score import score
-from logpi.objectives.standardised import Standardised
 from logpi.objectives.value import value
 from logpi.policies.critic import mlp_critic
-from logpi.schedules import Linear
-from logpi.trees import resolve
 
 
 class Whole(Objective):

@@ -8,7 +8,7 @@ from helpers import learner, trajectory
 
 from logpi.credit.per_decision import PerDecision
 from logpi.distributions.categorical import Categorical
-from logpi.objectives.weighted import Weighted
+from logpi.objectives.importance_weighted import Weighted
 from logpi.objectives.weights import SelfNormalised, cumulative_weights, effective, step_weights, trajectory_weights
 from logpi.types import Batch
 

@@ -9,10 +9,10 @@ from enumeration import estimate
 from jax import lax
 from scipy import stats
 
-from logpi.collect import Episodes
-from logpi.environments.tabular import Tabular
+from logpi.core.collection import Episodes
+from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.rollout import device
 from logpi.types import State
 

@@ -11,11 +11,11 @@ from enumeration import algorithm, batches, expectation
 from worlds import GAMMA, WORLDS, Softmax, table
 
 from logpi.credit.action_value import ActionValue, action_mean_baseline
-from logpi.credit.discounted import Discounted
 from logpi.credit.exact_q import ExactQ
+from logpi.credit.time_discounted import Discounted
 from logpi.distributions.gaussian import Gaussian
 from logpi.errors import LogpiError
-from logpi.oracle.clock import with_clock
+from logpi.oracle.time_augmented import with_clock
 from logpi.types import State
 
 WITH_Q = {

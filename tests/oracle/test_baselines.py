@@ -10,8 +10,8 @@ from worlds import GAMMA, WORLDS, Softmax, table
 
 from logpi.credit.base import Credit
 from logpi.credit.baseline import LeaveOneOut, mean_baseline, time_mean_baseline
-from logpi.credit.discounted import Discounted
 from logpi.credit.reward_to_go import RewardToGo
+from logpi.credit.time_discounted import Discounted
 from logpi.credit.total_return import TotalReturn
 from logpi.errors import LogpiError
 from logpi.types import State

@@ -14,18 +14,18 @@ import pytest
 from worlds import GAMMA, Softmax, Worth, table
 
 import logpi
-from logpi.collect import Episodes
+from logpi.core.collection import Episodes
 from logpi.credit.base import Credit
 from logpi.credit.baseline import value_baseline
-from logpi.credit.discounted import Discounted
 from logpi.credit.gae import GAE
 from logpi.credit.n_step import NStep
 from logpi.credit.reward_to_go import RewardToGo
 from logpi.credit.td_residual import TDResidual
+from logpi.credit.time_discounted import Discounted
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.score import score
-from logpi.oracle.clock import with_clock
-from logpi.policies.behaviour import Behaviour
+from logpi.oracle.time_augmented import with_clock
+from logpi.policies.behavior import Behaviour
 from logpi.types import State, trainable
 
 

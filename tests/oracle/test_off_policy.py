@@ -10,15 +10,15 @@ from sampling import assert_unbiased
 from worlds import GAMMA, Softmax, table
 from worlds import drawn as drawn_by
 
-from logpi.credit.discounted import Discounted
 from logpi.credit.exact_q import ExactQ
 from logpi.credit.per_decision import PerDecision
 from logpi.credit.reward_to_go import RewardToGo
+from logpi.credit.time_discounted import Discounted
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.importance import importance
+from logpi.objectives.importance_weighted import Weighted
 from logpi.objectives.naive import naive
 from logpi.objectives.score import score
-from logpi.objectives.weighted import Weighted
 from logpi.objectives.weights import (
     SelfNormalised,
     Truncated,

@@ -8,8 +8,8 @@ import numpy as np
 from worlds import WORLDS, stationary, table
 
 from logpi.oracle import problems
-from logpi.oracle.clock import with_clock
 from logpi.oracle.optimal import NEVER
+from logpi.oracle.time_augmented import with_clock
 
 
 def deterministic(mdp):

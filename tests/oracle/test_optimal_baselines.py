@@ -10,9 +10,9 @@ from test_action_values import Worths
 from worlds import GAMMA, Softmax, table
 
 from logpi.credit.action_value import ActionValue
-from logpi.credit.discounted import Discounted
 from logpi.credit.optimal_state_baseline import OptimalStateBaseline
 from logpi.credit.reward_to_go import RewardToGo
+from logpi.credit.time_discounted import Discounted
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.optimal_baseline import (
     OptimalBaseline,
@@ -23,7 +23,7 @@ from logpi.objectives.optimal_baseline import (
     together,
     trajectory_scores,
 )
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.types import State
 
 CREDITS = {"R(τ)": TotalReturn(GAMMA), "γ^t · reward-to-go": Discounted(RewardToGo(GAMMA), GAMMA)}

@@ -8,9 +8,9 @@ from sampling import assert_unbiased, verdict
 from worlds import GAMMA, Softmax, drawn, table
 
 from logpi.credit.baseline import LeaveOneOut
-from logpi.credit.discounted import Discounted
 from logpi.credit.exact_q import ExactQ
 from logpi.credit.reward_to_go import RewardToGo
+from logpi.credit.time_discounted import Discounted
 
 MDP = drawn(3, 3)
 POLICY = Softmax(table(MDP))

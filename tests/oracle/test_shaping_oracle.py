@@ -11,12 +11,12 @@ import pytest
 from enumeration import algorithm, expectation
 from worlds import GAMMA, Softmax, table
 
-from logpi.credit.discounted import Discounted
 from logpi.credit.reward_to_go import RewardToGo
+from logpi.credit.time_discounted import Discounted
 from logpi.credit.total_return import TotalReturn
-from logpi.environments.shaping import Shaped
-from logpi.environments.tabular import Tabular
-from logpi.oracle.clock import with_clock
+from logpi.environments.tasks.tabular import Tabular
+from logpi.environments.wrappers.reward_shaping import Shaped
+from logpi.oracle.time_augmented import with_clock
 
 WORTH = np.random.default_rng(5).normal(size=100)
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from oracle.worlds import WORLDS, table
 
-from logpi.oracle.clock import with_clock
 from logpi.oracle.tables import TableActionCritic, TableCritic, TablePolicy, Timeless
+from logpi.oracle.time_augmented import with_clock
 
 
 def test_each_row_of_a_table_is_read_by_its_own_unit_vector():

@@ -10,9 +10,9 @@ import pytest
 from enumeration import algorithm, batches, expectation
 from worlds import GAMMA, Softmax, Worth, table
 
-from logpi.credit.discounted import Discounted
+from logpi.credit.time_discounted import Discounted
 from logpi.credit.vtrace import VTrace
-from logpi.oracle.clock import with_clock
+from logpi.oracle.time_augmented import with_clock
 from logpi.types import State
 
 

@@ -8,12 +8,12 @@ import optax
 from builders import bits
 from oracle.worlds import GAMMA, WORLDS, Softmax, table
 
-from logpi.collect import Episodes
-from logpi.environments.tabular import Tabular
+from logpi.core.collection import Episodes
+from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
-from logpi.perturbation.pairing import central
+from logpi.perturbation.differences import central
 from logpi.perturbation.zeroth_order import ZerothOrder
-from logpi.policies.behaviour import sampled
+from logpi.policies.behavior import sampled
 from logpi.rollout import device
 from logpi.types import ravel
 from logpi.updates.ascent import Ascent

@@ -9,8 +9,8 @@ from helpers import double_precision
 
 from logpi.errors import LogpiError
 from logpi.perturbation.ars import ARS
+from logpi.perturbation.differences import central
 from logpi.perturbation.directions import gaussian
-from logpi.perturbation.pairing import central
 
 
 def by_definition(theta, utility, scale, directions, top):

@@ -8,11 +8,11 @@ import pytest
 from exact import NAMES, from_function, world
 from helpers import double_precision, relative_error
 
+from logpi.perturbation.differences import central, forward
 from logpi.perturbation.directions import gaussian, orthogonal
 from logpi.perturbation.evolution import EvolutionStrategies, mean_and_variance
-from logpi.perturbation.pairing import central, forward
+from logpi.perturbation.fitness_shaping import centred_ranks
 from logpi.perturbation.regression import Regression
-from logpi.perturbation.shaping import centred_ranks
 
 
 def by_definition(theta, utility, scale, directions, antithetic):

@@ -11,8 +11,8 @@ import pytest
 from exact import NAMES, from_function, iterated, problem, repeated, same, step, world, zeroth_order
 from helpers import double_precision, mostly_slow, relative_error
 
+from logpi.perturbation.differences import central, forward
 from logpi.perturbation.finite_difference import FiniteDifference
-from logpi.perturbation.pairing import central, forward
 
 
 @pytest.mark.parametrize(("pairing", "order"), [(forward, 1), (central, 2)])

@@ -9,8 +9,8 @@ import pytest
 from exact import NAMES, from_function, problem, repeated, utilities, world, zeroth_order
 from helpers import double_precision, mostly_slow, relative_error
 
+from logpi.perturbation.differences import central, forward
 from logpi.perturbation.directions import gaussian, orthogonal
-from logpi.perturbation.pairing import central, forward
 from logpi.perturbation.regression import Regression
 
 SLOPE = np.random.default_rng(0).normal(size=7)

@@ -5,7 +5,7 @@ import jax.random as jr
 import numpy as np
 import scipy.stats
 
-from logpi.perturbation.shaping import centred_ranks, unshaped
+from logpi.perturbation.fitness_shaping import centred_ranks, unshaped
 
 
 def test_ranks_are_scipys_with_ties_shared_from_minus_a_half_to_a_half():

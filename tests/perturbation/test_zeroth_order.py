@@ -10,18 +10,18 @@ import pytest
 from builders import close, on_device, on_host, replaced, stirred, walks
 
 import logpi
-from logpi.collect import Episodes
+from logpi.core.collection import Episodes
+from logpi.core.schedules import Linear
 from logpi.errors import LogpiError
-from logpi.iterate import begin, iterate
+from logpi.loop.iteration import begin, iterate
+from logpi.perturbation.differences import forward
 from logpi.perturbation.evolution import EvolutionStrategies
 from logpi.perturbation.finite_difference import FiniteDifference
-from logpi.perturbation.pairing import forward
 from logpi.perturbation.regression import Regression
 from logpi.perturbation.zeroth_order import ZerothOrder
-from logpi.policies.behaviour import Greedy, sampled
-from logpi.policies.normalise import absorb
+from logpi.policies.behavior import Greedy, sampled
+from logpi.policies.normalization import absorb
 from logpi.policies.policy import mlp_policy
-from logpi.schedules import Linear
 from logpi.types import ravel, trainable
 from logpi.updates.ascent import Ascent
 from logpi.updates.restricted import RestrictedStep

@@ -9,7 +9,7 @@ from gymnasium import spaces
 
 from logpi.errors import LogpiError
 from logpi.policies.action_critic import mlp_action_critic
-from logpi.policies.normalise import absorb
+from logpi.policies.normalization import absorb
 
 SEEN = spaces.Box(-np.inf, np.inf, (3,))
 OBS = jnp.array([0.3, -1.2, 2.0])

@@ -9,9 +9,9 @@ import pytest
 from builders import stirred
 from gymnasium import spaces
 
+from logpi.policies.action_masking import Masked
 from logpi.policies.cnn import Convolutions, cnn_critic, cnn_policy
-from logpi.policies.masked import Masked
-from logpi.policies.pictures import pictures, sight
+from logpi.policies.images import pictures, sight
 
 FRAMES = spaces.Box(0, 255, (4, 40, 36), np.uint8)
 SCREEN = spaces.Box(0, 255, (7, 9, 3), np.uint8)

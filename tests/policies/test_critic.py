@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 from logpi.distributions.categorical import Categorical
 from logpi.policies.critic import ActorCritic, mlp_critic
-from logpi.policies.normalise import absorb, return_scale
+from logpi.policies.normalization import absorb, return_scale
 from logpi.types import ravel
 
 SEEN = spaces.Box(-np.inf, np.inf, (4,))

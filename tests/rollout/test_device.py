@@ -9,12 +9,12 @@ import pytest
 from builders import Walk, behaviour, on_device, walks
 from helpers import mostly_slow
 
-from logpi.collect import Episodes, Steps
-from logpi.environments.cartpole import CartPole
-from logpi.environments.pendulum import Pendulum
+from logpi.core.collection import Episodes, Steps
+from logpi.environments.tasks.cartpole import CartPole
+from logpi.environments.tasks.pendulum import Pendulum
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 

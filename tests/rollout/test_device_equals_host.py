@@ -7,7 +7,7 @@ import pytest
 from builders import behaviour, on_device, on_host, walks
 from helpers import mostly_slow
 
-from logpi.collect import Episodes, Steps
+from logpi.core.collection import Episodes, Steps
 
 COLLECTS = mostly_slow([Steps(30), Episodes(per_environment=2), Episodes()], 2)
 

@@ -10,13 +10,13 @@ import pytest
 from builders import CHOICES, Jitter, behaviour, on_device, on_host, policy
 from gymnasium import spaces
 
-from logpi.collect import Episodes
-from logpi.environments.gymnasium import Gymnasium
-from logpi.environments.gymnasium_vector import GymnasiumVector
+from logpi.core.collection import Episodes
+from logpi.environments.adapters.gymnasium import Gymnasium
+from logpi.environments.adapters.vector import GymnasiumVector
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
-from logpi.policies.behaviour import Behaviour
-from logpi.rollout.scores import scores
+from logpi.policies.behavior import Behaviour
+from logpi.rollout.log_probs import scores
 from logpi.types import trainable
 
 

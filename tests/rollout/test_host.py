@@ -12,16 +12,16 @@ import pytest
 from builders import Counting, Jitter, WalkOnHost, behaviour, on_host, walks
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from logpi.collect import Episodes, Steps
+from logpi.core.collection import Episodes, Steps
 from logpi.distributions.categorical import Categorical
-from logpi.environments.gymnasium import Gymnasium
-from logpi.environments.gymnasium_vector import GymnasiumVector
+from logpi.environments.adapters.gymnasium import Gymnasium
+from logpi.environments.adapters.vector import GymnasiumVector
 from logpi.errors import LogpiError
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.policies.policy import mlp_policy
 from logpi.rollout.host import HostRollout
+from logpi.rollout.next_observations import with_successors
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.successors import with_successors
 from logpi.types import Frozen
 
 

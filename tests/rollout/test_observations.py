@@ -15,17 +15,17 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import logpi
-from logpi import nested
-from logpi.collect import Episodes, Steps
+from logpi.core.collection import Episodes, Steps
+from logpi.core.numpy_trees import tree_map
 from logpi.distributions.categorical import Categorical
-from logpi.environments.gymnasium import Gymnasium
-from logpi.environments.gymnasium_vector import GymnasiumVector
+from logpi.environments.adapters.gymnasium import Gymnasium
+from logpi.environments.adapters.vector import GymnasiumVector
 from logpi.errors import LogpiError
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.rollout.host import HostRollout
+from logpi.rollout.next_observations import with_successors
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.observations import Both, Checked, Once, OnceAndEnds, store
-from logpi.rollout.successors import with_successors
 
 N = 3
 MODES = ["loop", *AutoresetMode]
@@ -105,7 +105,7 @@ def test_frames_are_bytes_and_take_the_memory_of_one_copy():
 
 
 def test_what_is_kept_how_follows_from_its_dtype():
-    rows = lambda space: nested.map(lambda x: np.asarray(x)[None], shown(space, 1))
+    rows = lambda space: tree_map(lambda x: np.asarray(x)[None], shown(space, 1))
     assert store(rows(DICT), Steps(4)) is OnceAndEnds and store(rows(DICT), Episodes()) is Once
     assert store(rows(TUPLE), Steps(4)) is store(rows(TUPLE), Episodes()) is Both
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_training import fingerprint
+from small_runs import fingerprint
 
 import logpi
 from logpi.runs import checkpoints

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_training import trained
+from small_runs import trained
 
 import logpi
 from logpi.cli.main import main

@@ -14,7 +14,7 @@ from counting import Line
 from gymnasium import spaces
 
 import logpi
-from logpi.environments.gymnasium import Gymnasium
+from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.errors import LogpiError
 from logpi.testing import check_distribution, check_environment, check_policy, check_update
 from logpi.types import Frozen, ravel

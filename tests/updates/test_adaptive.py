@@ -7,7 +7,7 @@ import pytest
 from builders import CHOICES, at, batch, bits, policy, stirred
 
 from logpi.objectives.importance import importance
-from logpi.objectives.penalised import Penalised
+from logpi.objectives.penalized import Penalised
 from logpi.updates.adaptive import AdaptivePenalty, AdaptiveRate
 from logpi.updates.ascent import Ascent
 

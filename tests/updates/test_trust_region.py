@@ -11,10 +11,10 @@ from builders import CHOICES, VECTORS, at, batch, bits, policy, replaced
 from helpers import mostly_slow
 
 import logpi
-from logpi.iterate import begin, iterate
+from logpi.core.trees import scan
+from logpi.loop.iteration import begin, iterate
 from logpi.objectives.base import Objective
 from logpi.objectives.importance import importance
-from logpi.trees import scan
 from logpi.types import ravel
 from logpi.updates.divergence import reverse
 from logpi.updates.natural import NaturalGradient

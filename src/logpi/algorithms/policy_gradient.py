@@ -9,19 +9,19 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.algorithms.batch import batch_of, units, zeroed
 from logpi.algorithms.diagnostics import before, divergence, effective_share, figures
-from logpi.algorithms.gradient import batch_of, units, zeroed
-from logpi.beside import beside
-from logpi.collect import Collect, Steps
+from logpi.core.collection import Collect, Steps
+from logpi.core.parallel import beside
+from logpi.core.trees import resolve, scan, select
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
 from logpi.objectives.clipped_value import ClippedValue
 from logpi.objectives.value import OnCritic, Value, value
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.policies.critic import ActorCritic
-from logpi.policies.normalise import absorb
-from logpi.trees import resolve, scan, select
+from logpi.policies.normalization import absorb
 from logpi.types import Batch, Number, State, Trajectory, trainable
 from logpi.updates.minibatches import flat
 from logpi.updates.protocol import Update

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.algorithms.policy_gradient import PolicyGradient
-from logpi.collect import Collect, Steps
+from logpi.core.collection import Collect, Steps
 from logpi.environments.protocol import Spec
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.rollout.noise import longest
 from logpi.types import State, Trajectory
 

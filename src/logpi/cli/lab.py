@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from logpi.environments.names import check, name_of
+from logpi.environments.registry import check, name_of
 from logpi.errors import LogpiError
 
 
@@ -25,7 +25,7 @@ def lab(
     how = _settled(env, exact, how)
     if discount is not None and not 0 <= discount <= 1:
         raise LogpiError(f"discount is {discount}; allowed: 0 … 1")
-    from logpi.compile_cache import use_persistent_cache
+    from logpi.core.compilation import use_persistent_cache
     from logpi.lab.measure import measure
     from logpi.lab.problem import problem
 

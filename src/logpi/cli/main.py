@@ -10,7 +10,7 @@ from typing import Any
 
 from logpi.cli.parser import parse
 from logpi.errors import EnvironmentFailed, LogpiError
-from logpi.workers import Workers
+from logpi.rollout.workers.config import Workers
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -37,8 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | None, options: dict[str, Any]) -> None:
     """Train, after checking all that can be checked without starting anything."""
-    from logpi.algorithms.names import ALGORITHMS
-    from logpi.environments.names import check
+    from logpi.environments.registry import check
+    from logpi.presets.registry import ALGORITHMS
 
     own = {name: options.pop(name) for name in ("evaluations", "checkpoint_seconds")}
     seeds, workers = options.pop("seeds"), options.pop("workers")
@@ -46,14 +46,14 @@ def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | Non
     recipe.settings(env)
     check(env)
     if seeds is None:
-        from logpi.training import train
+        from logpi.training.train import train
 
         train(env, recipe, steps=steps, seed=seed, out=out, workers=workers, **own)
         return
     import jax
 
     jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)  # learners are spread over devices: here, cores
-    from logpi.sweeps import train_seeds
+    from logpi.training.sweep import train_seeds
 
     train_seeds(env, recipe, seeds=range(seed, seed + seeds), steps=steps, out=out, **own)
 
@@ -61,7 +61,7 @@ def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | Non
 def resume(directory: str, steps: int | None, env: str | None, workers: Workers) -> None:
     """Go on with a run."""
     _must_be_a_run(directory)
-    from logpi.training import resume
+    from logpi.training.train import resume
 
     resume(directory, steps=steps, env=env, workers=workers)
 
@@ -69,8 +69,8 @@ def resume(directory: str, steps: int | None, env: str | None, workers: Workers)
 def evaluate(directory: str, env: str | None, best: bool, as_json: bool, episodes: int, **how: Any) -> None:
     """Evaluate a run's policy on the task it was trained on."""
     _must_be_a_run(directory)
-    from logpi.compile_cache import use_persistent_cache
-    from logpi.evaluation import evaluate
+    from logpi.core.compilation import use_persistent_cache
+    from logpi.evaluation.evaluate import evaluate
     from logpi.runs import configuration
     from logpi.runs.run import load
 
@@ -89,7 +89,7 @@ def evaluate(directory: str, env: str | None, best: bool, as_json: bool, episode
 def export(directory: str, out: str | None, best: bool) -> None:
     """Write a run's policy as one file that acts with NumPy alone."""
     _must_be_a_run(directory)
-    from logpi.runs.exporting import export
+    from logpi.runs.export import export
     from logpi.runs.run import load
 
     print(export(load(directory, which="best" if best else "final"), out or Path(directory) / "policy.py"))
@@ -111,7 +111,7 @@ def _must_be_a_run(directory: str) -> None:
 
 def algorithms() -> None:
     """List the algorithms."""
-    from logpi.algorithms.names import ALGORITHMS
+    from logpi.presets.registry import ALGORITHMS
 
     for name, make in ALGORITHMS.items():
         print(f"{name:18} {(make.__doc__ or '').splitlines()[0]}")
@@ -121,8 +121,8 @@ def envs() -> None:
     """List the environments there are."""
     import gymnasium
 
-    from logpi.environments.libraries import installed
-    from logpi.environments.names import BUILT_IN
+    from logpi.environments.adapters.libraries import installed
+    from logpi.environments.registry import BUILT_IN
 
     for name in [*BUILT_IN, *installed(), *sorted(gymnasium.registry)]:
         print(name)

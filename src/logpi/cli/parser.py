@@ -4,7 +4,7 @@ import argparse
 from typing import Any, NoReturn
 
 from logpi.errors import LogpiError
-from logpi.workers import Workers
+from logpi.rollout.workers.config import Workers
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,8 +49,8 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
 
 def _train(parser: Parser, name: str) -> list[str]:
     """The arguments of `train ENV [ALGORITHM]`; the names of the algorithm's own options."""
-    from logpi.algorithms.names import algorithm
-    from logpi.algorithms.options import OPTIONS
+    from logpi.presets.options import OPTIONS
+    from logpi.presets.registry import algorithm
 
     preset = algorithm(name)
     defaults = preset().defaults

@@ -13,7 +13,7 @@ class Categorical(eqx.Module):
     """π(a) = exp(zₐ) / Σ_k exp(z_k), over actions a ∈ {0, …, K−1}, batched over the leading axes of the logits z.
 
     An action with zₐ = −∞ is illegal: its probability is exactly 0, it is never sampled, it adds nothing to entropy or
-    KL, and no gradient reaches it. At least one action must be legal; `logpi.policies.masked` sees to that.
+    KL, and no gradient reaches it. At least one action must be legal; `logpi.policies.action_masking` sees to that.
 
     >>> Categorical(jnp.array([0.0, 0.0])).entropy()  # log 2
     Array(0.6931472, dtype=float32)

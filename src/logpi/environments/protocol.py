@@ -86,3 +86,10 @@ class HostEnvironment(Protocol):
     def close(self) -> None:
         """Free what the environments hold."""
         ...
+
+
+def on_device(environment: Any) -> bool:
+    """Whether the environment is written in JAX (it is then a PyTree of pure functions)."""
+    import equinox as eqx  # here, since processes that only step environments import no JAX
+
+    return isinstance(environment, eqx.Module)

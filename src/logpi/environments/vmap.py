@@ -9,8 +9,8 @@ import jax.random as jr
 from gymnasium import spaces
 from jaxtyping import Array, Key, PyTree
 
-from logpi.environments.actions import to_native
 from logpi.environments.protocol import Spec, Step
+from logpi.spaces.actions import to_native
 
 
 @runtime_checkable

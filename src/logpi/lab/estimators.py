@@ -7,19 +7,19 @@ from jaxtyping import PyTree
 
 from logpi.credit.action_value import ActionValue
 from logpi.credit.base import Credit
-from logpi.credit.discounted import Discounted
 from logpi.credit.gae import GAE
 from logpi.credit.n_step import NStep
 from logpi.credit.per_decision import PerDecision
 from logpi.credit.reward_to_go import RewardToGo
 from logpi.credit.shaped import ShapedCredit
 from logpi.credit.td_residual import TDResidual
+from logpi.credit.time_discounted import Discounted
 from logpi.credit.total_return import TotalReturn
 from logpi.lab.expectation import Rule, additive, normalised
 from logpi.objectives.base import Objective
+from logpi.objectives.importance_weighted import Weighted
 from logpi.objectives.naive import naive
 from logpi.objectives.score import score
-from logpi.objectives.weighted import Weighted
 from logpi.objectives.weights import (
     SelfNormalised,
     Truncated,

@@ -14,11 +14,11 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from logpi.core.compilation import compiled
 from logpi.credit.base import Credit
 from logpi.lab.method import Method
 from logpi.lab.problem import Problem
 from logpi.objectives.base import Objective
-from logpi.trees import compiled
 from logpi.types import State, Trajectory
 
 CHUNK = 256

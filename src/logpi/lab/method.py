@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Array, Float
 
-from logpi.algorithms.gradient import gradient
+from logpi.algorithms.batch import gradient
 from logpi.credit.base import Credit
 from logpi.objectives.base import Objective
 from logpi.types import State, Trajectory, ravel

@@ -13,23 +13,23 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.collect import Episodes
+from logpi.core.collection import Episodes
+from logpi.core.compilation import compiled
 from logpi.credit.total_return import TotalReturn
-from logpi.environments.tabular import Tabular
+from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
 from logpi.lab.expectation import Mean
 from logpi.lab.problem import Problem, exact_gradient
 from logpi.lab.sampling import ROWS_AT_ONCE, Sample, timed
 from logpi.oracle.mdp import MDP
+from logpi.perturbation.differences import Layout, central, forward
 from logpi.perturbation.evolution import EvolutionStrategies
 from logpi.perturbation.finite_difference import FiniteDifference
-from logpi.perturbation.pairing import Layout, central, forward
 from logpi.perturbation.protocol import Estimator
 from logpi.perturbation.regression import Regression
 from logpi.perturbation.zeroth_order import ZerothOrder, rows_of
-from logpi.policies.behaviour import Behaviour, sampled
+from logpi.policies.behavior import Behaviour, sampled
 from logpi.rollout import device
-from logpi.trees import compiled
 from logpi.types import State, ravel, trainable
 from logpi.updates.ascent import Ascent
 

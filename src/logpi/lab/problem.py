@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.environments.names import make, name_of
-from logpi.environments.tabular import Tabular
+from logpi.environments.registry import make, name_of
+from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
-from logpi.oracle.clock import with_clock
 from logpi.oracle.mdp import MDP
 from logpi.oracle.tables import TableActionCritic, TableCritic, TablePolicy, Timeless
+from logpi.oracle.time_augmented import with_clock
 from logpi.oracle.trajectories import count
 from logpi.policies.action_critic import ActionCritic
 from logpi.policies.policy import mlp_policy

@@ -11,16 +11,16 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Key, PyTree
 
-from logpi.collect import Episodes
-from logpi.iterate import on_device
+from logpi.core.collection import Episodes
+from logpi.core.compilation import compiled
+from logpi.environments.protocol import on_device
 from logpi.lab.expectation import Mean
 from logpi.lab.problem import Problem
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
+from logpi.rollout.next_observations import with_successors
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.successors import with_successors
-from logpi.trees import compiled
 from logpi.types import State, Trajectory
 
 SIDE_BY_SIDE = 16  # environments on the host

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PyTree
 
 from logpi.objectives.base import Objective, mean
 from logpi.objectives.evaluated import at_rows
-from logpi.policies.normalise import return_scale
+from logpi.policies.normalization import return_scale
 from logpi.types import Batch
 
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from logpi.perturbation.directions import all_of_it, drawn, gaussian, number_given
+from logpi.perturbation.fitness_shaping import unshaped
 from logpi.perturbation.protocol import Estimate
-from logpi.perturbation.shaping import unshaped
 from logpi.types import Number
 
 

@@ -10,16 +10,16 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from logpi.collect import Episodes
+from logpi.core.collection import Episodes
+from logpi.core.trees import resolve, select
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.base import mean
 from logpi.objectives.evaluated import at_rows
 from logpi.objectives.linear import LinearObjective
-from logpi.perturbation.pairing import Layout, central
+from logpi.perturbation.differences import Layout, central
 from logpi.perturbation.protocol import Estimate, Estimator, Info
-from logpi.policies.behaviour import Behaviour, Greedy
-from logpi.policies.normalise import absorb
-from logpi.trees import resolve, select
+from logpi.policies.behavior import Behaviour, Greedy
+from logpi.policies.normalization import absorb
 from logpi.types import Batch, Number, State, Trajectory, ravel, trainable
 from logpi.updates.minibatches import flat
 from logpi.updates.protocol import Update

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from logpi.errors import LogpiError
 from logpi.policies.encoder import OneHot, encoder
 from logpi.policies.mlp import MLP
-from logpi.policies.normalise import Scale, Unchanged, nothing_seen
+from logpi.policies.normalization import Scale, Unchanged, nothing_seen
 from logpi.policies.policy import encoding
 
 

@@ -11,12 +11,12 @@ import jax.random as jr
 from gymnasium import spaces
 from jaxtyping import Array, Float, Key
 
+from logpi.policies.action_masking import masked
 from logpi.policies.critic import Critic
-from logpi.policies.head import head
-from logpi.policies.masked import masked
+from logpi.policies.head_for_space import head
+from logpi.policies.images import sight
 from logpi.policies.mlp import MLP
-from logpi.policies.normalise import Scale, Unchanged, nothing_seen
-from logpi.policies.pictures import sight
+from logpi.policies.normalization import Scale, Unchanged, nothing_seen
 from logpi.policies.policy import Policy
 
 LARGE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))

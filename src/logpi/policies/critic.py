@@ -8,7 +8,7 @@ from gymnasium import spaces
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.policies.mlp import MLP
-from logpi.policies.normalise import Scale, Unchanged, nothing_seen
+from logpi.policies.normalization import Scale, Unchanged, nothing_seen
 from logpi.policies.policy import encoding
 
 

@@ -9,11 +9,11 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.distributions.protocol import Distribution
 from logpi.errors import LogpiError
+from logpi.policies.action_masking import PATH, masked
 from logpi.policies.encoder import encoder
-from logpi.policies.head import head
-from logpi.policies.masked import PATH, masked
+from logpi.policies.head_for_space import head
 from logpi.policies.mlp import MLP
-from logpi.policies.normalise import Normalise, nothing_seen
+from logpi.policies.normalization import Normalise, nothing_seen
 
 
 class Policy(eqx.Module):

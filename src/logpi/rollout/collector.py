@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from logpi import nested
-from logpi.collect import Collect, Steps
-from logpi.environments.gymnasium import Gymnasium
+from logpi.core.collection import Collect, Steps
+from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.protocol import HostEnvironment, Step
-from logpi.rollout.blocks import Act, Blocks
+from logpi.numpy_policy.blocks import Act, Blocks
+from logpi.rollout.episode_replay import Kept, replay
 from logpi.rollout.observations import Both, Store
-from logpi.rollout.playing import play
-from logpi.rollout.unfinished import Kept, replay
+from logpi.rollout.window import play
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Collector:
     def collect(self, act: Act, draws: list[np.ndarray], seed: int, rows: dict[str, Any], store: Store) -> None:
         """One rollout with this share's noise, into `rows` [T, N, ...]; whole episodes begin afresh from `seed`."""
         self._observations, self._rows = store, rows
-        self._actions, self._sent = nested.leaves(rows["action"]), nested.leaves(rows["sent"])
+        self._actions, self._sent = tree_leaves(rows["action"]), tree_leaves(rows["sent"])
         if isinstance(self._environment, Gymnasium) and isinstance(store, Both) and isinstance(self._collect, Steps):
             self._play(self._environment, act, draws)
         elif isinstance(self._collect, Steps):
@@ -70,7 +70,7 @@ class Collector:
 
     def _play(self, environment: Gymnasium, act: Act, draws: list[np.ndarray]) -> None:
         mine = slice(self._share.first, self._share.first + self._share.count)
-        rows = nested.map(lambda x: x[:, mine], self._rows)
+        rows = tree_map(lambda x: x[:, mine], self._rows)
         self.obs, self._time = play(environment, self._blocks, act, draws, self.obs, self._time, rows, self._beat)
 
     def _window(self, act: Act, draws: list[np.ndarray]) -> None:
@@ -83,7 +83,7 @@ class Collector:
             action, native = self._blocks(act, obs, [x[t] for x in draws])
             step = self._environment.step(native, nobody)
             self._write((t, columns), everyone, obs, action, step)
-            for buffer, x in zip(self._sent, nested.leaves(native), strict=True):
+            for buffer, x in zip(self._sent, tree_leaves(native), strict=True):
                 buffer[t, columns] = x
             if not step.valid.all() and t:
                 self._cut(t - 1, np.flatnonzero(failed(step, nobody)))
@@ -112,7 +112,7 @@ class Collector:
     def _write(self, place: tuple[Any, Any], some: Any, obs: Any, action: Any, step: Step) -> None:
         rows = self._rows
         self._observations.write(place, some, obs, step)
-        for buffer, x in zip(self._actions, nested.leaves(action), strict=True):
+        for buffer, x in zip(self._actions, tree_leaves(action), strict=True):
             buffer[place] = x[some]
         rows["reward"][place] = step.reward[some]
         rows["time"][place] = self._time[some]

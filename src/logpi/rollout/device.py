@@ -8,9 +8,9 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Key, PyTree
 
-from logpi.collect import Collect, Steps
+from logpi.core.collection import Collect, Steps
 from logpi.environments.protocol import Environment
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.rollout.noise import draw, episode_keys, longest, shared, window_keys
 from logpi.types import Trajectory
 

@@ -9,21 +9,21 @@ import cloudpickle
 import jax
 import numpy as np
 
-from logpi import nested
-from logpi.collect import Collect, Steps
-from logpi.environments.gymnasium import Gymnasium
+from logpi.core.collection import Collect, Steps
+from logpi.core.numpy_trees import tree_leaves
+from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.protocol import HostEnvironment
 from logpi.errors import LogpiError
-from logpi.policies.behaviour import Behaviour
-from logpi.rollout.acting import actor, learned, weights
-from logpi.rollout.blocks import examples
-from logpi.rollout.crew import Crew
-from logpi.rollout.hands import Alone, Hands, Hired
+from logpi.numpy_policy.actor import actor, learned, weights
+from logpi.numpy_policy.blocks import examples
+from logpi.numpy_policy.program import Program
+from logpi.policies.behavior import Behaviour
+from logpi.rollout.backends import Alone, Hands, Hired
+from logpi.rollout.buffers import empty_rows, observed
+from logpi.rollout.episode_replay import Kept, Unfinished, snapshot
+from logpi.rollout.next_observations import with_successors
 from logpi.rollout.observations import Both, OnceAndEnds, Store, store
-from logpi.rollout.program import Program
-from logpi.rollout.rows import empty_rows, observed
-from logpi.rollout.successors import with_successors
-from logpi.rollout.unfinished import Kept, Unfinished, snapshot
+from logpi.rollout.workers.pool import Crew
 
 
 class HostRollout:
@@ -129,7 +129,7 @@ class HostRollout:
     @property
     def room(self) -> int:
         """How many ends of episodes the buffers have room for, where ends are kept apart; 0 where they are not."""
-        final = nested.leaves(self.buffers.get("final", []))
+        final = tree_leaves(self.buffers.get("final", []))
         return len(final[0]) if final else 0
 
     def collect(self, mu: Behaviour, noise: Any, seed: int) -> dict[str, Any]:

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Key, PyTree
 
-from logpi.collect import Collect, Episodes, Steps
+from logpi.core.collection import Collect, Episodes, Steps
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 
 
 def draw(mu: Behaviour, obs: PyTree, key: Key[Array, ""], length: int, group: int = 1) -> PyTree:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from logpi import nested
-from logpi.collect import Collect, Steps
+from logpi.core.collection import Collect, Steps
+from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.protocol import Step
 
 
@@ -15,7 +15,7 @@ class Both:
     def __init__(self, fields: dict[str, Any]):
         """Write into arrays like those of `room`."""
         self.fields = fields
-        self._buffers = list(zip(nested.leaves(fields["obs"]), nested.leaves(fields["next_obs"]), strict=True))
+        self._buffers = list(zip(tree_leaves(fields["obs"]), tree_leaves(fields["next_obs"]), strict=True))
 
     @staticmethod
     def room(obs: Any, rows: int, columns: int) -> dict[str, Any]:
@@ -24,7 +24,7 @@ class Both:
 
     def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
         """Keep the rows of `some` environments at (row, column)."""
-        for (now, later), x, y in zip(self._buffers, nested.leaves(obs), nested.leaves(step.next_obs), strict=True):
+        for (now, later), x, y in zip(self._buffers, tree_leaves(obs), tree_leaves(step.next_obs), strict=True):
             now[place] = x[some]
             later[place] = y[some]
 
@@ -35,7 +35,7 @@ class Once:
     def __init__(self, fields: dict[str, Any]):
         """Write into arrays like those of `room`."""
         self.fields = fields
-        self._buffers = nested.leaves(fields["obs"])
+        self._buffers = tree_leaves(fields["obs"])
 
     @staticmethod
     def room(obs: Any, rows: int, columns: int) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Once:
     def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
         """Keep the rows of `some` environments at (row, column), and what follows them in the row below."""
         row, column = place
-        for buffer, x, y in zip(self._buffers, nested.leaves(obs), nested.leaves(step.next_obs), strict=True):
+        for buffer, x, y in zip(self._buffers, tree_leaves(obs), tree_leaves(step.next_obs), strict=True):
             buffer[row, column] = x[some]
             buffer[row + 1, column] = y[some]
 
@@ -63,7 +63,7 @@ class OnceAndEnds:
     @staticmethod
     def room(obs: Any, rows: int, columns: int) -> dict[str, Any]:
         """Empty arrays for observations like `obs[N]`."""
-        final = nested.map(lambda x: _zeros(x, max(columns, rows * columns // 32)), obs)
+        final = tree_map(lambda x: _zeros(x, max(columns, rows * columns // 32)), obs)
         return Once.room(obs, rows, columns) | {"final": final, "place": np.full((rows, columns), -1, np.int32)}
 
     def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
@@ -77,13 +77,13 @@ class OnceAndEnds:
             kept = slice(self._count, self._count + len(ends))
             self._count = kept.stop
             self._make_room()
-            for final, x in zip(nested.leaves(self.fields["final"]), nested.leaves(step.next_obs), strict=True):
+            for final, x in zip(tree_leaves(self.fields["final"]), tree_leaves(step.next_obs), strict=True):
                 final[kept] = x[ends]
             self.fields["place"][row, ends] = range(kept.start, kept.stop)
 
     def _make_room(self) -> None:
-        while self._count > len(nested.leaves(self.fields["final"])[0]):
-            self.fields["final"] = nested.map(lambda x: np.concatenate([x, np.zeros_like(x)]), self.fields["final"])
+        while self._count > len(tree_leaves(self.fields["final"])[0]):
+            self.fields["final"] = tree_map(lambda x: np.concatenate([x, np.zeros_like(x)]), self.fields["final"])
 
 
 class Checked:
@@ -101,7 +101,7 @@ class Checked:
 
     def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
         """Keep the sums of `some` environments' numbers."""
-        for x in nested.leaves(step.next_obs):
+        for x in tree_leaves(step.next_obs):
             if np.issubdtype(x.dtype, np.floating):
                 self.fields["next_obs"][place] = x.reshape(len(x), -1).sum(axis=1)[some]
 
@@ -111,7 +111,7 @@ Store = Both | Once | OnceAndEnds | Checked
 
 def store(obs: Any, collect: Collect) -> type[Store]:
     """What keeps such observations: those with pictures (uint8) once, others at both ends of a step."""
-    if all(x.dtype != np.uint8 for x in nested.leaves(obs)):
+    if all(x.dtype != np.uint8 for x in tree_leaves(obs)):
         return Both
     return OnceAndEnds if isinstance(collect, Steps) else Once
 
@@ -121,4 +121,4 @@ def _zeros(like: Any, *shape: int) -> np.ndarray:
 
 
 def _empty(obs: Any, rows: int, columns: int) -> Any:
-    return nested.map(lambda x: _zeros(x, rows, columns), obs)
+    return tree_map(lambda x: _zeros(x, rows, columns), obs)

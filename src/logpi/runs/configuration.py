@@ -6,12 +6,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from logpi.algorithms.names import ALGORITHMS
-from logpi.algorithms.recipe import Recipe
-from logpi.environments.names import check, names_a_module
+from logpi.environments.registry import check, names_a_module
 from logpi.errors import LogpiError
-from logpi.runs import spaces
+from logpi.presets.recipe import Recipe
+from logpi.presets.registry import ALGORITHMS
 from logpi.runs.files import read_json
+from logpi.spaces import serialize
 
 PACKAGES = ("logpi", "jax", "jaxlib", "equinox", "optax", "gymnasium", "numpy")
 KINDS = {
@@ -33,8 +33,8 @@ def configuration(spec: Any, settings: dict[str, Any], description: str, **facts
         **facts,
         "settings": settings,
         "spaces": {
-            "observation": spaces.to_json(spec.observation_space),
-            "action": spaces.to_json(spec.action_space),
+            "observation": serialize.to_json(spec.observation_space),
+            "action": serialize.to_json(spec.action_space),
         },
         "description": description.splitlines(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from logpi.core.schedules import Linear
 from logpi.errors import LogpiError
-from logpi.schedules import Linear
 
 
 def read_json(path: Path) -> dict[str, Any]:

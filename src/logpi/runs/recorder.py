@@ -9,7 +9,7 @@ import equinox as eqx
 from jaxtyping import PyTree
 
 from logpi.errors import LogpiError
-from logpi.evaluation import Evaluation
+from logpi.evaluation.evaluate import Evaluation
 from logpi.runs import checkpoints, curve, tensorboard
 from logpi.runs.directory import RunDirectory
 from logpi.runs.files import finite, read_metrics

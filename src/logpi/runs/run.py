@@ -10,8 +10,9 @@ from jaxtyping import PyTree
 
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
-from logpi.runs import checkpoint, checkpoints, configuration, spaces
+from logpi.runs import checkpoint, checkpoints, configuration
 from logpi.runs.files import read_json, read_metrics
+from logpi.spaces import serialize
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def load(directory: str | Path, *, policy: PyTree = None, critic: PyTree = None,
 def _shapes(said: dict[str, Any], path: Path) -> tuple[PyTree, PyTree]:
     """The shapes of the networks the run was started with: nothing is allocated for what a file claims."""
     recipe = configuration.recipe(said, path)
-    observation, action = (spaces.from_json(said["spaces"].get(name)) for name in ("observation", "action"))
+    observation, action = (serialize.from_json(said["spaces"].get(name)) for name in ("observation", "action"))
     spec = Spec(said["environment"], 1, observation, action)
     try:
         build = lambda key: recipe.build(spec, recipe.settings(said["environment"]), key)[1:]

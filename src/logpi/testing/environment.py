@@ -9,11 +9,11 @@ import jax.random as jr
 import numpy as np
 from gymnasium import spaces
 
-from logpi import nested
-from logpi.environments.names import make
+from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.protocol import Step
-from logpi.environments.structure import check, empty, leaf_spaces, lifted
+from logpi.environments.registry import make
 from logpi.errors import LogpiError
+from logpi.spaces.tree import check, empty, leaf_spaces, lifted
 from logpi.testing.expect import close, offers, require, same_kind
 from logpi.testing.starts import check_ends, check_starts
 
@@ -107,7 +107,7 @@ def random_actions(space: spaces.Space, rows: int, seed: int) -> Any:
 
 
 def _play(player: Any, actions: list[Any], seed: int) -> Played:
-    first, nobody = player.reset(seed), np.zeros(len(nested.leaves(actions[0])[0]), bool)
+    first, nobody = player.reset(seed), np.zeros(len(tree_leaves(actions[0])[0]), bool)
     return Played(first, [player.step(action, nobody) for action in actions])
 
 
@@ -131,7 +131,7 @@ def _answers(spec: Any, played: Played) -> None:
 
 
 def _in_range(spec: Any, obs: Any, what: str) -> None:
-    for (path, leaf), x in zip(leaf_spaces(spec.observation_space), nested.leaves(obs), strict=True):
+    for (path, leaf), x in zip(leaf_spaces(spec.observation_space), tree_leaves(obs), strict=True):
         require(np.isfinite(x).all(), f"{what}{path} is not finite", "keep observations finite")
         low = np.asarray(getattr(leaf, "start", 0))
         match leaf:
@@ -162,7 +162,7 @@ def _bounds(player: Any, spec: Any, action: Any, seed: int) -> None:
         return
     at_most = lambda size: lifted(spec.action_space, lambda leaf: lambda x: _stretched(leaf, x, size))(action)
     one, far = (_play(player, [at_most(size)], seed).steps[0] for size in (1.0, 50.0))
-    remedy = "map actions with logpi.environments.actions.to_native: −1 … 1 spans the bounds, what is beyond is clipped"
+    remedy = "map actions with logpi.spaces.actions.to_native: −1 … 1 spans the bounds, what is beyond is clipped"
     require(close(one, far, 1e-5), "an action beyond its bounds does more than one at them", remedy)
 
 
@@ -179,7 +179,7 @@ def _host(environment: Any, spec: Any, action: Any, seed: int) -> None:
     idle = np.arange(spec.num_envs) == 0
     step = environment.step(action, idle)
     require(not step.valid[0], "a row of an idle environment is valid", "answer valid & ~idle")
-    torn = nested.map(lambda x: np.full_like(x, np.nan) if x.dtype == np.float32 else x, action)
+    torn = tree_map(lambda x: np.full_like(x, np.nan) if x.dtype == np.float32 else x, action)
     if close(torn, action):
         return
     try:

@@ -11,11 +11,11 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Array, Key, PyTree
 
-from logpi import nested
-from logpi.environments.actions import sent
-from logpi.environments.structure import kept, leaf_spaces, lifted
+from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.errors import LogpiError
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
+from logpi.spaces.actions import sent
+from logpi.spaces.tree import kept, leaf_spaces, lifted
 from logpi.testing.distribution import METHODS
 from logpi.testing.expect import close, offers, require, same_kind
 from logpi.types import ravel, trainable
@@ -92,7 +92,7 @@ def _actions(own: Any, space: spaces.Space) -> None:
     """Actions, as they are handed on, lie in the action space."""
     wanted = lifted(space, _like)()
     same_kind(own, wanted, "the action", "give actions the structure of the action space, one row an observation")
-    for (path, leaf), x in zip(leaf_spaces(space), nested.leaves(own), strict=True):
+    for (path, leaf), x in zip(leaf_spaces(space), tree_leaves(own), strict=True):
         require(np.isfinite(x).all(), f"the action{path} is not finite", "keep parameters finite for every observation")
         if isinstance(leaf, spaces.Box):
             continue
@@ -100,7 +100,7 @@ def _actions(own: Any, space: spaces.Space) -> None:
         bad = x[(x < 0) | (x >= counts)]
         require(not bad.size, f"the action{path} is {bad[:1]} in {leaf}", "count from 0; the adapter adds the start")
     native = sent(space, "the environment")(own)
-    row = nested.map(lambda x: x[0, ...], native)
+    row = tree_map(lambda x: x[0, ...], native)
     require(_contained(space, row), f"{row} does not lie in the action space {space}", "give actions of its shapes")
 
 
@@ -115,7 +115,7 @@ def _count(leaf: Any) -> Any:
 
 def _contained(space: spaces.Space, x: Any) -> bool:
     one = lambda leaf: lambda x: leaf.contains(x.item() if isinstance(leaf, spaces.Discrete) else x)
-    return all(nested.leaves(lifted(space, one)(x)))
+    return all(tree_leaves(lifted(space, one)(x)))
 
 
 def _gradients(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> None:

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from jaxtyping import Array, Key, PyTree
 
 from logpi.objectives.importance import importance
-from logpi.policies.behaviour import Behaviour
+from logpi.policies.behavior import Behaviour
 from logpi.policies.policy import mlp_policy
 from logpi.testing.expect import kinds, offers, require, same_kind
 from logpi.types import Batch, ravel, trainable

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.objectives.base import Objective, mean
 from logpi.objectives.evaluated import at_rows
-from logpi.objectives.penalised import divergence
+from logpi.objectives.penalized import divergence
 from logpi.types import Batch, Number
 from logpi.updates.ascent import Ascent
 

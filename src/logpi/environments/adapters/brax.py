@@ -1,0 +1,94 @@
+"""Environments of Brax, and of whatever else has its `reset` and `step`."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from gymnasium import spaces
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+from logpi.environments.adapters.jax_compat import own_rules, scalar, settled
+from logpi.errors import LogpiError
+
+
+class Brax(eqx.Module):
+    """One environment of Brax, its dynamics alone: without its wrappers for episodes and for resets.
+
+    It terminates where its state is `done`; the time limit truncates, and is applied by `make`. Observations are
+    float32 without bounds, dicts of them where the environment's are; actions lie in −1 … 1.
+
+    - `env`: as `brax.envs.get_environment` gives it; one of MuJoCo Playground's is alike.
+    - `time_limit`: the number of steps after which an episode is cut off. Brax leaves it to a wrapper, at 1000.
+
+    Raises LogpiError for an environment that ends or resets its episodes itself: Brax's wrapper resets every episode
+    to its first state, and shows no last observation.
+
+    Source: Freeman et al. 2021.
+    """
+
+    env: Any = eqx.field(static=True)
+    time_limit: int | None = eqx.field(static=True)
+    shapes: PyTree
+
+    def __init__(self, env: Any, time_limit: int | None = 1000):
+        self.env, self.time_limit = env, time_limit
+        with own_rules():
+            state = jax.eval_shape(env.reset, jr.key_data(jr.key(0)))
+        if wrapped := [name for name in state.info if name == "truncation" or "first_" in name]:
+            raise LogpiError(
+                f"{type(env).__name__} ends or resets episodes itself (its state has {wrapped[0]}): give it without"
+                " wrappers for episodes and resets, as brax.envs.get_environment does"
+            )
+        self.shapes = state.obs
+
+    @property
+    def observation_space(self) -> spaces.Space:
+        """As the observation after a reset, without bounds."""
+        return _space(self.shapes)
+
+    @property
+    def action_space(self) -> spaces.Box:
+        """−1 … 1."""
+        return spaces.Box(-1.0, 1.0, (self.env.action_size,))
+
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        """key → (state, obs)."""
+        with own_rules():
+            state = self.env.reset(jr.key_data(key))
+        return settled(state), _seen(state.obs)
+
+    def step(
+        self, key: Key[Array, ""], state: PyTree, action: Float[Array, " A"]
+    ) -> tuple[PyTree, PyTree, Float[Array, ""], Bool[Array, ""]]:
+        """(key, state, action) → (state, obs, reward, terminated); the key is not needed."""
+        del key
+        with own_rules():
+            state = self.env.step(state, action)
+        return settled(state), _seen(state.obs), scalar(state.reward, jnp.float32), scalar(state.done, bool)
+
+
+def _space(shapes: PyTree) -> spaces.Space:
+    if isinstance(shapes, dict):
+        return spaces.Dict({name: _space(part) for name, part in shapes.items()})
+    return spaces.Box(-np.inf, np.inf, shapes.shape)
+
+
+def _seen(obs: PyTree) -> PyTree:
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), obs)
+
+
+def names() -> list[str]:
+    """The environments that Brax has registered."""
+    from brax import envs  # pyright: ignore[reportMissingImports]
+
+    return list(envs._envs)
+
+
+def load(task: str) -> Brax:
+    """An environment of Brax by Brax's own name for it."""
+    from brax import envs  # pyright: ignore[reportMissingImports]
+
+    return Brax(envs.get_environment(task))

@@ -1,0 +1,110 @@
+"""Environments of gymnax."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from gymnasium import spaces
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+from logpi.environments.adapters.jax_compat import own_rules, scalar, settled
+from logpi.errors import LogpiError
+from logpi.spaces.tree import buffer_dtype, lifted
+
+LARGEST = np.finfo(np.float32).max
+
+
+class Gymnax(eqx.Module):
+    """One environment of gymnax, its dynamics alone: `step_env` and `reset_env`, without its own resets.
+
+    It terminates where gymnax says so; gymnax's time limit is `time_limit`, which truncates, and which `make` applies.
+    Bounds as large as float32 goes are none. Boxes are float32.
+
+    - `env`, `params`: as `gymnax.make` gives them. `logpi.make(Gymnax(*gymnax.make("CartPole-v1")), 8)` is eight
+      copies, and so is `logpi.make("gymnax:CartPole-v1", 8)`.
+
+    Raises LogpiError for an environment of gymnax before 1.0, where `done` is a time limit as well as an end.
+
+    Source: Lange 2022.
+    """
+
+    env: Any = eqx.field(static=True)
+    params: PyTree
+
+    def __check_init__(self) -> None:
+        if not hasattr(self.env, "is_truncated"):
+            raise LogpiError(f"{type(self.env).__name__} is no environment of gymnax ≥ 1.0: it has no is_truncated")
+
+    @property
+    def observation_space(self) -> spaces.Space:
+        """gymnax's, as Gymnasium's."""
+        return self._space(self.env.observation_space)
+
+    @property
+    def action_space(self) -> spaces.Space:
+        """gymnax's, as Gymnasium's."""
+        return self._space(self.env.action_space)
+
+    @property
+    def time_limit(self) -> int:
+        """The number of steps after which gymnax truncates."""
+        return int(self.params.max_steps_in_episode)
+
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        """key → (state, obs)."""
+        with own_rules():
+            obs, state = self.env.reset_env(jr.key_data(key), self.params)
+        return settled(state), self._seen(obs)
+
+    def step(
+        self, key: Key[Array, ""], state: PyTree, action: PyTree
+    ) -> tuple[PyTree, PyTree, Float[Array, ""], Bool[Array, ""]]:
+        """(key, state, action) → (state, obs, reward, terminated)."""
+        with own_rules():
+            obs, state, reward, terminated, _ = self.env.step_env(jr.key_data(key), state, action, self.params)
+        return settled(state), self._seen(obs), scalar(reward, jnp.float32), scalar(terminated, bool)
+
+    def _space(self, of: Any) -> spaces.Space:
+        with own_rules(), jax.ensure_compile_time_eval():  # bounds are constants, also while something is traced
+            return as_gymnasiums(of(self.params))
+
+    def _seen(self, obs: PyTree) -> PyTree:
+        return lifted(self.observation_space, lambda leaf: lambda x: jnp.asarray(x, buffer_dtype(leaf)))(obs)
+
+
+def as_gymnasiums(space: Any) -> spaces.Space:
+    """gymnax's space as Gymnasium's. Raises LogpiError for one that is neither box, discrete, nor made of these."""
+    match getattr(space, "spaces", None):
+        case Mapping() as parts:
+            return spaces.Dict({name: as_gymnasiums(part) for name, part in parts.items()})
+        case list() | tuple() as parts:
+            return spaces.Tuple([as_gymnasiums(part) for part in parts])
+    if hasattr(space, "low"):
+        return spaces.Box(_bound(space.low, space.shape), _bound(space.high, space.shape), dtype=np.float32)
+    if hasattr(space, "n"):
+        return spaces.Discrete(int(space.n))
+    raise LogpiError(f"gymnax's space {space} is not supported; supported: Box, Discrete, and Dict and Tuple of these")
+
+
+def _bound(bound: Any, shape: Any) -> np.ndarray:
+    x = np.broadcast_to(np.asarray(bound, np.float32), shape)
+    return np.where(np.abs(x) < LARGEST, x, np.copysign(np.float32(np.inf), x))
+
+
+def names() -> list[str]:
+    """The environments that gymnax has registered."""
+    import gymnax  # pyright: ignore[reportMissingImports]
+
+    return list(gymnax.registered_envs)
+
+
+def load(task: str) -> Gymnax:
+    """An environment of gymnax by gymnax's own name for it."""
+    import gymnax  # pyright: ignore[reportMissingImports]
+
+    with own_rules():
+        return Gymnax(*gymnax.make(task))

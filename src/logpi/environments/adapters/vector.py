@@ -1,0 +1,97 @@
+"""A Gymnasium vector environment that the user already has."""
+
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
+
+from logpi.core.numpy_trees import tree_map
+from logpi.core.seeds import derive
+from logpi.environments.adapters.time_limit import time_limit_of
+from logpi.environments.protocol import Spec, Step
+from logpi.errors import LogpiError
+from logpi.spaces.actions import sent
+from logpi.spaces.tree import check, kept, writer
+
+
+class GymnasiumVector:
+    """Any `gymnasium.vector.VectorEnv`, whichever way it resets: all give the same transitions.
+
+    - SAME_STEP resets in the step that ends an episode and hands over the true last observation in `info`.
+    - NEXT_STEP resets in the step after; that step is no transition, so its row is not `valid`.
+    - DISABLED leaves the reset to the caller.
+
+    Such an environment steps all its copies at once, so idle ones move too; what they answer is ignored.
+    """
+
+    def __init__(self, env: VectorEnv, name: str = ""):
+        """Wrap it; refuses one that does not say how it resets."""
+        self._env = env
+        self._mode = _autoreset_mode(env, name)
+        inside = getattr(env, "envs", None)  # a SyncVectorEnv's; others only have their spec
+        limit = time_limit_of(inside[0]) if inside else env.spec.max_episode_steps if env.spec else None
+        self.spec = Spec(name, env.num_envs, env.single_observation_space, env.single_action_space, limit)
+        check(env.single_observation_space, "observation")
+        self._native = sent(env.single_action_space, name)
+        self._ended = np.zeros(env.num_envs, bool)
+        # Without shared memory the processes of Gymnasium's (≤ 1.4) forget to drop an autoreset that was due when they
+        # are reset, and the next step is lost to it.
+        inner = env.unwrapped
+        self._swallows = isinstance(inner, AsyncVectorEnv) and not inner.shared_memory
+        self._kept = kept(env.single_observation_space)
+        self._write = writer(env.single_observation_space)
+
+    def reset(self, seed: int, group: int = 1) -> Any:
+        """Begin new episodes everywhere; groups of neighbours are seeded alike.
+
+        Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
+        Later episodes go on with each copy's own numbers, so in a group they are alike only as far as these are.
+        """
+        if not self._swallows:
+            self._ended[:] = False
+        first = derive(seed)
+        seeds: Any = first if group == 1 else [first + i // group for i in range(self.spec.num_envs)]
+        return self._kept(self._env.reset(seed=seeds)[0])
+
+    def step(self, action: Any, idle: np.ndarray) -> Step:
+        """Step all copies."""
+        obs, reward, terminated, truncated, info = self._env.step(self._native(action))
+        obs, reward, terminated = self._kept(obs), np.asarray(reward, np.float32), np.array(terminated)
+        truncated = np.asarray(truncated) & ~terminated
+        valid = ~idle & ~self._ended if self._mode is AutoresetMode.NEXT_STEP else ~idle
+        done = terminated | truncated
+        self._ended = done if self._mode is AutoresetMode.NEXT_STEP else self._ended
+        next_obs = obs
+        if done.any() and self._mode is AutoresetMode.SAME_STEP:
+            next_obs = tree_map(np.copy, obs)
+            for i in np.flatnonzero(done).tolist():
+                self._write(next_obs, i, _final(info, i, self.spec.name))
+        elif done.any() and self._mode is AutoresetMode.DISABLED:
+            obs = self._kept(self._env.reset(options={"reset_mask": done})[0])
+        return Step(obs, next_obs, reward, terminated, truncated, valid)
+
+    def close(self) -> None:
+        """Close the vector environment."""
+        self._env.close()
+
+
+def _final(info: dict[str, Any], i: int, name: str) -> Any:
+    """The last observation of copy i: Gymnasium keeps one object a copy, others a batch for each leaf."""
+    if "final_obs" not in info:
+        raise LogpiError(
+            f"vector environment {name} says SAME_STEP, but gives no info['final_obs'] where an episode ends;"
+            " without the true last observations V cannot be right: give them, or reset in another mode"
+        )
+    final = info["final_obs"]
+    return tree_map(lambda x: x[i], final) if isinstance(final, dict | tuple) else final[i]
+
+
+def _autoreset_mode(env: VectorEnv, name: str) -> AutoresetMode:
+    mode = env.metadata.get("autoreset_mode")
+    if not isinstance(mode, AutoresetMode):
+        allowed = ", ".join(f"AutoresetMode.{m.name}" for m in AutoresetMode)
+        raise LogpiError(
+            f"vector environment {name or env} does not say how it resets: metadata['autoreset_mode'] is {mode!r};"
+            f" set it to one of {allowed}"
+        )
+    return mode

@@ -1,0 +1,159 @@
+"""How good a policy is: whole episodes, its most likely actions, seeds that training never used."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.random as jr
+import numpy as np
+from jaxtyping import PyTree
+
+from logpi.core.collection import Episodes
+from logpi.core.compilation import compiled
+from logpi.core.seeds import EVALUATION, derive
+from logpi.environments.protocol import on_device
+from logpi.environments.registry import make
+from logpi.errors import LogpiError
+from logpi.evaluation.statistics import interval
+from logpi.policies.behavior import Behaviour, Greedy
+from logpi.rollout import device
+from logpi.rollout.host import HostRollout
+from logpi.rollout.noise import rollout_noise
+from logpi.rollout.observations import Checked
+
+SIDE_BY_SIDE = 20
+LONG = 1.0  # seconds: what takes longer is worth starting processes for
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Returns and lengths of the episodes, in the order in which they were seeded."""
+
+    returns: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The mean return."""
+        return float(self.returns.mean())
+
+    @property
+    def ci(self) -> tuple[float, float]:
+        """A 95 % interval for the mean return: the percentile bootstrap."""
+        return interval(self.returns, np.mean)
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """An evaluation that has begun: whether it is over, and what it came to, which may have to be waited for."""
+
+    over: Callable[[], bool]
+    result: Callable[[], Evaluation]
+
+
+def evaluate(
+    policy: PyTree,
+    env: Any,
+    *,
+    episodes: int = 100,
+    seed: int = 0,
+    stochastic: bool = False,
+    limit: int | None = None,
+) -> Evaluation:
+    """Play whole episodes with a policy and report their returns: undiscounted, raw rewards.
+
+    - `env`: whatever `make` takes.
+    - `seed`: of the episodes; never the same as any seed of a training run's.
+    - `stochastic`: sample actions instead of taking the mode.
+    - `limit`: the longest an episode may be, for a task that has no time limit.
+
+        >>> import logpi, jax
+        >>> env = logpi.make("logpi:CartPole-v1", 1)
+        >>> policy = logpi.mlp_policy(env.spec.observation_space, env.spec.action_space, key=jax.random.key(0))
+        >>> evaluate(policy, "logpi:CartPole-v1", episodes=3).returns.shape
+        (3,)
+    """
+    if episodes < 1:
+        raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
+    environment = make(env, min(episodes, SIDE_BY_SIDE), limit)
+    try:
+        return evaluator(environment, policy, episodes, stochastic)(policy, seed).result()
+    finally:
+        if not on_device(environment):
+            environment.close()
+
+
+def evaluator(
+    environment: Any,
+    policy: PyTree,
+    episodes: int,
+    stochastic: bool = False,
+    purpose: int = EVALUATION,
+    hire: Callable[[HostRollout], None] = lambda rollout: None,
+) -> Callable[[PyTree, int], Awaited]:
+    """A function that begins an evaluation (policy, seed) of a policy like this one, prepared once, used many times.
+
+    Each environment plays ⌈episodes / N⌉ whole episodes, and those beyond the number asked for are left out by their
+    place, not by when they end: that would favour short ones. `hire` is called when the first evaluation on the host
+    that took long is over, and may leave the next ones to worker processes, which changes no bit. Those go on while
+    other things are done; all others are over when they have begun. One must have its result before the next begins.
+    """
+    act_like = (lambda p: Behaviour(p)) if stochastic else (lambda p: Behaviour(Greedy(p)))
+    n = environment.spec.num_envs
+    collect = Episodes(per_environment=-(-episodes // n))
+    mu = act_like(policy)
+    play = _on_device(environment, mu, collect) if on_device(environment) else _on_host(environment, mu, collect, hire)
+
+    def begin(policy: PyTree, seed: int) -> Awaited:
+        over, played = play(act_like(policy), derive(seed, purpose))
+
+        def result() -> Evaluation:
+            reward, valid = played()
+            returns = np.where(valid, reward, 0).sum(axis=0, dtype=np.float64)
+            return Evaluation(returns[:episodes], valid.sum(axis=0)[:episodes])
+
+        return Awaited(over, result)
+
+    return begin
+
+
+Played = tuple[Callable[[], bool], Callable[[], tuple[np.ndarray, np.ndarray]]]  # whether it is over; reward, valid
+Play = Callable[[Behaviour, int], Played]
+
+
+def _on_device(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
+    def play(mu: Behaviour, key: Any) -> tuple[tuple, Any]:
+        tau = device.rollout(environment, mu, (), key, collect)[1]
+        return (), (tau.reward, tau.valid)
+
+    program = compiled(play, mu, jr.key(0))
+    return lambda mu, seed: _over(jax.device_get(program(mu, jr.key(seed))[1]))
+
+
+def _over(played: tuple[np.ndarray, np.ndarray]) -> Played:
+    return lambda: True, lambda: played
+
+
+def _on_host(environment: Any, mu: Behaviour, collect: Episodes, hire: Callable[[HostRollout], None]) -> Play:
+    obs = environment.reset(0)
+    noise = compiled(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec)), mu, jr.key(0))
+    rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1], keep=Checked)
+    alone = [rollout]
+
+    def finish() -> tuple[np.ndarray, np.ndarray]:
+        fields = rollout.finish()
+        return fields["reward"], fields["valid"]
+
+    def play(mu: Behaviour, seed: int) -> Played:
+        began = time.perf_counter()
+        rollout.start(mu, jax.device_get(noise(mu, jr.key(seed))[1]), seed)
+        if not alone:
+            return rollout.over, finish
+        played = finish()
+        if time.perf_counter() - began > LONG:
+            hire(alone.pop())
+        return _over(played)
+
+    return play

@@ -1,0 +1,71 @@
+"""What other policies did: trajectories collected from them, or read from a dataset."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, PyTree
+
+from logpi.core.collection import Collect, Episodes
+from logpi.core.seeds import DEMONSTRATION, derive
+from logpi.environments.protocol import on_device
+from logpi.environments.registry import make
+from logpi.errors import LogpiError
+from logpi.loop.compile import compile_iteration
+from logpi.loop.device import Stretch
+from logpi.loop.iteration import begin
+from logpi.policies.behavior import Behaviour
+from logpi.types import State, Trajectory
+
+
+def gather(policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, limit: int | None = None) -> Trajectory:
+    """Whole episodes of a policy, one a column, its own actions sampled; `Greedy(policy)` takes the likeliest.
+
+    - `env`: whatever `make` takes; one that is made already plays an episode in each of its copies.
+    - `limit`: the longest an episode may be, for a task without a time limit.
+
+    Raises LogpiError for fewer than one episode.
+
+        >>> import jax, logpi
+        >>> env = logpi.make("logpi:CartPole-v1", 1)
+        >>> policy = logpi.mlp_policy(env.spec.observation_space, env.spec.action_space, key=jax.random.key(0))
+        >>> gather(policy, "logpi:CartPole-v1", episodes=3).reward.shape
+        (500, 3)
+    """
+    if episodes < 1:
+        raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
+    environment = make(env, episodes, limit)
+    seed = derive(seed, DEMONSTRATION)
+    watching = Watching(Episodes(limit))
+    carry = begin(watching, environment, policy, None, jr.key(seed))
+    info = compile_iteration(watching, environment, carry, seed, capacity=1).run(carry, Stretch(0, 1, 1, 1))[1][0]
+    if not on_device(environment) and isinstance(env, str):
+        environment.close()
+    return jax.tree.map(jnp.asarray, info["tau"])
+
+
+class Watching(eqx.Module):
+    """An algorithm that learns nothing, and hands on what it saw."""
+
+    collect: Collect = eqx.field(static=True)
+
+    def init(self, policy: PyTree, critic: PyTree = None) -> State:
+        """Nothing but the policy."""
+        return State(policy, critic, (), ())
+
+    def at(self, progress: Any) -> "Watching":
+        """The same at any time."""
+        del progress
+        return self
+
+    def behaviour(self, state: State, key: Array) -> Behaviour:
+        """μ = the policy."""
+        del key
+        return Behaviour(state.policy)
+
+    def learn(self, state: State, mu: Behaviour, tau: Trajectory, key: Array) -> tuple[State, dict[str, Any]]:
+        """The state as it was, and τ."""
+        del mu, key
+        return state, {"tau": tau}

@@ -1,0 +1,110 @@
+"""Datasets of other policies' episodes, read as trajectories."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from gymnasium import spaces
+from jaxtyping import PyTree
+
+from logpi.errors import LogpiError
+from logpi.spaces.actions import from_native
+from logpi.types import Trajectory
+
+
+def read_minari(source: Any, action_space: spaces.Space | None = None, episodes: int | None = None) -> Trajectory:
+    """A dataset in Minari's format as whole episodes, one a column, padded after their end.
+
+    log μ is not in the format and is NaN: cloning does not ask for it, and what does is left with no number.
+
+    - `source`: a `minari.MinariDataset`, anything with its `iterate_episodes`, or the path of a dataset's directory or
+      HDF5 file (for which h5py is needed: the extra `minari`).
+    - `action_space`: of the recorded actions, by default the dataset's own `action_space`; actions are turned into a
+      policy's: whole numbers from 0, vectors in which −1 … 1 spans the bounds, and dicts and tuples of these.
+    - `episodes`: how many, from the first; all by default.
+
+    Raises LogpiError for no episodes, or for actions of a space that is not known or not supported.
+    """
+    space = getattr(source, "action_space", None) if action_space is None else action_space
+    if space is None:
+        raise LogpiError("the dataset does not say which space its actions are in: read_minari(…, action_space=…)")
+    own = from_native(space)
+    found = list(itertools.islice(_episodes(source), episodes))
+    if not found:
+        raise LogpiError(f"no episodes in {source}; allowed: a dataset with at least one")
+    columns = [_column(episode, own) for episode in found]
+    longest = max(len(column["reward"]) for column in columns)
+    stacked = jax.tree.map(lambda *x: jnp.asarray(np.stack([_padded(y, longest) for y in x], axis=1)), *columns)
+    return Trajectory(**stacked, complete=True)
+
+
+def _episodes(source: Any) -> Iterator[Any]:
+    """Each episode, with Minari's names: observations [T + 1], actions, rewards, terminations, truncations [T]."""
+    if hasattr(source, "iterate_episodes"):
+        yield from source.iterate_episodes()
+        return
+    path = Path(source)
+    files = [path / "data" / "main_data.hdf5", path / "main_data.hdf5"] if path.is_dir() else [path]
+    there = [file for file in files if file.is_file()]
+    if not there:
+        raise LogpiError(f"no dataset at {source}; allowed: an HDF5 file, or a directory with data/main_data.hdf5")
+    try:
+        import h5py
+    except ImportError:
+        raise LogpiError("HDF5 files need h5py: pip install 'logpi[minari]'") from None
+    with h5py.File(there[0]) as file:
+        groups: dict[str, Any] = dict(file)
+        for name in sorted(groups, key=lambda name: int(name.rpartition("_")[2])):
+            yield SimpleNamespace(**{field: _arrays(groups[name][field]) for field in FIELDS})
+
+
+FIELDS = ("observations", "actions", "rewards", "terminations", "truncations")
+
+
+def _arrays(node: Any) -> PyTree:
+    """A group as a dictionary of what it holds, or as a tuple where these have numbers; a data set as an array."""
+    if not hasattr(node, "keys"):
+        if node.dtype.hasobject:
+            raise LogpiError(
+                f"{node.name} holds encoded images; read them through Minari: read_minari(load_dataset(…))"
+            )
+        return node[()]
+    parts = {name: _arrays(node[name]) for name in node}
+    if parts and all(name.startswith("_index_") for name in parts):
+        return tuple(parts[f"_index_{i}"] for i in range(len(parts)))
+    return parts
+
+
+def _column(episode: Any, own: Callable[[Any], Any]) -> dict[str, Any]:
+    """One episode as the fields of a trajectory, [T, …] each; the last row ends it, if only because the data does."""
+    reward = np.asarray(episode.rewards, np.float32)
+    steps, terminated = len(reward), np.asarray(episode.terminations, bool)
+    ended = np.arange(steps) == steps - 1
+    plain = lambda x: jax.tree.map(_narrow, x)
+    return {
+        "obs": jax.tree.map(lambda x: x[:steps], plain(episode.observations)),
+        "action": own(plain(episode.actions)),
+        "log_prob": np.full(steps, np.nan, np.float32),
+        "reward": reward,
+        "next_obs": jax.tree.map(lambda x: x[1 : steps + 1], plain(episode.observations)),
+        "time": np.arange(steps, dtype=np.int32),
+        "terminated": terminated,
+        "truncated": (np.asarray(episode.truncations, bool) | ended) & ~terminated,
+        "valid": np.ones(steps, bool),
+    }
+
+
+def _narrow(x: Any) -> np.ndarray:
+    """64 bits as 32, the rest as it is."""
+    x = np.asarray(x)
+    kinds = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32}
+    return x.astype(kinds.get(x.dtype, x.dtype))
+
+
+def _padded(x: np.ndarray, length: int) -> np.ndarray:
+    return np.pad(x, [(0, length - len(x))] + [(0, 0)] * (x.ndim - 1))

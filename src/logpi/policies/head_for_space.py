@@ -1,0 +1,88 @@
+"""Which head fits an action space."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from gymnasium import spaces
+
+from logpi.errors import LogpiError
+from logpi.policies.encoder import Path, branches, place, unsupported
+from logpi.policies.heads import Continuous, Discrete, Joint, MultiBinary, MultiDiscrete, Shape, Squash, StateDependent
+from logpi.types import Frozen
+
+Fitted = tuple[Any, int]
+"""A head, and how many numbers it reads."""
+
+
+def head(space: spaces.Space, std: str = "learned", squash: bool = False, initial_std: float = 1.0) -> Fitted:
+    """The head that fits an action space, and how many numbers it reads.
+
+    Its actions have the structure and the shapes of the space's: dictionaries for Dict, tuples for Tuple; whole numbers
+    from 0 for Discrete and MultiDiscrete; 0 and 1 for MultiBinary; for Box, numbers of which −1 … 1 spans the bounds.
+
+    - `std`: a Gaussian's σ. "learned": one a dimension, the same in every state; "fixed": it stays as it begins;
+      "state": another in every state, read from the network.
+    - `squash`: keep the actions of a Box within its bounds by tanh, instead of clipping them at the bounds.
+    - `initial_std`: the first σ, in units of half the box.
+
+    Raises LogpiError for a space that logpi has no distribution for, naming its path; and for `squash` with a Box that
+    is not bounded on all sides.
+
+        >>> actions = spaces.Dict(gear=spaces.Discrete(5), wheel=spaces.Box(-1, 1, (2,)))
+        >>> head(actions)[1]
+        7
+    """
+    vector = lambda size: VECTORS[std](size, initial_std)
+    return _fitted(space, (lambda size: _squashed(*vector(size))) if squash else vector, squash, ())
+
+
+def _learned(size: int, initial_std: float) -> Fitted:
+    return Continuous(jnp.full(size, math.log(initial_std), float)), size
+
+
+def _fixed(size: int, initial_std: float) -> Fitted:
+    return Continuous(Frozen(jnp.full(size, math.log(initial_std), float))), size
+
+
+def _state(size: int, initial_std: float) -> Fitted:
+    return StateDependent(initial_std), 2 * size
+
+
+VECTORS: Mapping[str, Callable[[int, float], Fitted]] = {"learned": _learned, "fixed": _fixed, "state": _state}
+
+
+def _squashed(inner: Any, outputs: int) -> Fitted:
+    return Squash(inner), outputs
+
+
+def _fitted(space: spaces.Space, vector: Callable[[int], Fitted], bounded: bool, path: Path) -> Fitted:
+    """The head for a space; `vector` makes that of a Box of so many numbers, with bounds if it must be `bounded`."""
+    inner = lambda: {key: _fitted(part, vector, bounded, (*path, key)) for key, part in branches(space).items()}
+    match space:
+        case spaces.Discrete():
+            return Discrete(), int(space.n)
+        case spaces.MultiDiscrete():
+            sizes = tuple(space.nvec.ravel().tolist())
+            return _shaped(MultiDiscrete(sizes), space.shape), sum(sizes)
+        case spaces.MultiBinary():
+            return _shaped(MultiBinary(), space.shape), math.prod(space.shape)
+        case spaces.Box():
+            if bounded and not space.is_bounded("both"):
+                raise LogpiError(
+                    f"squash is true, but {place('action', path)} is {space}, and there are no bounds on some sides to"
+                    " squash actions into; allowed: squash false, or a Box bounded on all sides"
+                )
+            made, outputs = vector(math.prod(space.shape))
+            return _shaped(made, space.shape), outputs
+        case spaces.Dict() | spaces.Tuple() if space.spaces:
+            parts = inner()
+            heads = {key: made for key, (made, _) in parts.items()}
+            sizes = tuple(outputs for _, outputs in parts.values())
+            return Joint(heads if isinstance(space, spaces.Dict) else tuple(heads.values()), sizes), sum(sizes)
+    raise unsupported("action", path, space)
+
+
+def _shaped(made: Any, shape: tuple[int, ...]) -> Any:
+    return made if len(shape) == 1 else Shape(made, shape)

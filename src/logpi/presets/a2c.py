@@ -1,0 +1,32 @@
+"""A2C: the synchronous advantage actor-critic."""
+
+import logpi
+from logpi.presets.recipe import preset
+
+
+@preset(num_envs=8)
+def a2c(
+    *,
+    rollout_length=16,
+    discount=0.99,
+    decay=1.0,
+    learning_rate=1e-3,
+    entropy_weight=0.0,
+    value_weight=0.5,
+    max_gradient_norm=0.5,
+):
+    """A2C: one ascent on mean_t [log π_θ(a_t|s_t) Â_t + c_H H(π_θ(·|s_t)) − ½ c_V (V_φ(s_t) − R_t)²] an iteration.
+
+    With λ = 1, Â_t = r_t + … + γ^n V(s_{t+n}) − V(s_t) reaches to the end of a short window. Ours takes Adam where
+    the paper takes RMSProp.
+
+    Source: Mnih et al. 2016, "Asynchronous methods for deep reinforcement learning", algorithm S3, made synchronous.
+    """
+    return logpi.PolicyGradient(
+        credit=logpi.GAE(discount, decay),
+        objective=logpi.score + entropy_weight * logpi.entropy,
+        update=logpi.Ascent(logpi.adam, learning_rate, max_norm=max_gradient_norm),
+        fit="joint",
+        value_weight=value_weight,
+        collect=logpi.Steps(rollout_length),
+    )

@@ -1,0 +1,32 @@
+"""NPG: the natural policy gradient."""
+
+import logpi
+from logpi.presets.recipe import preset
+
+
+@preset(num_envs=4)
+def npg(
+    *,
+    rollout_length=500,
+    discount=0.99,
+    decay=0.97,
+    max_kl=0.01,
+    cg_iterations=10,
+    damping=1e-3,
+    critic_learning_rate=1e-3,
+    critic_epochs=80,
+    critic_minibatch=None,
+):
+    """NPG: θ ← θ + √(2δ / gᵀF⁻¹g) F⁻¹g,  g = mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ − R_t)².
+
+    F is the Fisher matrix of π_θ, δ (`max_kl`) the mean KL a step may make; one step of the policy an iteration.
+
+    Source: Kakade 2002, "A natural policy gradient"; Algorithm 2 of Lovatto's deck (2019).
+    """
+    return logpi.PolicyGradient(
+        credit=logpi.GAE(discount, decay),
+        objective=logpi.score,
+        update=logpi.NaturalGradient(max_kl, cg_iterations, damping),
+        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch=critic_minibatch, epochs=critic_epochs),
+        collect=logpi.Steps(rollout_length),
+    )

@@ -1,0 +1,34 @@
+"""Q actor-critic: the policy gradient weighted by a learned Q."""
+
+import logpi
+from logpi.presets.recipe import preset
+
+
+@preset(num_envs=8)
+def q_actor_critic(
+    *,
+    rollout_length=64,
+    discount=0.99,
+    decay=0.95,
+    learning_rate=3e-3,
+    critic_learning_rate=3e-3,
+    critic_epochs=10,
+    entropy_weight=0.0,
+    max_gradient_norm=0.5,
+):
+    """Q actor-critic: θ ← θ + α mean_t ∇log π_θ(a_t|s_t) (Q_φ(s_t, a_t) − Σ_a π_θ(a|s_t) Q_φ(s_t, a)).
+
+    Q is fitted to expected-Sarsa λ-returns, so that nothing but rewards and Q itself is behind the credit; no V is
+    learned. For tasks with finitely many actions.
+
+    Source: Sutton et al. 2000, "Policy gradient methods for reinforcement learning with function approximation",
+    Theorem 1; van Seijen et al. 2009 for expected Sarsa.
+    """
+    return logpi.PolicyGradient(
+        credit=logpi.ActionValue(discount, decay) - logpi.action_mean_baseline,
+        objective=logpi.score + entropy_weight * logpi.entropy,
+        update=logpi.Ascent(logpi.adam, learning_rate, max_norm=max_gradient_norm),
+        fit=logpi.Ascent(logpi.adam, critic_learning_rate, epochs=critic_epochs),
+        critic_objective=logpi.action_value,
+        collect=logpi.Steps(rollout_length),
+    )

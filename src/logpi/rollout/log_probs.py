@@ -1,0 +1,14 @@
+"""log μ(a|s) of what was done in a rollout, in one batch."""
+
+import jax
+from jaxtyping import Array, Float, PyTree, Shaped
+
+from logpi.policies.behavior import Behaviour
+
+
+def scores(
+    mu: Behaviour, obs: PyTree[Shaped[Array, "T C ..."]], action: PyTree[Shaped[Array, "T C ..."]], num_envs: int
+) -> Float[Array, "T C"]:
+    """log μ of every action, where column e · N + i is environment i: its own member of a population acted there."""
+    rows = lambda tree: jax.tree.map(lambda x: x.reshape(-1, num_envs, *x.shape[2:]), tree)
+    return jax.vmap(mu)(rows(obs)).log_prob(rows(action)).reshape(jax.tree.leaves(obs)[0].shape[:2])

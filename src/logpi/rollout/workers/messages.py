@@ -1,0 +1,43 @@
+"""What a crew and its workers tell each other. Needs no JAX."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from logpi.core.collection import Collect
+from logpi.numpy_policy.program import Program
+from logpi.rollout.observations import Store
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Which environments a worker makes: `count` of `total`, from number `first` on."""
+
+    make: Callable[[], Any]
+    name: str
+    time_limit: int | None
+    first: int
+    count: int
+    total: int
+    restarts: int
+
+
+class Stand(NamedTuple):
+    """Where environments stand: what they show, the episodes they are in, how many had to be made anew so far."""
+
+    obs: Any
+    episode: np.ndarray
+    restarted: int
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker needs to collect: how it acts, and where it writes."""
+
+    program: Program
+    block: int
+    collect: Collect
+    store: type[Store]
+    places: Any

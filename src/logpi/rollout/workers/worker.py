@@ -1,0 +1,143 @@
+"""A worker: a process that owns some of the environments and a copy of the policy. It never imports JAX.
+
+It is started by `crew.Crew` with two sockets: over one it is told what to do and answers, once a rollout; the other
+says nothing, and closes when the process that started it ends, however that ends: then the worker ends, too.
+"""
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from logpi.core.collection import Steps
+from logpi.environments.adapters.gymnasium import Gymnasium
+from logpi.errors import EnvironmentFailed, LogpiError
+from logpi.numpy_policy.program import acting
+from logpi.rollout.buffers import observed
+from logpi.rollout.collector import Collector, Share
+from logpi.rollout.episode_replay import Kept
+from logpi.rollout.workers import shared_memory
+from logpi.rollout.workers.messages import Assignment, Copies, Stand
+
+Work = Callable[[str, tuple], Any]
+
+
+class Worker:
+    """What a worker does, by the name that it is told."""
+
+    def __init__(self, copies: Copies):
+        """Make the environments."""
+        self._environment = Gymnasium(copies.make, copies.count, copies.name, copies.time_limit, copies.first)
+        self._environment.restarts = copies.restarts
+        self._copies = copies
+
+    def assign(self, told: Assignment, number: int, descriptor: int) -> None:
+        """Take on a share of each rollout to come, as worker `number`; the descriptor is of shared memory."""
+        copies = self._copies
+        arrays = shared_memory.views(descriptor, told.places)
+        window = slice(copies.first, copies.first + copies.count)
+        mine = (slice(None), window) if isinstance(told.collect, Steps) else (slice(None), slice(None), window)
+        self._program, self._sets = told.program, arrays["sets"]
+        self._draws = [[x[mine] for x in each["draws"]] for each in self._sets]
+        self._stores = [told.store(observed(each["rows"])) for each in self._sets]
+        self._collector = Collector(
+            self._environment, told.collect, Share(copies.first, copies.count, copies.total, told.block)
+        )
+        self._collector.watched_by(arrays["beats"][number : number + 1])
+
+    def collect(self, seed: int, which: int) -> Stand:
+        """One rollout with the weights and noise of one of the sets of arrays, into its rows."""
+        act, rows = acting(self._program, self._sets[which]["weights"]), self._sets[which]["rows"]
+        self._collector.collect(act, self._draws[which], seed, rows, self._stores[which])
+        return self._stand()
+
+    def begin(self, seed: int, episode: np.ndarray | None) -> Stand:
+        """Begin new episodes everywhere, or these, in the midst of a run."""
+        self._collector.begin(seed, episode)
+        return self._stand()
+
+    def resume(self, kept: Kept, seed: int) -> tuple[Stand, np.ndarray]:
+        """Bring the environments back to where they stood; which of them began a new episode instead."""
+        lost = self._collector.resume(kept, seed)
+        return self._stand(), lost
+
+    def _stand(self) -> Stand:
+        return Stand(self._collector.obs, self._environment.episode, self._environment.restarted)
+
+
+def main() -> None:
+    """Do what one is told until there is nobody to tell."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _wait_ones_turn()
+    channel, lifeline = (int(word) for word in sys.argv[1:3])
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    line = socket.socket(fileno=channel)
+    connection = Connection(os.dup(channel))
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        work = _made(connection.recv_bytes())
+        while True:
+            name, arguments = connection.recv()
+            descriptors = socket.recv_fds(line, 1, 1)[1] if name == "assign" else []
+            answer, error = None, None
+            try:
+                answer = work(name, (*arguments, *descriptors))
+            except Exception as raised:
+                error = _told_of(raised)
+            if name != "assign":
+                connection.send((error, answer))
+            elif error is not None:
+                work = _refusing(error)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def _made(copies: bytes) -> Work:
+    """What does the work that is named, once the environments are made."""
+    try:
+        worker = Worker(pickle.loads(copies))
+    except Exception as raised:
+        told = _told_of(raised)
+        return _refusing(
+            EnvironmentFailed(f"{told}, when it made its environments; try workers 0", getattr(told, "trace", ""))
+        )
+    return lambda name, arguments: getattr(worker, name)(*arguments)
+
+
+def _refusing(error: LogpiError) -> Work:
+    """Raises what went wrong before, whatever is asked."""
+
+    def refuse(name: str, arguments: tuple) -> None:
+        raise error
+
+    return refuse
+
+
+def _told_of(error: Exception) -> LogpiError:
+    """What can be said of it in another process."""
+    if isinstance(error, LogpiError):
+        return error
+    what = " ".join(str(error).split())
+    return EnvironmentFailed(f"a worker raised {type(error).__name__}: {what}", traceback.format_exc())
+
+
+def _wait_ones_turn() -> None:
+    """When told what to do, let the one who tells go on: the others are to be told, too."""
+    if hasattr(os, "SCHED_BATCH"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def _end_with(lifeline: int) -> None:
+    """End this process when the one that holds the other end has ended."""
+    while os.read(lifeline, 1):
+        pass
+    os._exit(1)

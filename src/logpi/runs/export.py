@@ -1,0 +1,132 @@
+"""A trained policy as one file that acts with NumPy alone."""
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from gymnasium import spaces
+from jaxtyping import PyTree
+
+from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.errors import LogpiError
+from logpi.numpy_policy import source
+from logpi.numpy_policy.lower import lower
+from logpi.numpy_policy.primitives import UnknownPrimitive
+from logpi.numpy_policy.program import Program, written
+from logpi.numpy_policy.samplers import draws
+from logpi.runs import configuration
+from logpi.runs.run import Run
+from logpi.spaces.actions import to_native
+from logpi.spaces.serialize import from_json
+from logpi.spaces.tree import buffer_dtype, empty, leaf_spaces, lifted
+
+MARK = '"""A policy exported by logpi'
+
+
+def export(run: Run | PyTree, path: str | Path, *, spaces: tuple[spaces.Space, spaces.Space] | None = None) -> Path:
+    """Write a policy as a Python module that acts with NumPy alone: `from policy import act`; `act(obs)`.
+
+    - `run`: what `train` and `load` give; or a policy, and then
+    - `spaces`: those of its observations and its actions.
+    - `path`: the file, `….py`. Only what was exported before is replaced.
+
+    `act(obs)` takes one raw observation and returns the mode of π(·|obs), in the environment's own units and within
+    its bounds; `act(obs, rng)` a sample, by a NumPy generator. The code is the policy's own computation, a line an
+    operation, and the weights are in it. Raises LogpiError for a policy that is not made of what NumPy has, as one
+    that sees pictures, and for a path that cannot be written.
+
+        >>> import jax, logpi, runpy, tempfile
+        >>> from gymnasium import spaces
+        >>> seen, acted = spaces.Box(-1, 1, (3,)), spaces.Box(-2, 2, (1,))
+        >>> policy = logpi.mlp_policy(seen, acted, key=jax.random.key(0))
+        >>> path = logpi.export(policy, f"{tempfile.mkdtemp()}/policy.py", spaces=(seen, acted))
+        >>> runpy.run_path(str(path))["act"]([0.1, 0.2, 0.3]).shape
+        (1,)
+    """
+    path = Path(path)
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise LogpiError(f"a policy is exported to a Python module, and {path.name} names none; allowed: as policy.py")
+    if path.exists() and not path.read_bytes().startswith(MARK.encode()):
+        raise LogpiError(f"{path} exists and was not exported by logpi; name another file, or remove it")
+    text = _text(run, spaces)
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise LogpiError(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def _text(run: Any, given: tuple[spaces.Space, spaces.Space] | None) -> str:
+    if isinstance(run, Run):
+        said = configuration.read(run.directory)
+        seen, acted = (from_json(said["spaces"].get(kind)) for kind in ("observation", "action"))
+        about = f", trained on {said['environment']} by {said['algorithm']}, seed {said['seed']}"
+        return module(run.policy, seen, acted, about)
+    if given is None:
+        raise LogpiError("a policy knows no spaces: export(policy, path, spaces=(observation_space, action_space))")
+    return module(run, *given)
+
+
+def module(policy: PyTree, observation_space: spaces.Space, action_space: spaces.Space, about: str = "") -> str:
+    """The text of the module of a policy. Raises LogpiError where NumPy lacks an operation of the policy's."""
+    obs = tree_map(lambda x: jnp.asarray(x[0]), empty(observation_space, 1)())
+    arrays, static = eqx.partition(policy, eqx.is_array)
+    paths = [jax.tree_util.keystr(path).lstrip(".") for path, _ in jax.tree_util.tree_flatten_with_path(arrays)[0]]
+    flat, treedef = jax.tree.flatten(arrays)
+    bound = lambda weights: eqx.combine(treedef.unflatten(weights), static)
+    try:
+        program, pi, noise = _lowered(bound, flat, obs, to_native(action_space))
+    except UnknownPrimitive as lacking:
+        raise LogpiError(
+            f"the policy uses {lacking}, which logpi does not write in NumPy: it cannot be exported"
+        ) from None
+    cast = lifted(action_space, lambda leaf: lambda name: f"{name}.astype('{leaf.dtype}')")
+    mode, sample = (written(cast(part)) for part in program.answer)
+    seen = list(leaf_spaces(observation_space))
+    given = [f"np.asarray(obs{path}, '{buffer_dtype(leaf)}').reshape({leaf.shape})" for path, leaf in seen]
+    drawn = draws(pi)
+    body = source.act(program, given, None if drawn is None else _noise(drawn, noise), mode, sample)
+    head = _head(about, seen, list(leaf_spaces(action_space)))
+    return head + source.imports(body) + "\n\n" + body + source.values(program, flat, body, paths)
+
+
+def _lowered(bound: Any, weights: list[Any], obs: PyTree, native: Any) -> tuple[Program, Any, list[Any]]:
+    """The program from the leaves of weights, observation and noise to the mode and a sample; π's shape; its noise."""
+    structure, cut = jax.tree.structure(obs), len(weights)
+    pi = eqx.filter_eval_shape(bound(weights), obs)
+    noise, drawn = jax.tree.flatten(jax.eval_shape(lambda: bound(weights)(obs).noise(jr.key(0))))
+    seen = cut + structure.num_leaves
+
+    def both(*flat: Any) -> tuple[Any, Any]:
+        here = bound(flat[:cut])(structure.unflatten(flat[cut:seen]))
+        mode, sample = here.mode(), here.push(drawn.unflatten(flat[seen:]))
+        return native(here.to_env(mode)), native(here.to_env(sample))
+
+    zeros = [np.zeros(x.shape, x.dtype) for x in noise]
+    return lower(both, weights, [*tree_leaves(obs), *zeros]), pi, noise
+
+
+def _noise(drawn: list[str], noise: list[Any]) -> list[str]:
+    pairs = zip(drawn, noise, strict=True)
+    return [f"np.asarray(rng.{way.format(x.shape)}, '{x.dtype}')" for way, x in pairs]
+
+
+def _head(about: str, seen: list[Any], acted: list[Any]) -> str:
+    """The module's docstring; what a directory says stays within its quotes."""
+    kinds = lambda what, leaves: [f"{what}{path}: {leaf.dtype} {leaf.shape}" for path, leaf in leaves]
+    lines = [
+        f"A policy exported by logpi {metadata.version('logpi')}{about}.",
+        "",
+        "    action = act(obs)                            # the mode of the policy",
+        "    action = act(obs, np.random.default_rng(0))  # a sample of it",
+        "",
+        *kinds("obs", seen),
+        *kinds("action", acted),
+    ]
+    text = "\n".join(lines).replace("\\", "/").replace('"', "'")
+    return f'"""{text}\n"""\n\n'

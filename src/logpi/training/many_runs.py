@@ -1,0 +1,116 @@
+"""The driver of many runs at once: one program for all of them, a directory for each."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from logpi.loop.call_length import AT_ONCE, Pace
+from logpi.loop.device import Stretch
+from logpi.loop.iteration import Carry, Info
+from logpi.loop.vectorized import begin_together, compile_together
+from logpi.runs.directory import RunDirectory
+from logpi.runs.progress import Progress
+from logpi.runs.recorder import Kept, Recorder
+from logpi.runs.run import Run
+from logpi.training.console import Reporter
+from logpi.training.driver import TERMINATED, Assess, assessing, assessment
+from logpi.training.evaluation_queue import Entry
+from logpi.training.interrupts import Interrupts, Terminated
+from logpi.training.plan import Plan
+
+
+class Member(NamedTuple):
+    """One of the runs: its plan, and what records it."""
+
+    plan: Plan
+    recorder: Recorder
+
+    @property
+    def going(self) -> bool:
+        """Whether it has another iteration to make."""
+        return self.plan.fits(self.recorder.progress.steps)
+
+    def stretch(self, most: int) -> Stretch:
+        """How far it goes in the next call: not at all where it has come to its end."""
+        return self.plan.stretch(self.recorder.progress.steps, most if self.going else 0)
+
+    def record(self, infos: list[Info], carry: Callable[[], Carry], assess: Assess) -> None:
+        """What a call made of it."""
+        before = self.recorder.progress.steps
+        steps = before + sum(int(info["steps"]) for info in infos)
+        due = self.plan.due(steps) > self.plan.due(before)
+        awaited = assessing(assess, carry().state.policy, infos) if due else None
+        kept = lambda: Kept(carry(), {})
+        self.recorder.record(infos, Entry(infos, kept, awaited).evaluation(), kept)
+
+
+def drive_together(
+    plans: Sequence[Plan], directories: Sequence[RunDirectory], reporter: Reporter, stack: ExitStack
+) -> list[Run]:
+    """Make runs that differ in seeds and numbers alone, side by side; each leaves what it leaves on its own."""
+    open_recorder = lambda plan, place: stack.enter_context(Recorder(place, plan.title, [], plan.checkpoint_seconds))
+    members = [Member(p, open_recorder(p, place)) for p, place in zip(plans, directories, strict=True)]
+    stop = stack.enter_context(Interrupts())
+    assess = assessment(plans[0], reporter, stack)
+    started = time.perf_counter()
+    algorithms = [plan.algorithm for plan in plans]
+    networks = stacked([(plan.policy, plan.critic) for plan in plans])
+    keys = jnp.stack([plan.key for plan in plans])
+    carry = begin_together(algorithms, plans[0].environment, networks, keys)
+    for i, member in enumerate(members):
+        member.recorder.begin(Progress(), lambda i=i: Kept(nth(carry, i), {}))
+    run = compile_together(algorithms, plans[0].environment, carry)
+    for member in members:
+        member.recorder.compile_seconds = time.perf_counter() - started
+    carry = _loop(members, carry, run, assess, stop, reporter)
+    status = "interrupted" if stop.wanted else "done"
+    summaries = [member.recorder.finish(status) for member in members]
+    if stop.wanted:
+        raise SystemExit(TERMINATED) if stop.wanted is Terminated else KeyboardInterrupt
+    last = [nth(carry, i).state for i in range(len(members))]
+    parts = zip(last, members, summaries, directories, strict=True)
+    return [Run(s.policy, s.critic, m.recorder.rows, summary, d.path) for s, m, summary, d in parts]
+
+
+def _loop(members: list[Member], carry: Carry, run: Any, assess: Assess, stop: Interrupts, reporter: Reporter) -> Carry:
+    """Call after call, until every one has come to its end."""
+    pace = Pace(min(AT_ONCE, members[0].plan.checkpoint_seconds))
+    while not stop.wanted and any(member.going for member in members):
+        for member in members:
+            member.recorder.lend(True)
+        started = time.perf_counter()
+        carry, infos = run(carry, [member.stretch(pace.iterations) for member in members])
+        seconds = time.perf_counter() - started
+        pace.took(seconds, max(map(len, infos)))
+        for i, (member, made) in enumerate(zip(members, infos, strict=True)):
+            member.record(made, lambda i=i, here=carry: nth(here, i), assess)
+        reporter.record(_over(members, infos, seconds))
+    return carry
+
+
+def _over(members: list[Member], infos: list[list[Info]], seconds: float) -> dict[str, Any]:
+    """What there is to see of a call: means over the members."""
+    last = [member.recorder.rows[-1] for member in members]
+    mean = lambda name: float(np.mean([row[name] for row in last if row.get(name) is not None] or [np.nan]))
+    made = sum(int(info["steps"]) for rows in infos for info in rows)
+    steps = sum(member.recorder.progress.steps for member in members)
+    figures = {name: mean(name) for name in ("return_mean", "kl", "entropy")}
+    return figures | {"steps": steps, "steps_per_second": made / seconds}
+
+
+def stacked(trees: Sequence[PyTree]) -> PyTree:
+    """Trees of the same structure as one, their arrays stacked."""
+    stack = lambda *leaves: jnp.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0]
+    return jax.tree.map(stack, *trees)
+
+
+def nth(tree: PyTree, i: int) -> PyTree:
+    """The i-th of stacked trees, on one device."""
+    return jax.tree.map(lambda x: jax.device_put(x[i], jax.devices()[0]) if eqx.is_array(x) else x, tree)

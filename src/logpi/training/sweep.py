@@ -1,0 +1,148 @@
+"""Many runs at once: over seeds, and over numbers that an algorithm is given."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from logpi.core.compilation import use_persistent_cache
+from logpi.environments.protocol import on_device
+from logpi.environments.registry import name_of
+from logpi.errors import LogpiError
+from logpi.loop.vectorized import joined
+from logpi.presets.ppo import ppo
+from logpi.presets.recipe import NETWORKS, Recipe
+from logpi.runs.directory import RunDirectory, default_path, fresh
+from logpi.runs.run import Run
+from logpi.training.console import Reporter
+from logpi.training.grid import Points, combinations, summarised
+from logpi.training.many_runs import drive_together, nth
+from logpi.training.plan import Plan, settle, with_expert
+from logpi.training.train import configured, refuse
+
+SHOWN = ("return_mean", "eval_return_mean")
+
+
+def train_seeds(
+    env: Any,
+    algorithm: Recipe | None = None,
+    *,
+    seeds: int | Iterable[int] = 10,
+    steps: int | None = None,
+    out: str | Path | None = None,
+    evaluations: int = 5,
+    checkpoint_seconds: float = 30.0,
+) -> list[Run]:
+    """Train with many seeds at once, as one program: a run for each, as `train` makes it, in a directory of its own.
+
+    - `env`: an environment written in JAX.
+    - `seeds`: which, or how many from 0 on.
+    - `out`: the directories are `out`/seed-S, by default runs/ENV/ALGORITHM-S-TIME.
+
+    The other arguments are those of `train`. The program is another one than that of a single run, so the last bits
+    differ; a run can be resumed on its own. Raises LogpiError for an environment on the host.
+    """
+    recipe = ppo() if algorithm is None else algorithm
+    refuse(steps, 0, evaluations, checkpoint_seconds)
+    seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
+    place = lambda plan: Path(out) / f"seed-{plan.seed}" if out else default_path(name_of(env), plan.name, plan.seed)
+    with ExitStack() as stack:
+        plans = _settled(env, [recipe], steps, seeds, stack)
+        plans = [replace(p, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds) for p in plans]
+        runs, reporter = _driven(plans, [place(plan) for plan in plans], stack)
+        reporter.table([{"seed": plan.seed} | _result(run) for plan, run in zip(plans, runs, strict=True)])
+        return runs
+
+
+def sweep(
+    env: Any,
+    algorithm: Recipe,
+    points: Points,
+    *,
+    seeds: int | Iterable[int] = 1,
+    steps: int | None = None,
+    out: str | Path | None = None,
+) -> list[dict[str, Any]]:
+    """Train with many values of an algorithm's numbers, and many seeds, all at once, as one program.
+
+    - `points`: the values of each option, of which every combination is tried: {"learning_rate": [1e-3, 3e-4]}; or the
+      combinations themselves, drawn at random or otherwise: [{"learning_rate": 1e-3, "discount": 0.98}, …].
+      Options must be numbers to the program, such as rates, weights, discounts; not sizes or counts.
+    - `seeds`: which, or how many from 0 on; each point gets all of them.
+    - `out`: each run has a directory below it, by default below runs/ENV/ALGORITHM-sweep-TIME.
+
+    Returns a row for each run: its options, seed, returns, and directory. Values that make one run's numbers infinite
+    leave the others as they are. Raises LogpiError for options that change the program, and environments on the host.
+    """
+    refuse(steps, 0, 0, 0.0)
+    seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
+    settings = combinations(points)
+    _refuse_shapes(settings)
+    root = Path(out) if out else default_path(name_of(env), algorithm.name, "sweep")
+    with ExitStack() as stack:
+        plans = _settled(env, [algorithm.having(**point) for point in settings], steps, seeds, stack)
+        plans = [replace(plan, evaluations=1) for plan in plans]
+        labels = [point for point in settings for _ in seeds]
+        places = [root / _named(point) / f"seed-{plan.seed}" for point, plan in zip(labels, plans, strict=True)]
+        runs, reporter = _driven(plans, places, stack)
+        parts = zip(labels, plans, runs, strict=True)
+        rows = [{**point, "seed": plan.seed, **_result(run)} for point, plan, run in parts]
+        reporter.table(summarised(rows, list(settings[0]), SHOWN))
+    return rows
+
+
+def _result(run: Run) -> dict[str, Any]:
+    return {name: run.summary[name] for name in SHOWN} | {"directory": str(run.directory)}
+
+
+def _settled(env: Any, recipes: Sequence[Recipe], steps: int | None, seeds: list[int], stack: ExitStack) -> list[Plan]:
+    """A plan for each recipe and seed; the environment is made once."""
+    use_persistent_cache()
+    if not seeds or not recipes:
+        raise LogpiError("there is nothing to train: give at least one seed, and at least one value of each option")
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise LogpiError(f"seeds are {', '.join(map(str, seeds))}; allowed: whole numbers ≥ 0, each of them once")
+    first = settle(env, recipes[0], steps, (None, None), seeds[0], stack)
+    if not on_device(first.environment):
+        raise LogpiError(
+            f"{name_of(env)} is no environment written in JAX, and only these are trained many at a time:"
+            " `logpi envs` lists them; else train one seed after the other"
+        )
+    return [plan for recipe in recipes for plan in _over_seeds(first, recipe, seeds)]
+
+
+def _over_seeds(first: Plan, recipe: Recipe, seeds: list[int]) -> list[Plan]:
+    """Plans like the first, with this recipe: networks and keys from each seed, as `settle` draws them."""
+    settings = recipe.settings(name_of(first.source))
+    k_networks, keys = jax.vmap(jax.random.split, out_axes=1)(jax.vmap(jax.random.key)(np.asarray(seeds)))
+    build = lambda key: recipe.build(first.environment.spec, settings, key)[1:]
+    policies, critics = eqx.filter_vmap(build)(k_networks)
+    algorithm = first.algorithm if settings == first.settings else with_expert(recipe.algorithm(settings), settings)
+    start = lambda i: {"seed": seeds[i], "key": keys[i], "policy": nth(policies, i), "critic": nth(critics, i)}
+    return [replace(first, algorithm=algorithm, settings=settings, **start(i)) for i in range(len(seeds))]
+
+
+def _driven(plans: list[Plan], places: list[Path], stack: ExitStack) -> tuple[list[Run], Reporter]:
+    """Train, each in its place."""
+    joined([plan.algorithm for plan in plans])  # what cannot be one program is refused before anything is written
+    reporter = stack.enter_context(Reporter(sum(plan.steps for plan in plans)))
+    for place in places:
+        stack.enter_context(fresh(place))
+    directories = [RunDirectory(p, configured(plan), reporter.say) for plan, p in zip(plans, places, strict=True)]
+    return drive_together(plans, directories, reporter, stack), reporter
+
+
+def _named(point: Mapping[str, Any]) -> str:
+    """A directory's name: the options and their values."""
+    return ",".join(f"{name.replace('_', '-')}={value}" for name, value in point.items()).replace("/", "-") or "."
+
+
+def _refuse_shapes(points: Sequence[Mapping[str, Any]]) -> None:
+    for name in {name for point in points for name in point}:
+        if name in NETWORKS and name != "initial_std":
+            raise LogpiError(f"{name} changes the program's shape and cannot be swept over; train once for each value")

@@ -1,0 +1,147 @@
+"""Training: a task, an algorithm and a budget become a run; and one that was ended goes on."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import PyTree
+
+from logpi.core.compilation import use_persistent_cache
+from logpi.core.describe import describe
+from logpi.environments.registry import name_of
+from logpi.errors import LogpiError
+from logpi.presets.ppo import ppo
+from logpi.rollout.workers.config import Workers, workers_of
+from logpi.runs import checkpoints, configuration, progress
+from logpi.runs.directory import RunDirectory, default_path, fresh
+from logpi.runs.lock import hold
+from logpi.runs.progress import Progress
+from logpi.runs.run import Run
+from logpi.training.console import Reporter
+from logpi.training.driver import Callback, drive
+from logpi.training.plan import Plan, settle
+
+
+def train(
+    env: Any,
+    algorithm: Any = None,
+    *,
+    steps: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    policy: PyTree = None,
+    critic: PyTree = None,
+    callbacks: Iterable[Callback] = (),
+    evaluations: int = 5,
+    checkpoint_seconds: float = 30.0,
+    workers: Workers | int | str = "auto",
+) -> Run:
+    """Train a policy on a task.
+
+    - `env`: a name, a factory or an environment: whatever `make` takes.
+    - `algorithm`: a recipe such as `ppo()` (the default), or an algorithm put together from parts, which needs
+      `policy` and, if it fits one, `critic`. With a recipe, `policy` is where learning begins, such as a clone.
+    - `steps`: environment steps at most; by default the budget tuned for the task, else 1,000,000. An iteration is
+      begun only if it fits in what is left, so a run never takes more (one iteration is always made).
+    - `seed`: same seed, same machine: the same bits.
+    - `out`: the run's directory, by default runs/ENV/ALGORITHM-SEED-TIME.
+    - `callbacks`: functions called with each iteration's record; one that returns True ends the run. On environments
+      written in JAX many iterations are one compiled call; with callbacks, each is a call of its own.
+    - `evaluations`: how many times, evenly spaced, the policy is evaluated; the best one is kept beside the last.
+    - `checkpoint_seconds`: how much work can be lost at most; a run that was ended goes on with `resume`.
+    - `workers`: processes that step environments on the host: how many, or `Workers(…)`; with "auto" as many as there
+      are cores, where that pays. Their number changes no bit.
+
+    SIGINT finishes what is under way, saves and raises KeyboardInterrupt; SIGTERM saves and raises SystemExit(143).
+    Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
+    """
+    refuse(steps, seed, evaluations, checkpoint_seconds)
+    how = workers_of(workers)
+    use_persistent_cache()
+    with ExitStack() as stack:
+        plan = settle(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
+        plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds, workers=how)
+        reporter = stack.enter_context(Reporter(plan.steps))
+        if plan.tuned:
+            reporter.say(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
+        path = Path(out) if out is not None else default_path(name_of(env), plan.name, seed)
+        stack.enter_context(fresh(path))
+        return drive(plan, RunDirectory(path, configured(plan), reporter.say), callbacks, reporter, stack)
+
+
+def resume(
+    directory: str | Path,
+    *,
+    steps: int | None = None,
+    env: Any = None,
+    algorithm: Any = None,
+    policy: PyTree = None,
+    critic: PyTree = None,
+    callbacks: Iterable[Callback] = (),
+    workers: Workers | int | str = "auto",
+) -> Run:
+    """Go on with a run that was ended, by a signal, a crash or its budget, from its newest checkpoint.
+
+    On environments written in JAX, and on host environments that do the same when they are seeded and sent the same,
+    the run that is resumed is the run that was never ended, bit for bit. Host environments that do not are told
+    apart, said so, and begin new episodes.
+
+    - `steps`: a new budget, counted from the run's beginning; schedules then run to its end.
+    - `env`: the environment, where the run's own is not one that logpi or Gymnasium know by name. What a directory
+      says is never imported.
+    - `algorithm`, `policy`, `critic`: as they were given to `train`, if the algorithm was put together from parts.
+    - `callbacks`, `workers`: as in `train`. A pipelined run goes on with new episodes.
+
+    Raises LogpiError where the directory holds no run, one that is being trained, or one of other shapes; and
+    NoCheckpoint where none of its checkpoints can be read.
+    """
+    path = Path(directory)
+    said = configuration.read(path)
+    refuse(steps, said["seed"], said["evaluations"], said["checkpoint_seconds"])
+    source = env if env is not None else configuration.environment(said, path)
+    recipe = algorithm if algorithm is not None else configuration.recipe(said, path)
+    use_persistent_cache()
+    with ExitStack() as stack:
+        plan = settle(source, recipe, steps or said["steps"], (policy, critic), said["seed"], stack)
+        plan = replace(plan, evaluations=said["evaluations"], checkpoint_seconds=said["checkpoint_seconds"])
+        plan = replace(plan, workers=workers_of(workers))
+        reporter = stack.enter_context(Reporter(plan.steps))
+        stack.enter_context(hold(path))
+        begun = checkpoints.there(path / "checkpoints", checkpoints.LAST)  # none: it was ended before it began
+        saved = checkpoints.newest(path / "checkpoints", say=reporter.say) if begun else None
+        stood = progress.read(saved.facts) if saved else Progress()
+        checkpoints.tidy(path / "checkpoints", stood.iteration)
+        now = configured(plan) | {"environment": said["environment"], "started": said.get("started")}
+        if now["description"] != said["description"]:
+            reporter.say(f"the algorithm is not the one that {path} was started with; it goes on with this one")
+        reporter.say(f"going on from step {stood.steps:,} of {plan.steps:,}")
+        return drive(plan, RunDirectory(path, now, reporter.say, stood.rows), callbacks, reporter, stack, saved)
+
+
+def configured(plan: Plan) -> dict[str, Any]:
+    """What run.json says of a plan."""
+    return configuration.configuration(
+        plan.environment.spec,
+        plan.settings,
+        describe(plan.algorithm),
+        environment=name_of(plan.source),
+        algorithm=plan.name,
+        seed=plan.seed,
+        steps=plan.steps,
+        evaluations=plan.evaluations,
+        checkpoint_seconds=plan.checkpoint_seconds,
+    )
+
+
+def refuse(steps: int | None, seed: int, evaluations: int, checkpoint_seconds: float) -> None:
+    """Raise LogpiError for what no run can have."""
+    if steps is not None and steps < 1:
+        raise LogpiError(f"steps is {steps}; allowed: a whole number ≥ 1")
+    if seed < 0:
+        raise LogpiError(f"seed is {seed}; allowed: a whole number ≥ 0")
+    if evaluations < 0:
+        raise LogpiError(f"evaluations is {evaluations}; allowed: a whole number ≥ 0")
+    if not checkpoint_seconds >= 0:
+        raise LogpiError(f"checkpoint_seconds is {checkpoint_seconds}; allowed: a number ≥ 0")

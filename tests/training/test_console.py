@@ -1,0 +1,26 @@
+"""What a person is told while training."""
+
+import pytest
+
+from logpi.training.console import COLLAPSED, Reporter
+
+
+def said(entropies, capsys):
+    """All that is printed for iterations with these entropies."""
+    with Reporter(100) as reporter:
+        for entropy in entropies:
+            reporter.record({"steps": 1, "kl": 0.0, "steps_per_second": 1.0, "return_mean": 0.0, "entropy": entropy})
+    return capsys.readouterr().err
+
+
+def test_a_collapse_of_entropy_is_said_once_and_by_name(capsys):
+    """RELIABILITY 32."""
+    text = said([0.6] + [1e-4] * 3 * COLLAPSED + [0.6] + [1e-4] * 3 * COLLAPSED, capsys)
+    assert text.count("entropy has been below 0.001") == 1 and "entropy_weight" in text
+
+
+@pytest.mark.parametrize(
+    "entropies", [[1e-4] * (COLLAPSED - 1) + [0.1], [-3.0] * 50, [None] * 50], ids=["brief", "real", "none"]
+)
+def test_and_not_where_there_is_none(entropies, capsys):
+    assert "entropy" not in said(entropies * 2, capsys)
