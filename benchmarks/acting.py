@@ -12,9 +12,9 @@ import numpy as np
 from gymnasium import spaces
 
 import logpi
-from logpi.numpy_policy.actor import actor, lowered
-from logpi.policies.behavior import Behaviour
-from logpi.spaces.actions import sent
+from logpi.numpy_policy.actor import make_actor, lower_policy
+from logpi.policies.behavior import Behavior
+from logpi.spaces.actions import to_gymnasium
 
 SEEN, ACTED = spaces.Box(-np.inf, np.inf, (17,)), spaces.Box(-1.0, 1.0, (6,))
 
@@ -32,14 +32,14 @@ def microseconds(function, calls=100, rounds=100):
 
 def row(normalise, num_envs, hidden):
     """A line of the table, for a Gaussian policy as the presets make it."""
-    mu = Behaviour(logpi.mlp_policy(SEEN, ACTED, hidden=hidden, normalise=normalise, key=jr.key(0)))
+    mu = Behavior(logpi.mlp_policy(SEEN, ACTED, hidden=hidden, normalise=normalise, key=jr.key(0)))
     obs = jax.device_get(jr.normal(jr.key(1), (num_envs, *SEEN.shape)))
     noise = jax.device_get(mu(obs).noise(jr.key(2)))
-    native, act = sent(ACTED, "it"), actor(mu, obs, noise)(mu)
+    native, act = to_gymnasium(ACTED, "it"), make_actor(mu, obs, noise)(mu)
     jitted = jax.jit(lambda mu, obs, noise: mu(obs).push(noise))
     middle, least = microseconds(lambda: native(act(obs, [noise])[1]))
     slow, _ = microseconds(lambda: native(np.asarray(jitted(mu, obs, noise))))
-    lines = len(lowered(mu, obs, noise).late)
+    lines = len(lower_policy(mu, obs, noise).per_call)
     return f"| {'normalised' if normalise else 'plain'} | {middle:.1f}, {least:.1f} | {slow:.0f} | {lines} |"
 
 

@@ -29,9 +29,9 @@ def main() -> None:
                 logpi.train(env, recipe, steps=steps, seed=seed, evaluations=0, out=Path(out) / name).policy
             )
             expert = train(logpi.ppo(), 100_000, "expert")
-            tau = logpi.gather(expert, env, episodes=20, seed=seed)
+            tau = logpi.collect_episodes(expert, env, episodes=20, seed=seed)
             clone = logpi.clone(tau, env, seed=seed)
-            improved = train(logpi.ppo().starting_from(clone), 50_000, "improved")
+            improved = train(logpi.ppo().from_policy(clone), 50_000, "improved")
         shown = np.asarray(tau.reward).sum(axis=0).mean()
         print(f"| {seed} | {shown:.1f} | {mean(clone):.1f} | {mean(improved):.1f} |", flush=True)
 

@@ -27,9 +27,9 @@ import numpy as np
 import logpi
 from logpi.core.compilation import compiler_options
 from logpi.core.trees import scan
-from logpi.evaluation.statistics import interval
-from logpi.loop.iteration import begin, iterate
-from logpi.presets.registry import algorithm
+from logpi.evaluation.statistics import bootstrap_interval
+from logpi.loop.iteration import init_carry, run_iteration
+from logpi.presets.registry import find_algorithm
 
 METHODS = {
     "reinforce": {"num_envs": 4, "episodes": 1, "learning_rate": 7e-3},
@@ -66,7 +66,7 @@ class Windy(eqx.Module):
 
 def histories(name: str, single: Any, limit: int, seeds: int, budget: int) -> list[dict[str, np.ndarray]]:
     """Each seed's `steps`, `episodes` and `return_mean`, one number an iteration, up to the budget or just beyond."""
-    recipe = algorithm(name)(**EVERYWHERE, **METHODS[name])
+    recipe = find_algorithm(name)(**EVERYWHERE, **METHODS[name])
     settings = recipe.settings("comparison")
     environment = logpi.Vmap(single, settings["num_envs"], limit, name)
     learner = recipe.build(environment.spec, settings, jr.key(0))[0]
@@ -74,12 +74,12 @@ def histories(name: str, single: Any, limit: int, seeds: int, budget: int) -> li
     def start(key: Any) -> Any:
         k_networks, key = jr.split(key)
         _, policy, critic = recipe.build(environment.spec, settings, k_networks)
-        return begin(learner, environment, policy, critic, key)
+        return init_carry(learner, environment, policy, critic, key)
 
     def one(carry: Any, steps: Any) -> tuple:
         def body(now: tuple, _: None) -> tuple:
             carry, steps = now
-            carry, info = iterate(learner, environment, carry, jnp.minimum(steps / budget, 1.0))
+            carry, info = run_iteration(learner, environment, carry, jnp.minimum(steps / budget, 1.0))
             steps = steps + info["steps"]
             return (carry, steps), {"steps": steps} | {key: info[key] for key in ("episodes", "return_mean")}
 
@@ -122,7 +122,7 @@ def scores(many: list[dict[str, np.ndarray]], grid: np.ndarray) -> np.ndarray:
 
 def band(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(mean, low, high) over seeds at every point."""
-    ends = np.array([interval(column, lambda x: float(np.mean(x))) for column in table.T])
+    ends = np.array([bootstrap_interval(column, lambda x: float(np.mean(x))) for column in table.T])
     return table.mean(axis=0), ends[:, 0], ends[:, 1]
 
 

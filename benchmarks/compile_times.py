@@ -24,18 +24,18 @@ def measured(env: str, name: str) -> dict[str, float]:
 
     import jax
 
-    from logpi.loop.compile import lowered_iterations
-    from logpi.loop.iteration import begin
-    from logpi.presets.registry import algorithm
-    from logpi.training.plan import settle
+    from logpi.loop.compile import lower_device_loop
+    from logpi.loop.iteration import init_carry
+    from logpi.presets.registry import find_algorithm
+    from logpi.training.plan import make_plan
 
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     started = time.perf_counter()
     with ExitStack() as stack:
-        plan = settle(env, algorithm(name)(), None, (None, None), 0, stack)
-    carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+        plan = make_plan(env, find_algorithm(name)(), None, (None, None), 0, stack)
+    carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
     networks = time.perf_counter()
-    program, _ = lowered_iterations(plan.algorithm, plan.environment, carry)
+    program, _ = lower_device_loop(plan.algorithm, plan.environment, carry)
     traced = time.perf_counter()
     program.compile()
     compiled = time.perf_counter()

@@ -12,10 +12,10 @@ import time
 from contextlib import ExitStack
 
 import logpi
-from logpi.loop.compile import CAPACITY, Iteration, compile_iteration
-from logpi.loop.device import Stretch
-from logpi.loop.iteration import Carry, begin
-from logpi.training.plan import settle
+from logpi.loop.compile import MAX_ITERATIONS_PER_CALL, Iteration, make_loop
+from logpi.loop.device import CallBudget
+from logpi.loop.iteration import Carry, init_carry
+from logpi.training.plan import make_plan
 
 SETTINGS = {
     "8x256": {"num_envs": 8, "rollout_length": 256, "epochs": 10, "minibatch": 64},
@@ -28,17 +28,17 @@ SETTINGS = {
 def prepared(options: dict[str, int]) -> tuple[Iteration, Carry, float]:
     """The compiled iterations, the first carry, and the seconds that compiling took."""
     with ExitStack() as stack:
-        plan = settle("logpi:CartPole-v1", logpi.ppo(**options), 2**30, (None, None), 0, stack)
-    carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+        plan = make_plan("logpi:CartPole-v1", logpi.ppo(**options), 2**30, (None, None), 0, stack)
+    carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
     started = time.perf_counter()
-    return compile_iteration(plan.algorithm, plan.environment, carry, 0), carry, time.perf_counter() - started
+    return make_loop(plan.algorithm, plan.environment, carry, 0), carry, time.perf_counter() - started
 
 
 def timed(iteration: Iteration, carry: Carry, most: int, seconds: float) -> tuple[Carry, float]:
     """(the carry, steps per second) of so many iterations a call, over at least `seconds`."""
     steps, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
-        carry, infos = iteration.run(carry, Stretch(0, 2**30, 2**30, 1, most))
+        carry, infos = iteration.run(carry, CallBudget(0, 2**30, 2**30, 1, most))
         steps += sum(int(info["steps"]) for info in infos)
     return carry, steps / (time.perf_counter() - started)
 
@@ -56,7 +56,7 @@ def main() -> None:
         iteration, carry, compiling = prepared(SETTINGS[name])
         carry, speed = timed(iteration, carry, 1, 0.5)
         per_iteration = SETTINGS[name]["num_envs"] * SETTINGS[name]["rollout_length"] / speed
-        many = max(2, min(CAPACITY, int(0.25 / per_iteration)))
+        many = max(2, min(MAX_ITERATIONS_PER_CALL, int(0.25 / per_iteration)))
         rounds = []
         for _ in range(arguments.rounds):
             carry, one = timed(iteration, carry, 1, arguments.seconds)

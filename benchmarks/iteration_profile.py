@@ -18,10 +18,10 @@ import jax
 from jax.profiler import ProfileData, ProfileOptions
 
 import logpi
-from logpi.loop.compile import compile_iteration
-from logpi.loop.device import Stretch
-from logpi.loop.iteration import begin
-from logpi.training.plan import settle
+from logpi.loop.compile import make_loop
+from logpi.loop.device import CallBudget
+from logpi.loop.iteration import init_carry
+from logpi.training.plan import make_plan
 
 SETTINGS = {  # environments, steps, epochs, minibatches
     "8x256": (8, 256, 10, 32),
@@ -39,10 +39,10 @@ def spent(environments: int, length: int, epochs: int, minibatches: int) -> Spen
     sizes = {"num_envs": environments, "rollout_length": length, "epochs": epochs, "minibatch": rows // minibatches}
     with ExitStack() as stack, tempfile.TemporaryDirectory() as out:
         recipe = logpi.ppo(**sizes, hidden=(64, 64))
-        plan = settle("logpi:CartPole-v1", recipe, FAR, (None, None), 0, stack)
-        carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
-        iteration = compile_iteration(plan.algorithm, plan.environment, carry, 0)
-        stretch = lambda iterations: Stretch(0, FAR, FAR, rows, iterations)
+        plan = make_plan("logpi:CartPole-v1", recipe, FAR, (None, None), 0, stack)
+        carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+        iteration = make_loop(plan.algorithm, plan.environment, carry, 0)
+        stretch = lambda iterations: CallBudget(0, FAR, FAR, rows, iterations)
         carry, _ = iteration.run(carry, stretch(3))
         options = ProfileOptions()
         options.python_tracer_level = 0

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.evaluation.statistics import interquartile_mean, interval
-from logpi.presets.registry import algorithm
+from logpi.evaluation.statistics import interquartile_mean, bootstrap_interval
+from logpi.presets.registry import find_algorithm
 
 
 def main() -> None:
@@ -29,14 +29,14 @@ def main() -> None:
     scores, seconds, steps = [], [], 0
     for seed in range(arguments.seeds):
         with tempfile.TemporaryDirectory() as out:
-            recipe = algorithm(arguments.algorithm)()
+            recipe = find_algorithm(arguments.algorithm)()
             run = logpi.train(
                 arguments.env, recipe, steps=arguments.steps, seed=seed, out=Path(out) / "run", evaluations=0
             )
         scores.append(logpi.evaluate(run.policy, arguments.env, episodes=100, seed=1).mean)
         seconds.append(run.summary["train_seconds"])
         steps = run.summary["steps"]
-    low, high = interval(np.array(scores))
+    low, high = bootstrap_interval(np.array(scores))
     shown = ", ".join(f"{score:.1f}" for score in scores)
     print(
         f"| {arguments.env} | {arguments.algorithm} | {steps:,} | {shown} | {min(scores):.1f}"

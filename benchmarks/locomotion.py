@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.evaluation.statistics import interquartile_mean, interval
-from logpi.presets.registry import algorithm
+from logpi.evaluation.statistics import interquartile_mean, bootstrap_interval
+from logpi.presets.registry import find_algorithm
 
 EPISODES, EVALUATIONS, LAST = 20, 10, 100
 HEAD = ("task", "method", "seed", "last", "last, stochastic", "best", "training", "steps/s")
@@ -36,7 +36,7 @@ def one(env: str, name: str, seed: int, steps: int | None) -> tuple[list[float],
     """(last, last stochastic, best, training), and steps per second."""
     with tempfile.TemporaryDirectory() as out:
         place = Path(out) / "run"
-        run = logpi.train(env, algorithm(name)(), steps=steps, seed=seed, out=place, evaluations=EVALUATIONS)
+        run = logpi.train(env, find_algorithm(name)(), steps=steps, seed=seed, out=place, evaluations=EVALUATIONS)
         judge = lambda policy, **how: logpi.evaluate(policy, env, episodes=EPISODES, seed=1, **how).mean
         best = logpi.load(place, which="best").policy
         figures = [judge(run.policy), judge(run.policy, stochastic=True), judge(best), recent(run.metrics)]
@@ -60,7 +60,7 @@ def main() -> None:
         shown = " | ".join(f"{x:.0f}" for x in figures)
         print(f"| {arguments.env} | {arguments.algorithm} | {seed} | {shown} | {speed:,.0f} |", flush=True)
     columns = np.array(table).T
-    cells = [f"{interquartile_mean(c):.0f} [{interval(c)[0]:.0f}, {interval(c)[1]:.0f}]" for c in columns]
+    cells = [f"{interquartile_mean(c):.0f} [{bootstrap_interval(c)[0]:.0f}, {bootstrap_interval(c)[1]:.0f}]" for c in columns]
     print(f"| {arguments.env} | {arguments.algorithm} | interquartile mean | {' | '.join(cells)} | |")
 
 

@@ -18,10 +18,10 @@ from gymnasium import spaces
 from jaxtyping import Array, Key
 
 import logpi
-from logpi.loop.compile import lowered_iterations
-from logpi.loop.iteration import begin
-from logpi.presets.registry import algorithm
-from logpi.training.plan import settle
+from logpi.loop.compile import lower_device_loop
+from logpi.loop.iteration import init_carry
+from logpi.presets.registry import find_algorithm
+from logpi.training.plan import make_plan
 
 SIZES = [  # T, N, D, H
     (256, 8, 4, 64),
@@ -66,9 +66,9 @@ def needed(name: str, length: int, num_envs: int, size: int, units: int) -> tupl
     given |= {"minibatch": length * num_envs // 16} if name == "ppo" else {}
     with ExitStack() as stack:
         environment = logpi.make(Drift(size), num_envs, time_limit=1000)
-        plan = settle(environment, algorithm(name)(**given), 2**30, (None, None), 0, stack)
-        carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
-        program, _ = lowered_iterations(plan.algorithm, plan.environment, carry, capacity=1)
+        plan = make_plan(environment, find_algorithm(name)(**given), 2**30, (None, None), 0, stack)
+        carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+        program, _ = lower_device_loop(plan.algorithm, plan.environment, carry, capacity=1)
         found: Any = program.compile().memory_analysis()
         return found.argument_size_in_bytes, found.temp_size_in_bytes
 

@@ -18,9 +18,9 @@ import numpy as np
 
 import logpi
 from logpi.core.compilation import use_persistent_cache
-from logpi.loop.compile import compile_iteration
-from logpi.loop.iteration import begin
-from logpi.training.plan import settle
+from logpi.loop.compile import make_loop
+from logpi.loop.iteration import init_carry
+from logpi.training.plan import make_plan
 
 
 class Runner:
@@ -28,9 +28,9 @@ class Runner:
 
     def __init__(self, env: str, stack: contextlib.ExitStack, **options: Any):
         """Compiles, and runs the first iteration."""
-        plan = settle(env, logpi.ppo(**options), None, (None, None), 0, stack)
-        self._carry = begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
-        self._run = compile_iteration(plan.algorithm, plan.environment, self._carry, 0).run
+        plan = make_plan(env, logpi.ppo(**options), None, (None, None), 0, stack)
+        self._carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+        self._run = make_loop(plan.algorithm, plan.environment, self._carry, 0).run
         self.seconds(1)
 
     def seconds(self, iterations: int) -> np.ndarray:

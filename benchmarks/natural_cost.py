@@ -21,7 +21,7 @@ from gymnasium import spaces
 from jax.scipy.sparse.linalg import cg
 
 import logpi
-from logpi.core.compilation import compiled
+from logpi.core.compilation import aot_compile
 from logpi.types import Batch, ravel
 from logpi.updates.conjugate_gradient import conjugate_gradient
 from logpi.updates.fisher import fisher_product
@@ -54,10 +54,10 @@ def programs(policy: Any, rows: Batch) -> dict[str, Callable[[], Any]]:
     """The gradient, and both updates, compiled."""
     theta, unravel = ravel(policy)
     surrogate = lambda theta: logpi.importance(unravel(theta), rows)
-    gradient = compiled(lambda theta: (jax.grad(surrogate)(theta), None), theta)
+    gradient = aot_compile(lambda theta: (jax.grad(surrogate)(theta), None), theta)
     steps = {"gradient": lambda: gradient(theta)}
     for update in (logpi.NaturalGradient(0.01, ITERATIONS, 0.1), logpi.TrustRegion(0.01, ITERATIONS, 0.1)):
-        step = compiled(
+        step = aot_compile(
             lambda policy, rows, update=update: update(logpi.importance, policy, rows, (), jr.key(0))[::2], policy, rows
         )
         steps[type(update).__name__] = lambda step=step: step(policy, rows)
@@ -73,7 +73,7 @@ def solvers(policy: Any, rows: Batch) -> dict[str, tuple[Callable[[], Any], floa
     made = {}
     for name, solve in (("logpi", ours), ("jax.scipy", theirs)):
         started = time.perf_counter()
-        program = compiled(lambda g, solve=solve: (solve(g), None), g)
+        program = aot_compile(lambda g, solve=solve: (solve(g), None), g)
         made[name] = (lambda program=program: program(g)), time.perf_counter() - started
     return made
 

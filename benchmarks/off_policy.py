@@ -19,9 +19,9 @@ import logpi
 from logpi.presets.recipe import Recipe
 
 CASES = {
-    "ρ, floor": (logpi.Weighted(logpi.step_weights), True),
+    "ρ, floor": (logpi.ImportanceWeighted(logpi.step_weights), True),
     "ρ := 1, floor": (logpi.score, True),
-    "ρ, no floor": (logpi.Weighted(logpi.step_weights), False),
+    "ρ, no floor": (logpi.ImportanceWeighted(logpi.step_weights), False),
     "ρ := 1, no floor": (logpi.score, False),
 }
 
@@ -33,7 +33,7 @@ def changed(recipe: Recipe, objective: logpi.Objective, floor: bool) -> Recipe:
     def compose(**options):
         algorithm = recipe.compose(**options)
         least = algorithm.min_effective_share if floor else None
-        return dataclasses.replace(algorithm, objective=logpi.Standardised(objective), min_effective_share=least)
+        return dataclasses.replace(algorithm, objective=logpi.AdvantageNormalized(objective), min_effective_share=least)
 
     return dataclasses.replace(recipe, compose=compose)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.evaluation.statistics import interquartile_mean, interval
+from logpi.evaluation.statistics import interquartile_mean, bootstrap_interval
 
 JUDGE, TASKS = "CartPole-v1", ("CartPole-v1", "logpi:CartPole-v1")
 SAME = {"learning_rate": "1e-3:0", "num_envs": 8, "rollout_length": 256, "epochs": 10, "minibatch": 64}
@@ -36,11 +36,11 @@ def main() -> None:
     scores = np.array([[score(task, seed, given.steps) for task in TASKS] for seed in range(given.seeds)])
     print("| trained on | steps | returns, each seed | interquartile mean |\n|---|---|---|---|")
     for task, column in zip(TASKS, scores.T, strict=True):
-        low, high = interval(column)
+        low, high = bootstrap_interval(column)
         each = ", ".join(f"{x:.1f}" for x in column)
         print(f"| {task} | {given.steps:,} | {each} | {interquartile_mean(column):.1f} [{low:.1f}, {high:.1f}] |")
     difference = lambda both: interquartile_mean(both[:, 0]) - interquartile_mean(both[:, 1])
-    low, high = interval(scores, difference)
+    low, high = bootstrap_interval(scores, difference)
     print(f"\nThe first less the second: {difference(scores):.1f} [{low:.1f}, {high:.1f}].")
 
 

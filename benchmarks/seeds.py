@@ -15,12 +15,12 @@ from contextlib import ExitStack
 import jax
 
 import logpi
-from logpi.loop.compile import compile_iteration
-from logpi.loop.device import Stretch
-from logpi.loop.iteration import begin
-from logpi.loop.vectorized import begin_together, compile_together
-from logpi.training.many_runs import stacked
-from logpi.training.plan import settle
+from logpi.loop.compile import make_loop
+from logpi.loop.device import CallBudget
+from logpi.loop.iteration import init_carry
+from logpi.loop.vectorized import init_many, compile_many
+from logpi.training.many_runs import tree_stack
+from logpi.training.plan import make_plan
 
 FAR = 2**30
 
@@ -41,16 +41,16 @@ def main() -> None:
     arguments = parser.parse_args()
     jax.config.update("jax_num_cpu_devices", arguments.devices)
     with ExitStack() as stack:
-        plan = settle("logpi:CartPole-v1", logpi.ppo(), FAR, (None, None), 0, stack)
+        plan = make_plan("logpi:CartPole-v1", logpi.ppo(), FAR, (None, None), 0, stack)
     members, networks = arguments.members, (plan.policy, plan.critic)
-    one = [begin(plan.algorithm, plan.environment, *networks, plan.key)]
-    alone = compile_iteration(plan.algorithm, plan.environment, one[0], 0).run
+    one = [init_carry(plan.algorithm, plan.environment, *networks, plan.key)]
+    alone = make_loop(plan.algorithm, plan.environment, one[0], 0).run
     algorithms = [plan.algorithm] * members
     many = [
-        begin_together(algorithms, plan.environment, stacked([networks] * members), jax.random.split(plan.key, members))
+        init_many(algorithms, plan.environment, tree_stack([networks] * members), jax.random.split(plan.key, members))
     ]
-    together = compile_together(algorithms, plan.environment, many[0])
-    stretch = Stretch(0, FAR, FAR, 1, 1)
+    together = compile_many(algorithms, plan.environment, many[0])
+    stretch = CallBudget(0, FAR, FAR, 1, 1)
 
     def single() -> None:
         one[0], _ = alone(one[0], stretch)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from logpi.evaluation.statistics import interval
+from logpi.evaluation.statistics import bootstrap_interval
 
 PEERS = Path(__file__).parent / "peers"
 FIGURES = {"steps_per_second": "steps/s", "return": "return at the end", "compile_seconds": "compile, s"}
@@ -54,7 +54,7 @@ def ratio(ours: list[float | None], theirs: list[float | None]) -> str:
     if not pairs:
         return "–"
     each = np.array([a / b for a, b in pairs])
-    low, high = interval(each, lambda x: float(np.median(x)))
+    low, high = bootstrap_interval(each, lambda x: float(np.median(x)))
     return f"{np.median(each):.2f} [{low:.2f}, {high:.2f}]"
 
 

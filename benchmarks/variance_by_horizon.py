@@ -15,9 +15,9 @@ import jax.random as jr
 import numpy as np
 
 from logpi.core.compilation import use_persistent_cache
-from logpi.lab.expectation import Listed, additive
+from logpi.lab.expectation import EpisodeTable, additive
 from logpi.lab.measure import method
-from logpi.lab.problem import Problem, moved, problem
+from logpi.lab.problem import Problem, perturb_policy, problem
 from logpi.lab.sampling import episodes, estimates
 from logpi.lab.statistics import share
 from logpi.oracle import problems
@@ -28,7 +28,7 @@ NAMES = ["trajectory-weights-total", "trajectory-weights", "per-decision", "step
 
 def variances(on: Problem) -> list[float]:
     """One episode's variance by each estimator, as a multiple of the reward-to-go's, and that of Π ρ."""
-    listed = Listed(on)
+    listed = EpisodeTable(on)
     own, *others = (
         additive(listed, one, one, 1).variance for one in (method(on, n, "none") for n in ["reward-to-go", *NAMES])
     )
@@ -55,7 +55,7 @@ def main() -> None:
     print(f"| steps | {' | '.join(NAMES)} | Var Π ρ |\n|{'---|' * (len(NAMES) + 2)}")
     for horizon in range(1, 7):
         on = problem(problems.random(0, states=2, actions=2), horizon=horizon)
-        others = [moved(on.policy, jr.key(seed), 1.0) for seed in range(1, 8)]
+        others = [perturb_policy(on.policy, jr.key(seed), 1.0) for seed in range(1, 8)]
         found = np.median([variances(dataclasses.replace(on, other=other)) for other in others], axis=0)
         print(f"| {horizon} | {' | '.join(f'{x:.3g}' for x in found)} |", flush=True)
     print(f"\n| steps | {' | '.join(TASKS)} |\n|{'---|' * (len(TASKS) + 1)}")

@@ -71,18 +71,18 @@ class Collecting:
         import jax
 
         import logpi
-        from logpi.policies.behavior import Behaviour
+        from logpi.policies.behavior import Behavior
         from logpi.rollout.host import HostRollout
         from logpi.rollout.noise import rollout_noise
-        from logpi.rollout.workers.pool import Crew
+        from logpi.rollout.workers.pool import WorkerPool
 
         one = logpi.make(env, num_envs)
         spec, collect = one.spec, logpi.Steps(length)
-        self.mu = Behaviour(logpi.mlp_policy(spec.observation_space, spec.action_space, key=jax.random.key(0)))
+        self.mu = Behavior(logpi.mlp_policy(spec.observation_space, spec.action_space, key=jax.random.key(0)))
         self.noise = jax.device_get(rollout_noise(self.mu, one.example(), jax.random.key(1), collect, spec))
         self.rollout = HostRollout(one, collect, self.mu, one.example(), self.noise)
-        self.crew, self.size = Crew(one, workers), num_envs * length
-        self.rollout.hire(self.crew)
+        self.crew, self.size = WorkerPool(one, workers), num_envs * length
+        self.rollout.use_workers(self.crew)
         self.rollout.begin(0)
 
     def rate(self) -> float:

@@ -23,7 +23,7 @@ class Blend(logpi.Credit):
 
     far: logpi.Credit
     near: logpi.Credit
-    weight: float | logpi.Linear
+    weight: float | logpi.LinearSchedule
 
     def __call__(self, state, tau):
         mix = lambda far, near: self.weight * far + (1 - self.weight) * near
@@ -37,10 +37,10 @@ def main():
     options = parser.parse_args()
 
     algorithm = logpi.PolicyGradient(
-        credit=Blend(logpi.NStep(0.99, n=64), logpi.NStep(0.99, n=16), weight=logpi.Linear(1, 0)),
+        credit=Blend(logpi.NStep(0.99, n=64), logpi.NStep(0.99, n=16), weight=logpi.LinearSchedule(1, 0)),
         objective=logpi.score + 0.01 * logpi.entropy,
-        update=logpi.Ascent(logpi.adam, rate=logpi.Linear(3e-3, 0)),
-        fit=logpi.Ascent(logpi.adam, rate=3e-3, epochs=10),
+        update=logpi.Ascent(logpi.adam, learning_rate=logpi.LinearSchedule(3e-3, 0)),
+        fit=logpi.Ascent(logpi.adam, learning_rate=3e-3, epochs=10),
         collect=logpi.Steps(128),
     )
     print(logpi.describe(algorithm))

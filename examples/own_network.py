@@ -83,8 +83,8 @@ def main():
     critic = Critic(Residual(4, 1, key=k_critic))
     ppo = logpi.PolicyGradient(
         credit=logpi.GAE(discount=0.99, decay=0.95),
-        objective=logpi.Standardised(logpi.Clipped(0.2)) + 0.01 * logpi.entropy,
-        update=logpi.Ascent(logpi.adam, rate=logpi.Linear(1e-3, 0), minibatch=64, max_norm=0.5),
+        objective=logpi.AdvantageNormalized(logpi.Clipped(0.2)) + 0.01 * logpi.entropy,
+        update=logpi.Ascent(logpi.adam, learning_rate=logpi.LinearSchedule(1e-3, 0), minibatch_size=64, max_grad_norm=0.5),
         fit="joint",
         epochs=10,
         collect=logpi.Steps(256),

@@ -13,12 +13,12 @@ from gymnasium import spaces
 
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.vmap import Vmap
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
-from logpi.rollout.log_probs import scores
-from logpi.rollout.next_observations import with_successors
+from logpi.rollout.log_probs import behavior_log_probs
+from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
 from logpi.types import Batch, Trajectory, ravel, trainable
 
@@ -41,7 +41,7 @@ def policy(actions, key, seen=SEEN, hidden=(8,), size=0.5, **options):
 def behaviour(environment, key, size=0.1, **options):
     """μ = π_θ for an environment, undecided enough to see much of it."""
     spec = environment.spec
-    return Behaviour(policy(spec.action_space, key, spec.observation_space, size=size, **options))
+    return Behavior(policy(spec.action_space, key, spec.observation_space, size=size, **options))
 
 
 def batch(pi, key, shape=(24,)):
@@ -158,7 +158,7 @@ def on_device(environment, mu, collect, key):
     @jax.jit
     def run(key):
         k_begin, k_rollout = jr.split(key)
-        carry = device.begin(environment, collect, k_begin)
+        carry = device.init_env_state(environment, collect, k_begin)
         return device.rollout(environment, mu, carry, k_rollout, collect)[1]
 
     return run(key)
@@ -169,6 +169,6 @@ def on_host(environment, mu, collect, key):
     obs = environment.reset(0)
     noise = jax.device_get(rollout_noise(mu, obs, jr.split(key)[1], collect, environment.spec))
     fields = HostRollout(environment, collect, mu, obs, noise).collect(mu, noise, 0)
-    fields = with_successors(jax.tree.map(jnp.array, fields))
-    log_prob = scores(mu, fields["obs"], fields["action"], environment.spec.num_envs)
+    fields = with_next_obs(jax.tree.map(jnp.array, fields))
+    log_prob = behavior_log_probs(mu, fields["obs"], fields["action"], environment.spec.num_envs)
     return Trajectory(**fields, log_prob=log_prob, complete=collect.complete)

@@ -61,7 +61,7 @@ class Batch(eqx.Module):
     obs: PyTree[Shaped[Array, "..."]]
     action: PyTree[Shaped[Array, "..."]]
     log_prob: Float[Array, "*B"]
-    weight: Float[Array, "*B"]
+    credit: Float[Array, "*B"]
     target: Float[Array, "*B"]
     valid: Bool[Array, "*B"]
     old: PyTree

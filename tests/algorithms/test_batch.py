@@ -12,9 +12,9 @@ from tiny_mdp import LOGITS, TAU
 
 import logpi
 from logpi.algorithms.batch import gradient
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 
-CREDIT = logpi.Discounted(logpi.RewardToGo(0.9) - logpi.mean_baseline, 0.9)
+CREDIT = logpi.TimeDiscounted(logpi.RewardToGo(0.9) - logpi.mean_baseline, 0.9)
 
 
 @eqx.filter_jit
@@ -27,7 +27,7 @@ def test_it_is_the_step_of_plain_ascent():
     for objective in (logpi.score, logpi.OptimalBaseline()):
         method = logpi.PolicyGradient(CREDIT, objective, logpi.Ascent(optax.sgd, 1.0), collect=logpi.Episodes())
         policy = TablePolicy(LOGITS)
-        new, _ = eqx.filter_jit(method.learn)(method.init(policy), Behaviour(policy), TAU, jax.random.key(0))
+        new, _ = eqx.filter_jit(method.learn)(method.init(policy), Behavior(policy), TAU, jax.random.key(0))
         np.testing.assert_allclose(estimate(objective, TAU), new.policy.logits - LOGITS, rtol=1e-4, atol=1e-6)
 
 

@@ -30,7 +30,7 @@ def agreement(one, other, seen):
 def test_the_clone_acts_as_the_expert_does_and_its_run_goes_on(expert, tmp_path):
     recipe = logpi.cloning(expert=str(expert.directory), num_envs=8, hidden=(8,), learning_rate=1e-2)
     whole = logpi.train(TASK, recipe, steps=8000, evaluations=0, out=tmp_path / "whole")
-    seen = logpi.gather(expert.policy, TASK, episodes=4, seed=7)
+    seen = logpi.collect_episodes(expert.policy, TASK, episodes=4, seed=7)
     seen = seen.obs.reshape(-1, 4)[seen.valid.reshape(-1)]
     assert agreement(whole.policy, expert.policy, seen) > 0.9
     first = lambda record: record["iteration"] == 1
@@ -41,7 +41,7 @@ def test_the_clone_acts_as_the_expert_does_and_its_run_goes_on(expert, tmp_path)
 @pytest.mark.slow
 def test_mu_is_the_expert_whatever_is_learned(expert):
     method = logpi.PolicyGradient(logpi.TotalReturn(), logpi.score, logpi.Ascent(logpi.adam, 1e-2))
-    imitating = logpi.Imitating(expert.policy, method)
+    imitating = logpi.ActsAsExpert(expert.policy, method)
     other = jax.tree.map(lambda x: x + 1 if jnp.issubdtype(x.dtype, jnp.floating) else x, expert.policy)
     assert imitating.behaviour(imitating.init(other), jax.random.key(0)).policy is expert.policy
 

@@ -9,16 +9,16 @@ import pytest
 from gymnasium import spaces
 from helpers import mostly_slow
 
-from logpi.algorithms.diagnostics import figures
+from logpi.algorithms.diagnostics import update_metrics
 from logpi.core.collection import Steps
 from logpi.environments.protocol import Spec, Step
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.importance import ratio
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 from logpi.types import Batch
-from logpi.updates.minibatches import flat, shuffled
+from logpi.updates.minibatches import flatten_rows, shuffled
 
 N, T, MINIBATCH = 4, 16, 24
 SEEN = spaces.Box(-1.0, 1.0, (3,))
@@ -81,12 +81,12 @@ def first(request):
     @eqx.filter_jit
     def run(policy, key):
         k_begin, k_rollout, k_order = jr.split(key, 3)
-        carry = device.begin(environment, Steps(T), k_begin)
-        tau = device.rollout(environment, Behaviour(policy), carry, k_rollout, Steps(T))[1]
+        carry = device.init_env_state(environment, Steps(T), k_begin)
+        tau = device.rollout(environment, Behavior(policy), carry, k_rollout, Steps(T))[1]
         old, zero = jax.vmap(jax.vmap(policy))(tau.obs), jnp.zeros((T, N))
-        batch = flat(Batch(tau.obs, tau.action, tau.log_prob, zero, zero, tau.valid, old, jnp.float32(1)))
+        batch = flatten_rows(Batch(tau.obs, tau.action, tau.log_prob, zero, zero, tau.valid, old, jnp.float32(1)))
         part = shuffled(batch, MINIBATCH, "step", k_order).take(jnp.int32(1))
-        return tau.action, tau.log_prob, ratio(policy, part), part.valid, figures(Clipped(0.2), policy, batch)
+        return tau.action, tau.log_prob, ratio(policy, part), part.valid, update_metrics(Clipped(0.2), policy, batch)
 
     return request.param, *jax.device_get(run(policy, jr.key(3)))
 

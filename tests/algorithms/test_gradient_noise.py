@@ -44,13 +44,13 @@ def learner():
         logpi.RewardToGo(0.9), logpi.score, logpi.Ascent(logpi.adam, 1e-2), collect=logpi.Episodes()
     )
     policy = logpi.mlp_policy(seen, actions, hidden=(4,), key=jr.key(0))
-    tau = logpi.gather(policy, "logpi:CartPole-v1", episodes=8)
+    tau = logpi.collect_episodes(policy, "logpi:CartPole-v1", episodes=8)
     return method, method.init(policy), tau
 
 
 def test_the_groups_mean_is_the_gradient_of_the_batch():
     method, state, tau = learner()
-    figures = logpi.Metered(method, 4).learn(state, logpi.Behaviour(state.policy), tau, jr.key(1))[1]
+    figures = logpi.GradientNoiseMeter(method, 4).learn(state, logpi.Behavior(state.policy), tau, jr.key(1))[1]
     whole = ravel_pytree(gradient(method.credit, method.objective, state, tau))[0]
     both = figures["gradient_signal"] + figures["gradient_variance"]
     np.testing.assert_allclose(both, jnp.sum(whole**2), rtol=1e-4)
@@ -60,7 +60,7 @@ def test_the_groups_mean_is_the_gradient_of_the_batch():
 def test_groups_that_would_be_unequal_are_refused(groups):
     method, state, tau = learner()
     with pytest.raises(logpi.LogpiError, match=f"gradient_groups is {groups}; allowed: a divisor of the 8 columns"):
-        logpi.Metered(method, groups).learn(state, logpi.Behaviour(state.policy), tau, jr.key(1))
+        logpi.GradientNoiseMeter(method, groups).learn(state, logpi.Behavior(state.policy), tau, jr.key(1))
 
 
 @pytest.mark.slow

@@ -29,18 +29,18 @@ def test_presets_are_the_compositions_they_say(recipe, estimator):
     assert isinstance(algorithm.estimator, estimator) and critic is None
     assert ravel(policy)[0].size == 10 and len(policy.network.layers) == 1
     assert algorithm.population == recipe.settings("CartPole-v1")["num_envs"]
-    assert (algorithm.pairing, algorithm.collect.group) == (logpi.central, 2)
+    assert (algorithm.pairing, algorithm.collect.group) == (logpi.central_differences, 2)
     assert algorithm.acting is logpi.Greedy
 
 
 def test_options_reach_their_parts():
     algorithm = built(logpi.finite_difference(num_envs=11, differences="forward", stochastic=True, episodes=3))[0]
-    assert (algorithm.pairing, algorithm.acting) == (logpi.forward, logpi.sampled)
+    assert (algorithm.pairing, algorithm.acting) == (logpi.forward_differences, logpi.sampled)
     assert (algorithm.collect.group, algorithm.collect.per_environment) == (11, 3)
     algorithm = built(logpi.evolution(perturbation="0.5:0.1", draw="orthogonal", directions=40, ranks=False))[0]
     parts = algorithm.estimator
-    assert (parts.draw, parts.number, parts.shaping) == (logpi.orthogonal, 40, logpi.unshaped)
-    assert parts.scale == logpi.Linear(0.5, 0.1)
+    assert (parts.draw, parts.number, parts.shaping) == (logpi.orthogonal, 40, logpi.identity_shaping)
+    assert parts.scale == logpi.LinearSchedule(0.5, 0.1)
     assert built(logpi.ars(top=4))[0].estimator.top == 4
 
 

@@ -16,18 +16,18 @@ from helpers import mostly_slow
 import logpi
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.core.collection import Episodes, Steps
-from logpi.core.schedules import Linear
+from logpi.core.schedules import LinearSchedule
 from logpi.credit.baseline import mean_baseline
 from logpi.credit.gae import GAE
 from logpi.credit.reward_to_go import RewardToGo
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
-from logpi.objectives.advantage_normalized import Standardised
+from logpi.objectives.advantage_normalized import AdvantageNormalized
 from logpi.objectives.base import Objective
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.entropy import entropy
 from logpi.objectives.importance import importance
-from logpi.objectives.importance_weighted import Weighted
+from logpi.objectives.importance_weighted import ImportanceWeighted
 from logpi.objectives.score import score
 from logpi.objectives.weights import trajectory_weights
 from logpi.policies.critic import mlp_critic
@@ -38,14 +38,14 @@ from logpi.updates.ascent import Ascent
 SGD = Ascent(optax.sgd, 0.1)
 PPO = PolicyGradient(
     GAE(0.99, 0.95),
-    Standardised(Clipped(0.2)) + 0.01 * entropy,
-    Ascent(optax.adam, 3e-3, minibatch=24, max_norm=0.5),
+    AdvantageNormalized(Clipped(0.2)) + 0.01 * entropy,
+    Ascent(optax.adam, 3e-3, minibatch_size=24, max_grad_norm=0.5),
     fit="joint",
     epochs=2,
     collect=Steps(16),
 )
 A2C = PolicyGradient(GAE(0.99, 0.9), score, SGD, fit=Ascent(optax.adam, 1e-2, epochs=3), collect=Steps(16))
-REINFORCE = PolicyGradient(RewardToGo(0.99) - mean_baseline, score, SGD, collect=Episodes(per_environment=2))
+REINFORCE = PolicyGradient(RewardToGo(0.99) - mean_baseline, score, SGD, collect=Episodes(episodes_per_env=2))
 METHODS = {"ppo": PPO, "a2c": A2C, "reinforce": REINFORCE}
 ENVIRONMENT, CONTINUOUS = Vmap(Walk(), 4, 12), Vmap(Walk(continuous=True), 4, 12)
 
@@ -133,7 +133,7 @@ def test_no_key_is_used_twice(name):
 @pytest.mark.parametrize("environment", mostly_slow([ENVIRONMENT, CONTINUOUS]), ids=["discrete", "gaussian"])
 def test_the_first_step_starts_from_the_policy_that_acted(key, environment):
     """With a rate of 0, ρ = 1 in every row: nothing clipped, no divergence, all rows effective."""
-    algorithm = changed(PPO, update=Ascent(optax.sgd, 0.0, minibatch=24))
+    algorithm = changed(PPO, update=Ascent(optax.sgd, 0.0, minibatch_size=24))
     state = begun(algorithm, key, environment=environment)
     tau = experience(algorithm.collect, environment)
     new, info = learned(algorithm, state, tau, key)
@@ -176,7 +176,7 @@ def test_ppo_with_separate_learns_both_networks_alike_and_as_often(option):
 
 def test_a_joint_fit_has_one_norm_clip(key):
     """The pair's gradient is shortened as one vector: both moved together by the rate times the limit."""
-    joint = changed(A2C, fit="joint", update=Ascent(optax.sgd, 1.0, max_norm=1e-3))
+    joint = changed(A2C, fit="joint", update=Ascent(optax.sgd, 1.0, max_grad_norm=1e-3))
     state = begun(joint, key)
     new, info = learned(joint, state, experience(joint.collect), key)
     np.testing.assert_allclose(info["step_norm"], 1e-3, rtol=1e-3)
@@ -189,7 +189,7 @@ def test_a_joint_fit_has_one_norm_clip(key):
 @pytest.mark.parametrize("fit", mostly_slow([None, "joint", SGD]), ids=["no critic", "joint", "separate"])
 def test_no_step_follows_a_divergence_that_is_too_large(key, fit):
     """One great step takes KL(π_old‖π) past the limit: π is bit for bit what that step made it."""
-    algorithm = PolicyGradient(GAE(0.9, 0.9), importance, Ascent(optax.adam, 0.3), fit=fit, max_kl=0.02)
+    algorithm = PolicyGradient(GAE(0.9, 0.9), importance, Ascent(optax.adam, 0.3), fit=fit, target_kl=0.02)
     algorithm = changed(algorithm, collect=Steps(16), credit=REINFORCE.credit if fit is None else algorithm.credit)
     algorithm = changed(algorithm, collect=Episodes()) if fit is None else algorithm
     state = begun(algorithm, key)
@@ -203,7 +203,7 @@ def test_no_step_follows_a_divergence_that_is_too_large(key, fit):
 
 
 @pytest.mark.parametrize(
-    "objective", mostly_slow([importance, Weighted(trajectory_weights)]), ids=["rows", "trajectories"]
+    "objective", mostly_slow([importance, ImportanceWeighted(trajectory_weights)]), ids=["rows", "trajectories"]
 )
 def test_a_batch_is_reused_until_it_is_worth_too_little(key, objective):
     """ESS = N at θ_old, less with every step; the first epoch that begins below the share does nothing."""
@@ -248,8 +248,8 @@ def test_a_fit_without_a_critic_is_refused(key, fit):
 
 
 def test_schedules_take_their_values_by_progress(key):
-    objective = Clipped(Linear(0.2, 0.0)) + Linear(0.01, 0.0) * entropy
-    algorithm = changed(PPO, update=Ascent(optax.adam, Linear(1e-3, 0.0)), objective=objective)
+    objective = Clipped(LinearSchedule(0.2, 0.0)) + LinearSchedule(0.01, 0.0) * entropy
+    algorithm = changed(PPO, update=Ascent(optax.adam, LinearSchedule(1e-3, 0.0)), objective=objective)
     now = algorithm.at(0.75)
     assert now.update.rate == pytest.approx(2.5e-4)
     assert now.objective.first.clip == pytest.approx(0.05)
@@ -313,7 +313,7 @@ def test_sums_are_divided_by_episodes_where_they_are_whole_else_by_rows(key):
 
 def test_a_reward_beyond_measure_skips_the_update_and_counts_it(key):
     tau = experience(PPO.collect)
-    algorithm = changed(PPO, objective=Clipped(0.2), update=Ascent(optax.adam, 3e-3, max_norm=0.5))
+    algorithm = changed(PPO, objective=Clipped(0.2), update=Ascent(optax.adam, 3e-3, max_grad_norm=0.5))
     state = begun(algorithm, key)
     new, info = learned(algorithm, state, replaced(tau, reward=tau.reward * 1e30), key)
     assert info["skipped_updates"] == algorithm.epochs

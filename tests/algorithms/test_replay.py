@@ -12,15 +12,15 @@ from builders import Walk, bits, close, on_device, stirred
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.algorithms.replay import Replay
 from logpi.core.collection import Episodes, Steps
-from logpi.core.schedules import Linear
+from logpi.core.schedules import LinearSchedule
 from logpi.core.trees import scan
 from logpi.credit.per_decision import PerDecision
 from logpi.credit.vtrace import VTrace
 from logpi.environments.vmap import Vmap
-from logpi.loop.iteration import begin, iterate
-from logpi.objectives.importance_weighted import Weighted
+from logpi.loop.iteration import init_carry, run_iteration
+from logpi.objectives.importance_weighted import ImportanceWeighted
 from logpi.objectives.score import score
-from logpi.objectives.weights import SelfNormalised, cumulative_weights
+from logpi.objectives.weights import SelfNormalized, cumulative_weights
 from logpi.policies.critic import mlp_critic
 from logpi.policies.policy import mlp_policy
 from logpi.updates.ascent import Ascent
@@ -37,29 +37,29 @@ def networks(key):
 
 
 def replay(policy, batches, inner=INNER):
-    return Replay(inner, Replay.room(batches, inner.collect, SPEC, policy))
+    return Replay(inner, Replay.allocate(batches, inner.collect, SPEC, policy))
 
 
 def batches(policy, count):
     """So many batches, each of a policy of its own."""
-    from logpi.policies.behavior import Behaviour
+    from logpi.policies.behavior import Behavior
 
     return [
-        on_device(ENVIRONMENT, Behaviour(stirred(policy, jr.key(i), 0.2)), INNER.collect, jr.key(i))
+        on_device(ENVIRONMENT, Behavior(stirred(policy, jr.key(i), 0.2)), INNER.collect, jr.key(i))
         for i in range(count)
     ]
 
 
 def test_schedules_are_those_of_the_algorithm(networks):
-    falling = PolicyGradient(VTrace(0.9), score, Ascent(optax.sgd, Linear(0.4, 0.0)), collect=Steps(6))
+    falling = PolicyGradient(VTrace(0.9), score, Ascent(optax.sgd, LinearSchedule(0.4, 0.0)), collect=Steps(6))
     at = replay(networks[0], 2, falling).at(0.75)
     np.testing.assert_allclose(at.algorithm.update.rate, 0.1, rtol=1e-6)
 
 
 def test_of_whole_episodes_there_is_room_for_each(networks):
     """Three batches of two episodes in each of four environments, of at most 12 steps."""
-    assert Replay.room(3, Episodes(per_environment=2), SPEC, networks[0]).reward.shape == (12, 24)
-    assert Replay.room(3, Steps(6), SPEC, networks[0]).reward.shape == (6, 12)
+    assert Replay.allocate(3, Episodes(episodes_per_env=2), SPEC, networks[0]).reward.shape == (12, 24)
+    assert Replay.allocate(3, Steps(6), SPEC, networks[0]).reward.shape == (6, 12)
 
 
 def test_it_learns_from_the_last_k_side_by_side_and_from_no_other(networks, key):
@@ -103,11 +103,11 @@ def test_a_memory_of_one_is_none(networks, key):
 def test_it_goes_round_the_loop_on_whole_episodes_too(networks, key):
     """Shapes stay what they are from one iteration to the next: one program for all of them."""
     policy, _ = networks
-    weights = Weighted(SelfNormalised(cumulative_weights))
+    weights = ImportanceWeighted(SelfNormalized(cumulative_weights))
     inner = PolicyGradient(PerDecision(1.0), weights, Ascent(optax.adam, 0.01), collect=Episodes())
     algorithm = replay(policy, 3, inner)
-    carry = begin(algorithm, ENVIRONMENT, policy, None, key)
-    rounds = eqx.filter_jit(lambda carry: scan(lambda c, p: iterate(algorithm, ENVIRONMENT, c, p), carry, jnp.zeros(4)))
+    carry = init_carry(algorithm, ENVIRONMENT, policy, None, key)
+    rounds = eqx.filter_jit(lambda carry: scan(lambda c, p: run_iteration(algorithm, ENVIRONMENT, c, p), carry, jnp.zeros(4)))
     carry, info = rounds(carry)
     rows = info["steps"]
     assert bits(carry.state.policy) != bits(policy) and bool(jnp.isfinite(info["gradient_norm"]).all())

@@ -124,7 +124,7 @@ def test_a_second_interrupt_ends_at_once_and_what_was_saved_stays(tmp_path):
     assert time.perf_counter() - started < 1
     assert process.returncode == -signal.SIGINT  # a shell says 130
     process.stderr.close()
-    assert checkpoints.newest(tmp_path / "here" / "checkpoints").facts["iteration"] == 0
+    assert checkpoints.newest(tmp_path / "here" / "checkpoints").metadata["iteration"] == 0
 
 
 WORKERS = """
@@ -158,7 +158,7 @@ def test_an_interrupt_of_a_whole_terminal_is_answered_by_one_process(tmp_path):
     said = process.communicate(timeout=30)[1]
     assert process.returncode == 130 and "Traceback" not in said, said
     rows = len(metrics.read_text().splitlines())
-    assert checkpoints.newest(tmp_path / "here" / "checkpoints").facts["iteration"] == rows
+    assert checkpoints.newest(tmp_path / "here" / "checkpoints").metadata["iteration"] == rows
     ended = time.monotonic() + 5
     while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < ended:
         time.sleep(0.1)
@@ -180,7 +180,7 @@ def test_help_is_the_docstring_and_every_option():
 
 def test_the_shell_and_python_give_the_same_algorithm():
     from logpi.cli.parser import parse
-    from logpi.presets.registry import algorithm
+    from logpi.presets.registry import find_algorithm
 
     given = parse("train CartPole-v1 ppo --discount 0.9 --learning-rate 1e-3:0 --hidden 32,32".split())[1]
     options = {
@@ -188,5 +188,5 @@ def test_the_shell_and_python_give_the_same_algorithm():
     }
     import logpi
 
-    recipe = logpi.ppo(discount=0.9, learning_rate=logpi.Linear(1e-3, 0.0), hidden=(32, 32))
-    assert algorithm("ppo")(**options).settings("any") == recipe.settings("any")
+    recipe = logpi.ppo(discount=0.9, learning_rate=logpi.LinearSchedule(1e-3, 0.0), hidden=(32, 32))
+    assert find_algorithm("ppo")(**options).settings("any") == recipe.settings("any")

@@ -13,11 +13,11 @@ from helpers import mostly_slow
 from small_runs import TINY
 
 import logpi
-from logpi.loop.compile import compile_iteration, lowered_iterations
-from logpi.loop.device import Stretch
-from logpi.loop.iteration import begin
+from logpi.loop.compile import make_loop, lower_device_loop
+from logpi.loop.device import CallBudget
+from logpi.loop.iteration import init_carry
 from logpi.presets.registry import ALGORITHMS
-from logpi.training.plan import settle
+from logpi.training.plan import make_plan
 
 LINES = {  # of StableHLO: a change that needs a tenth more of them says why, here
     "reinforce": 2992,
@@ -40,15 +40,15 @@ TRACED = "/jax/core/compile/jaxpr_trace_duration"
 
 def prepared(recipe, env="logpi:CartPole-v1", steps=2**20, stack=None):
     with ExitStack() as own:
-        plan = settle(env, recipe, steps, (None, None), 0, stack or own)
-    return plan, begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+        plan = make_plan(env, recipe, steps, (None, None), 0, stack or own)
+    return plan, init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
 
 
 @pytest.mark.parametrize("name", mostly_slow(LINES, ("ppo", "trpo")))
 def test_a_program_is_no_larger_than_it_was(name):
     """Epochs, minibatches, environments, time, conjugate gradients and backtracking are loops, never written out."""
     plan, carry = prepared(ALGORITHMS[name]())
-    lines = len(lowered_iterations(plan.algorithm, plan.environment, carry)[0].as_text().splitlines())
+    lines = len(lower_device_loop(plan.algorithm, plan.environment, carry)[0].as_text().splitlines())
     assert lines <= 1.1 * LINES[name]
 
 
@@ -77,13 +77,13 @@ def test_one_program_serves_every_iteration(events, name):
     """Twenty updates with ends of episodes anywhere: one compilation, no transfer unasked for, nothing piled up."""
     plan, carry = prepared(CASES[name])
     before = events.count(COMPILED)
-    run = compile_iteration(plan.algorithm, plan.environment, carry, 0).run
+    run = make_loop(plan.algorithm, plan.environment, carry, 0).run
     assert events.count(COMPILED) == before + 1
-    carry, rows = run(carry, Stretch(0, 2**20, 2**20, 1, 2))
+    carry, rows = run(carry, CallBudget(0, 2**20, 2**20, 1, 2))
     steps, live, counted = sum(int(row["steps"]) for row in rows), [], len(events)
     with jax.transfer_guard("disallow"):
         for most in (1, 2, 5, 10):
-            carry, more = run(carry, Stretch(steps, 2**20, 2**20, 1, most))
+            carry, more = run(carry, CallBudget(steps, 2**20, 2**20, 1, most))
             steps += sum(int(row["steps"]) for row in more)
             rows += more
             gc.collect()
@@ -99,7 +99,7 @@ def test_networks_are_made_in_one_call(events):
     recipe = logpi.ppo(**TINY | {"hidden": (7, 5)})
     before = events.count(COMPILED)
     with ExitStack() as stack:
-        settle("logpi:CartPole-v1", recipe, 1000, (None, None), 0, stack)
+        make_plan("logpi:CartPole-v1", recipe, 1000, (None, None), 0, stack)
     assert events.count(COMPILED) - before == 1
 
 
@@ -132,7 +132,7 @@ def test_three_hundred_updates_leave_nothing_behind(tmp_path, env):
 def between(recipe):
     """Bytes that one iteration needs besides what it is given and what it hands on, by the compiler's count."""
     plan, carry = prepared(recipe)
-    program = lowered_iterations(plan.algorithm, plan.environment, carry, capacity=1)[0]
+    program = lower_device_loop(plan.algorithm, plan.environment, carry, capacity=1)[0]
     return program.compile().memory_analysis().temp_size_in_bytes
 
 

@@ -10,9 +10,9 @@ from helpers import READING, double_precision, evaluate, learner, random_episode
 from tiny_mdp import LOGITS, TAU, expected_gradient, expected_gradient_of, utility
 
 from logpi.credit.reward_to_go import RewardToGo
-from logpi.credit.shaped import ShapedCredit
+from logpi.credit.shaped import PotentialShapedCredit
 from logpi.credit.td_residual import TDResidual
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 from logpi.credit.total_return import TotalReturn
 from logpi.oracle import problems
 from logpi.oracle.mdp import MDP
@@ -37,7 +37,7 @@ def episodes():
 def test_of_the_reward_to_go_it_is_a_baseline(episodes):
     """Σ γ^{l−t} F_l = −Φ(s_t), row for row, also where a time limit is the end."""
     plain = evaluate(RewardToGo(GAMMA), episodes)[0]
-    shaped = evaluate(ShapedCredit(RewardToGo(GAMMA), potential, GAMMA), episodes)[0]
+    shaped = evaluate(PotentialShapedCredit(RewardToGo(GAMMA), potential, GAMMA), episodes)[0]
     valid = np.asarray(episodes.valid)
     want = np.asarray(plain - potential(episodes.obs))
     np.testing.assert_allclose(np.asarray(shaped)[valid], want[valid], rtol=1e-5, atol=1e-4)
@@ -46,14 +46,14 @@ def test_of_the_reward_to_go_it_is_a_baseline(episodes):
 
 def test_of_a_whole_return_it_is_the_first_states(episodes):
     plain = np.asarray(evaluate(TotalReturn(GAMMA), episodes)[0])[0]
-    shaped = np.asarray(evaluate(ShapedCredit(TotalReturn(GAMMA), potential, GAMMA), episodes)[0])[0]
+    shaped = np.asarray(evaluate(PotentialShapedCredit(TotalReturn(GAMMA), potential, GAMMA), episodes)[0])[0]
     np.testing.assert_allclose(shaped, plain - np.asarray(potential(episodes.obs))[0], rtol=1e-5, atol=1e-4)
 
 
 def test_in_a_window_what_is_beyond_a_truncation_counts():
     """δ of shaped rewards, by hand: only a termination is worth nothing."""
     tau = random_window(np.random.default_rng(2), 8, 20)
-    got = evaluate(ShapedCredit(TDResidual(GAMMA), potential, GAMMA), tau)[0]
+    got = evaluate(PotentialShapedCredit(TDResidual(GAMMA), potential, GAMMA), tau)[0]
     following = np.where(np.asarray(tau.terminated), 0, np.asarray(potential(tau.next_obs)))
     want = np.asarray(evaluate(TDResidual(GAMMA), tau)[0]) + GAMMA * following - np.asarray(potential(tau.obs))
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
@@ -61,7 +61,7 @@ def test_in_a_window_what_is_beyond_a_truncation_counts():
 
 def test_the_mean_gradient_stays_what_it_is():
     level = lambda obs: jnp.array([2.0, -5.0, 7.0])[obs]
-    got = expected_gradient_of(Discounted(ShapedCredit(RewardToGo(GAMMA), level, GAMMA), GAMMA))
+    got = expected_gradient_of(TimeDiscounted(PotentialShapedCredit(RewardToGo(GAMMA), level, GAMMA), GAMMA))
     np.testing.assert_allclose(got, jax.grad(utility)(LOGITS, GAMMA), rtol=1e-4, atol=1e-5)
 
 
@@ -96,5 +96,5 @@ def test_the_best_policy_stays_the_best(seed):
 
 def test_the_trajectorys_own_rewards_stay_as_they_are(episodes):
     before = np.array(episodes.reward)
-    evaluate(ShapedCredit(RewardToGo(GAMMA), potential, GAMMA), episodes, READING)
+    evaluate(PotentialShapedCredit(RewardToGo(GAMMA), potential, GAMMA), episodes, READING)
     np.testing.assert_array_equal(episodes.reward, before)

@@ -8,7 +8,7 @@ from tiny_mdp import HORIZON, LOGITS, NEXT, START, TAU, action_values, expected_
 
 from logpi.credit.baseline import value_baseline
 from logpi.credit.reward_to_go import RewardToGo
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 
 GAMMA = 0.7
 EXACT = jax.grad(utility)(LOGITS, GAMMA)
@@ -29,7 +29,7 @@ def without_the_factor():
 
 
 def test_with_the_factor_the_mean_gradient_is_that_of_the_discounted_utility():
-    assert relative_error(expected_gradient_of(Discounted(RewardToGo(GAMMA), GAMMA)), EXACT) < 1e-5
+    assert relative_error(expected_gradient_of(TimeDiscounted(RewardToGo(GAMMA), GAMMA)), EXACT) < 1e-5
 
 
 def test_without_the_factor_it_is_off_by_the_stated_bias():
@@ -40,19 +40,19 @@ def test_without_the_factor_it_is_off_by_the_stated_bias():
 
 def test_around_a_credit_with_its_baseline_it_stays_exact():
     critic = TableCritic(jnp.array([2.0, -3.0, 5.0]))
-    credit = Discounted(RewardToGo(GAMMA) - value_baseline, GAMMA)
+    credit = TimeDiscounted(RewardToGo(GAMMA) - value_baseline, GAMMA)
     assert relative_error(expected_gradient_of(credit, critic), EXACT) < 1e-5
 
 
 def test_the_power_counts_from_each_episodes_first_step():
     tau = random_window(np.random.default_rng(12), 10, 8)
     phi, target = evaluate(RewardToGo(0.9), tau)
-    discounted, same = evaluate(Discounted(RewardToGo(0.9), 0.9), tau)
+    discounted, same = evaluate(TimeDiscounted(RewardToGo(0.9), 0.9), tau)
     np.testing.assert_allclose(discounted, phi * 0.9 ** np.asarray(tau.time), rtol=1e-5)
     np.testing.assert_array_equal(same, target)
     assert jnp.any(tau.time[1:] == 0)
 
 
 def test_undiscounted_it_changes_nothing():
-    plain, wrapped = (evaluate(credit, TAU)[0] for credit in (RewardToGo(1.0), Discounted(RewardToGo(1.0), 1.0)))
+    plain, wrapped = (evaluate(credit, TAU)[0] for credit in (RewardToGo(1.0), TimeDiscounted(RewardToGo(1.0), 1.0)))
     np.testing.assert_array_equal(plain, wrapped)

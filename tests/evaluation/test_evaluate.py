@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import logpi
-from logpi.evaluation.evaluate import Evaluation, evaluator
-from logpi.rollout.workers.pool import Crew
+from logpi.evaluation.evaluate import Evaluation, make_evaluator
+from logpi.rollout.workers.pool import WorkerPool
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +75,12 @@ def test_long_evaluations_are_left_to_workers_and_no_bit_changes(policy, monkeyp
     crews = []
 
     def hire(rollout):
-        crews.append(Crew(logpi.make("CartPole-v1", 5), 2))
+        crews.append(WorkerPool(logpi.make("CartPole-v1", 5), 2))
         rollout.hire(crews[-1])
 
     alone, together = logpi.make("CartPole-v1", 5), logpi.make("CartPole-v1", 5)
     try:
-        run, hiring = evaluator(alone, policy, 7), evaluator(together, policy, 7, hire=hire)
+        run, hiring = make_evaluator(alone, policy, 7), make_evaluator(together, policy, 7, hire=hire)
         for seed in (1, 2, 3):
             here, there = (begin(policy, seed).result().returns for begin in (run, hiring))
             np.testing.assert_array_equal(here, there)

@@ -8,8 +8,8 @@ from helpers import double_precision
 from jax import lax
 from oracle.worlds import drawn
 
-from logpi.core.compilation import compiled
-from logpi.lab.expectation import Listed
+from logpi.core.compilation import aot_compile
+from logpi.lab.expectation import EpisodeTable
 from logpi.lab.measure import _mean, method
 from logpi.lab.problem import exact_gradient, problem
 
@@ -18,7 +18,7 @@ from logpi.lab.problem import exact_gradient, problem
 def listed():
     """Two steps, an end that may come before them, and another policy that is not close."""
     with double_precision():
-        return Listed(problem(drawn(0, 2), seed=3))
+        return EpisodeTable(problem(drawn(0, 2), seed=3))
 
 
 def over_all_batches(listed, one, m):
@@ -31,7 +31,7 @@ def over_all_batches(listed, one, m):
         pick = lambda which: one(state, jax.tree.map(lambda x: x[:, which], tau))
         return (), lax.map(pick, columns, batch_size=512)
 
-    g = np.asarray(compiled(every, state, tau, jnp.asarray(columns))(state, tau, jnp.asarray(columns))[1])
+    g = np.asarray(aot_compile(every, state, tau, jnp.asarray(columns))(state, tau, jnp.asarray(columns))[1])
     weight = chance[columns].prod(axis=1)
     mean = weight @ g
     return mean, float(weight @ np.sum((g - mean) ** 2, axis=1))

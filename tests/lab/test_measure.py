@@ -13,8 +13,8 @@ import logpi
 from logpi.errors import LogpiError
 from logpi.lab.baselines import BASELINES
 from logpi.lab.estimators import ESTIMATORS
-from logpi.lab.expectation import Listed
-from logpi.lab.measure import NAMES, _mean, chosen, measure, method
+from logpi.lab.expectation import EpisodeTable
+from logpi.lab.measure import NAMES, _mean, compatible_pairs, measure, method
 from logpi.lab.problem import exact_gradient, problem
 from logpi.lab.sampling import episodes, estimates
 from logpi.lab.statistics import exactly, figures
@@ -35,7 +35,7 @@ def measured(seed, estimator, baseline):
     on, one = world(seed), method(world(seed), estimator, baseline)
     tau, _ = episodes(on, on.acting(one.off_policy), 4 * 8000, jr.key(7))
     found, _ = estimates(one, on.state(one.critic), tau, 4)
-    return found, np.asarray(exact_gradient(on), np.float64), _mean(Listed(on), one, estimator, baseline, 4).value
+    return found, np.asarray(exact_gradient(on), np.float64), _mean(EpisodeTable(on), one, estimator, baseline, 4).value
 
 
 @pytest.mark.parametrize(("estimator", "baseline"), PAIRS)
@@ -70,11 +70,11 @@ def until_known(seed, estimator, baseline):
     first = more(0)
     turns = int(np.ceil((figures(first, exactly(gradient)).bias_error / 0.0035) ** 2))
     found = np.concatenate([first, *(more(turn) for turn in range(1, turns))])
-    return found, gradient, _mean(Listed(on), one, estimator, baseline, 4).value
+    return found, gradient, _mean(EpisodeTable(on), one, estimator, baseline, 4).value
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("estimator", "baseline"), chosen(list(ESTIMATORS), list(BASELINES)))
+@pytest.mark.parametrize(("estimator", "baseline"), compatible_pairs(list(ESTIMATORS), list(BASELINES)))
 def test_every_mean_is_met_and_three_per_cent_more_is_not(estimator, baseline):
     """On five tasks, with a standard error of 0.75 % of the gradient or less; the biased ones meet their exact bias."""
     for seed in range(5):
@@ -101,7 +101,7 @@ def test_every_estimator_is_given_the_same_episodes():
 
 
 def test_rows_come_in_the_order_asked_for_and_only_where_both_fit():
-    assert chosen(["q", "naive"], ["value", "none", "mean"]) == [("q", "none"), ("naive", "value"), ("naive", "none")]
+    assert compatible_pairs(["q", "naive"], ["value", "none", "mean"]) == [("q", "none"), ("naive", "value"), ("naive", "none")]
     named = {name for estimator in ESTIMATORS.values() for name in estimator.baselines}
     assert named == set(BASELINES)
 

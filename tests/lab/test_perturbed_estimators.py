@@ -10,7 +10,7 @@ from helpers import mostly_slow
 from oracle.worlds import drawn
 
 from logpi.errors import LogpiError
-from logpi.lab.measure import chosen, measure
+from logpi.lab.measure import compatible_pairs, measure
 from logpi.lab.perturbed import PERTURBED, STEP, sample
 from logpi.lab.problem import exact_gradient, problem
 from logpi.lab.statistics import exactly, figures
@@ -97,6 +97,6 @@ def test_it_costs_an_episode_of_each_member():
 
 
 def test_where_there_is_no_oracle_they_are_left_out_or_refused():
-    assert chosen(["q", "regression"], ["none", "mean"]) == [("q", "none"), ("regression", "none")]
+    assert compatible_pairs(["q", "regression"], ["none", "mean"]) == [("q", "none"), ("regression", "none")]
     with pytest.raises(LogpiError, match="logpi:CartPole-v1 comes without the oracle that regression would need"):
         measure("logpi:CartPole-v1", estimators=["regression"], baselines=["none"])

@@ -34,7 +34,7 @@ def test_the_first_ratio_is_one_and_what_is_sent_is_not_what_is_stored(key):
 
     copies = []
     environment = Gymnasium(lambda: copies.append(Recording(ACTIONS, DICT)) or copies[-1], 2, "recording")
-    mu = logpi.Behaviour(policy(ACTIONS, key, DICT, initial_std=5.0))
+    mu = logpi.Behavior(policy(ACTIONS, key, DICT, initial_std=5.0))
     tau = on_host(environment, mu, logpi.Steps(16), key)
     again = jax.vmap(jax.vmap(mu.policy))(tau.obs).log_prob(tau.action)
     assert jnp.max(jnp.abs(jnp.exp(again - tau.log_prob) - 1)) < 1e-4
@@ -52,16 +52,16 @@ def test_what_a_cut_episode_was_worth_is_read_from_its_true_last_leaves(key):
     from counting import Counting, shown
     from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-    from logpi.credit.td_residual import residuals
+    from logpi.credit.td_residual import td_residuals
     from logpi.environments.adapters.vector import GymnasiumVector
 
     copies = SyncVectorEnv([lambda: Counting(0, DICT)] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
     tau = on_host(
-        GymnasiumVector(copies, "counting"), logpi.Behaviour(policy(spaces.Discrete(2), key, DICT)), logpi.Steps(9), key
+        GymnasiumVector(copies, "counting"), logpi.Behavior(policy(spaces.Discrete(2), key, DICT)), logpi.Steps(9), key
     )
     total = lambda obs: sum(float(np.sum(leaf)) for leaf in jax.tree.leaves(obs))
     critic = lambda obs: sum(jnp.sum(leaf).astype(float) for leaf in jax.tree.leaves(obs))
-    delta = residuals(critic, tau, 0.9)[0]
+    delta = td_residuals(critic, tau, 0.9)[0]
     cut = np.argwhere(tau.truncated)
     assert len(cut) == 2  # the second episode, of four steps, numbers 100 … 104
     for t, i in cut:

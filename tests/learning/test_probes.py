@@ -12,7 +12,7 @@ from helpers import mostly_slow
 import logpi
 from logpi.core.trees import scan
 from logpi.environments.tasks.probe import probe
-from logpi.loop.iteration import begin, iterate
+from logpi.loop.iteration import init_carry, run_iteration
 
 GAMMA, UPDATES, SEEDS = 0.9, 200, 3
 SEEN = {"first": jnp.array([1.0, 0.0]), "other": jnp.array([-1.0, 0.0]), "second": jnp.array([1.0, 1.0])}
@@ -51,8 +51,8 @@ def trained(recipe, environment, key):
     """The policy and critic after 200 updates, as a pure function of the environment and the key."""
     k_networks, key = jr.split(key)
     algorithm, policy, critic = recipe.build(environment.spec, recipe.settings("probe"), k_networks)
-    carry = begin(algorithm, environment, policy, critic, key)
-    step = lambda carry, progress: iterate(algorithm, environment, carry, progress)
+    carry = init_carry(algorithm, environment, policy, critic, key)
+    step = lambda carry, progress: run_iteration(algorithm, environment, carry, progress)
     carry, _ = scan(step, carry, jnp.linspace(0, 1, UPDATES))
     state = carry.state
     modes = {name: state.policy(obs).mode() for name, obs in SEEN.items()}

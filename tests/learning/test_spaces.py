@@ -9,7 +9,7 @@ from tasks import RULES, OneStep
 
 import logpi
 from logpi.core.trees import scan
-from logpi.loop.iteration import begin, iterate
+from logpi.loop.iteration import init_carry, run_iteration
 from logpi.policies.behavior import Greedy
 
 SEEDS, CONTEXTS = 3, 512
@@ -24,8 +24,8 @@ def trained(environment, recipe, key, updates):
     """The policy after so many updates, as a pure function of the key."""
     k_networks, key = jr.split(key)
     algorithm, policy, critic = recipe.build(environment.spec, recipe.settings("task"), k_networks)
-    carry = begin(algorithm, environment, policy, critic, key)
-    carry, _ = scan(lambda c, p: iterate(algorithm, environment, c, p), carry, jnp.linspace(0, 1, updates))
+    carry = init_carry(algorithm, environment, policy, critic, key)
+    carry, _ = scan(lambda c, p: run_iteration(algorithm, environment, c, p), carry, jnp.linspace(0, 1, updates))
     return carry.state.policy
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import logpi
-from logpi.evaluation.statistics import interval
-from logpi.presets.registry import algorithm
+from logpi.evaluation.statistics import bootstrap_interval
+from logpi.presets.registry import find_algorithm
 
 GATES = [
     ("CartPole-v1", "ppo", 100_000, 475),
@@ -27,8 +27,8 @@ GATES = [
 def test_every_seed_solves_the_task_within_the_budget(env, name, steps, threshold, tmp_path):
     scores = []
     for seed in range(5):
-        run = logpi.train(env, algorithm(name)(), steps=steps, seed=seed, evaluations=0, out=tmp_path / str(seed))
+        run = logpi.train(env, find_algorithm(name)(), steps=steps, seed=seed, evaluations=0, out=tmp_path / str(seed))
         assert run.summary["steps"] <= steps
         scores.append(logpi.evaluate(run.policy, env, episodes=100, seed=1).mean)
     assert min(scores) >= threshold, f"{name} on {env}: {scores}"
-    assert interval(np.array(scores))[0] >= threshold - abs(threshold) / 20
+    assert bootstrap_interval(np.array(scores))[0] >= threshold - abs(threshold) / 20

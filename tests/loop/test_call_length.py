@@ -1,6 +1,6 @@
 """How many iterations a call makes."""
 
-from logpi.loop.call_length import GROWTH, Pace
+from logpi.loop.call_length import MAX_GROWTH, CallLength
 
 
 def after(pace, *calls):
@@ -10,15 +10,15 @@ def after(pace, *calls):
 
 
 def test_one_iteration_at_first_and_then_as_many_as_fit():
-    assert Pace(1.0).iterations == 1
-    assert after(Pace(1.0), (0.5, 1)) == 2
-    assert after(Pace(1.0), (0.5, 1), (0.2, 2)) == 8
-    assert after(Pace(1.0), (0.001, 1)) == GROWTH
+    assert CallLength(1.0).iterations == 1
+    assert after(CallLength(1.0), (0.5, 1)) == 2
+    assert after(CallLength(1.0), (0.5, 1), (0.2, 2)) == 8
+    assert after(CallLength(1.0), (0.001, 1)) == MAX_GROWTH
 
 
 def test_iterations_that_grow_longer_are_fewer_to_a_call():
-    assert after(Pace(1.0), (0.1, 1), (0.4, 4), (2.0, 10)) == 5
+    assert after(CallLength(1.0), (0.1, 1), (0.4, 4), (2.0, 10)) == 5
 
 
 def test_never_less_than_one():
-    assert after(Pace(1.0), (30.0, 1)) == 1 == after(Pace(0.0), (0.001, 1))
+    assert after(CallLength(1.0), (30.0, 1)) == 1 == after(CallLength(0.0), (0.001, 1))

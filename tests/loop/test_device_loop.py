@@ -8,10 +8,10 @@ from helpers import mostly_slow
 from small_runs import TINY, fingerprint
 
 import logpi
-from logpi.loop.compile import compile_iteration
-from logpi.loop.device import BITS, Stretch, limits
-from logpi.loop.iteration import begin
-from logpi.training.plan import settle
+from logpi.loop.compile import make_loop
+from logpi.loop.device import LOW_BITS, CallBudget, device_call_budget
+from logpi.loop.iteration import init_carry
+from logpi.training.plan import make_plan
 
 FAST = {"num_envs": 4, "hidden": (8,), "learning_rate": "1e-2:0"}
 RECIPES = {
@@ -27,21 +27,21 @@ class Loop:
         from contextlib import ExitStack
 
         with ExitStack() as stack:
-            self.plan = settle("logpi:CartPole-v1", recipe, budget, (None, None), 1, stack)
+            self.plan = make_plan("logpi:CartPole-v1", recipe, budget, (None, None), 1, stack)
         collect, spec = self.plan.algorithm.collect, self.plan.environment.spec
         self.largest, self.budget = collect.largest(spec.num_envs, spec.time_limit), budget
-        self.run = compile_iteration(self.plan.algorithm, self.plan.environment, self.begin(), 1, capacity=8).run
+        self.run = make_loop(self.plan.algorithm, self.plan.environment, self.begin(), 1, capacity=8).run
 
     def begin(self):
         plan = self.plan
-        return begin(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+        return init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
 
     def rows(self, lengths, until=2**30):
         """Everything that calls of these lengths, one after the other, leave: carry and figures."""
         carry, rows = self.begin(), []
         for most in lengths:
             steps = sum(int(row["steps"]) for row in rows)
-            carry, more = self.run(carry, Stretch(steps, self.budget, until, self.largest, most))
+            carry, more = self.run(carry, CallBudget(steps, self.budget, until, self.largest, most))
             rows += more
         return carry, [{name: x for name, x in row.items() if "second" not in name} for row in rows]
 
@@ -75,7 +75,7 @@ def test_no_iteration_begins_where_something_is_due_or_might_not_fit(loop):
     rows = loop.rows([7])[1]
     steps = np.cumsum([int(row["steps"]) for row in rows])
     assert len(loop.rows([7], until=int(steps[2]))[1]) == 3 == len(loop.rows([7], until=int(steps[1]) + 1)[1])
-    tight = Stretch(0, int(steps[1]) + loop.largest, 2**30, loop.largest, 7)  # room for one more after two
+    tight = CallBudget(0, int(steps[1]) + loop.largest, 2**30, loop.largest, 7)  # room for one more after two
     assert len(loop.run(loop.begin(), tight)[1]) == 3
     assert len(loop.run(loop.begin(), tight._replace(budget=tight.budget - 1))[1]) == 2
     assert len(loop.run(loop.begin(), tight._replace(budget=1))[1]) == 1  # one is always made
@@ -86,9 +86,9 @@ def test_no_call_makes_more_than_there_is_room_for_their_figures(loop):
 
 
 def test_progress_depends_on_the_steps_taken_alone():
-    budget, steps = 2**40 + 12345, 2**33 + 2**BITS - 3
+    budget, steps = 2**40 + 12345, 2**33 + 2**LOW_BITS - 3
     shares = {
-        float(limits(Stretch(steps - part, budget, 2**50, 1), 8).progress(jnp.int32(part)))
+        float(device_call_budget(CallBudget(steps - part, budget, 2**50, 1), 8).progress(jnp.int32(part)))
         for part in (0, 1, 17, 2**20, 2**26 + 5, 2**29)
     }
     assert len(shares) == 1

@@ -9,10 +9,10 @@ from helpers import mostly_slow
 from small_runs import fingerprint
 
 import logpi
-from logpi.loop.device import Stretch
+from logpi.loop.device import CallBudget
 from logpi.loop.host import _ahead, _in_turn
 from logpi.loop.iteration import Carry
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
 from logpi.types import State
 
@@ -41,7 +41,7 @@ def carried(way, times):
 
     def prepare(carry, progress):
         keys.append(jax.random.key_data(carry.key).tolist())
-        return Behaviour(carry.state.policy), np.zeros(1)
+        return Behavior(carry.state.policy), np.zeros(1)
 
     def learning(carry, mu, fields, progress):
         assert fields["by"] is mu
@@ -52,7 +52,7 @@ def carried(way, times):
     run = way(rollout, prepare, learning, lambda iteration: 100 + iteration)
     carry = Carry(State(0, None, (), ()), jr.key(0), (), jnp.zeros(1), jnp.int32(0))
     for k in range(times):
-        carry, _ = run(carry, Stretch(k, times, times, 1))
+        carry, _ = run(carry, CallBudget(k, times, times, 1))
     return rollout.said, learned, keys
 
 

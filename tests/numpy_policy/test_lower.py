@@ -17,10 +17,10 @@ from gymnasium import spaces
 
 from logpi.distributions.categorical import Categorical
 from logpi.distributions.gaussian import Gaussian
-from logpi.numpy_policy.actor import actor, lowered, weights
-from logpi.numpy_policy.program import acting
-from logpi.policies.behavior import Behaviour, Greedy
-from logpi.policies.mlp import Linear
+from logpi.numpy_policy.actor import make_actor, lower_policy, behavior_arrays
+from logpi.numpy_policy.program import bind_program
+from logpi.policies.behavior import Behavior, Greedy
+from logpi.policies.mlp import Dense
 from logpi.policies.normalization import Moments
 from logpi.types import Frozen, trainable
 
@@ -30,12 +30,12 @@ N = 6
 class Users(eqx.Module):
     """A policy as a user might write one: two layers, a function between them, a Gaussian at the end."""
 
-    first: Linear
-    last: Linear
+    first: Dense
+    last: Dense
     between: object = eqx.field(static=True)
 
     def __init__(self, between, key):
-        layer = lambda k, i, o: Linear(jr.normal(k, (i, o)), jnp.full(o, 0.1))
+        layer = lambda k, i, o: Dense(jr.normal(k, (i, o)), jnp.full(o, 0.1))
         self.first, self.last, self.between = layer(key, 3, 8), layer(jr.key(1), 8, 2), between
 
     def __call__(self, obs):
@@ -80,7 +80,7 @@ def population(pi, key):
     """One θ for each environment."""
     rest = trainable(pi)[1]
     members = [trainable(stirred(pi, k))[0] for k in jr.split(key, N)]
-    return Behaviour(eqx.combine(jax.tree.map(lambda *x: jnp.stack(x), *members), rest), per_environment=True)
+    return Behavior(eqx.combine(jax.tree.map(lambda *x: jnp.stack(x), *members), rest), per_environment=True)
 
 
 EVERYTHING = spaces.Dict(
@@ -93,21 +93,21 @@ MASKED = spaces.Dict(seen=spaces.Box(-1.0, 1.0, (3,)), action_mask=spaces.MultiB
 
 def of_spaces(key):
     """Built-in policies of every kind of space, and of every head."""
-    yield "all spaces", Behaviour(policy(EVERYTHING, key, EVERYTHING, normalise=True)), EVERYTHING
-    yield "squashed", Behaviour(policy(VECTORS, key, squash=True, std="fixed")), SEEN
-    yield "σ by state", Behaviour(policy(VECTORS, key, std="state")), SEEN
-    yield "masked", Behaviour(policy(spaces.MultiDiscrete([2, 3]), key, MASKED)), MASKED
-    yield "masked, greedy", Behaviour(Greedy(policy(spaces.Discrete(5), key, MASKED))), MASKED
+    yield "all spaces", Behavior(policy(EVERYTHING, key, EVERYTHING, normalise=True)), EVERYTHING
+    yield "squashed", Behavior(policy(VECTORS, key, squash=True, std="fixed")), SEEN
+    yield "σ by state", Behavior(policy(VECTORS, key, std="state")), SEEN
+    yield "masked", Behavior(policy(spaces.MultiDiscrete([2, 3]), key, MASKED)), MASKED
+    yield "masked, greedy", Behavior(Greedy(policy(spaces.Discrete(5), key, MASKED))), MASKED
 
 
 def behaviours(key):
     for name, actions in {"categorical": CHOICES, "gaussian": VECTORS}.items():
-        yield name, Behaviour(policy(actions, key))
-        yield f"{name}, normalised", Behaviour(normalised(actions, key))
-        yield f"{name}, greedy", Behaviour(Greedy(policy(actions, key)))
+        yield name, Behavior(policy(actions, key))
+        yield f"{name}, normalised", Behavior(normalised(actions, key))
+        yield f"{name}, greedy", Behavior(Greedy(policy(actions, key)))
         yield f"{name}, population", population(normalised(actions, key), key)
     for function in ACTIVATIONS:
-        yield getattr(function, "__name__", "lambda"), Behaviour(Users(function, key))
+        yield getattr(function, "__name__", "lambda"), Behavior(Users(function, key))
 
 
 BEHAVIOURS = list(behaviours(jr.key(7)))
@@ -124,8 +124,8 @@ def examples(mu, key, obs=None):
 
 def acts(mu, obs, noise):
     """How policies like μ act: μ ↦ a function of observations and noise."""
-    bind = actor(mu, obs, noise).bind
-    return lambda mu: lambda obs, noise: bind(weights(mu))(obs, jax.tree.leaves(noise))
+    bind = make_actor(mu, obs, noise).bind
+    return lambda mu: lambda obs, noise: bind(behavior_arrays(mu))(obs, jax.tree.leaves(noise))
 
 
 def drawn(mu, space):
@@ -181,12 +181,12 @@ def test_a_program_acts_where_jax_cannot_be_imported_and_not_one_bit_differs():
     """It is plain data: pickled, it takes the same actions in a process that never sees JAX."""
     stacked = [(mu, *examples(mu, jr.key(2))) for _, mu in BEHAVIOURS[:8]]
     given = stacked + [(mu, *drawn(mu, space)) for _, mu, space in OF_SPACES]
-    programs = [lowered(*case) for case in given]
-    cases = [jax.device_get((weights(mu), obs, jax.tree.leaves(noise))) for mu, obs, noise in given]
+    programs = [lower_policy(*case) for case in given]
+    cases = [jax.device_get((behavior_arrays(mu), obs, jax.tree.leaves(noise))) for mu, obs, noise in given]
     sent = pickle.dumps((programs, cases))
     answer = subprocess.run([sys.executable, "-c", WITHOUT_JAX], input=sent, capture_output=True, check=True).stdout
     for program, case, there in zip(programs, cases, pickle.loads(answer), strict=True):
-        here = acting(program, case[0])(*case[1:])
+        here = bind_program(program, case[0])(*case[1:])
         assert jax.tree.structure(here) == jax.tree.structure(there)
         jax.tree.map(np.testing.assert_array_equal, here, there)
 
@@ -203,7 +203,7 @@ def test_new_weights_are_used_from_when_they_are_bound(key, mu):
 
 
 def test_what_was_answered_before_is_not_overwritten(key):
-    mu = Behaviour(policy(VECTORS, key))
+    mu = Behavior(policy(VECTORS, key))
     one, two = examples(mu, key), examples(mu, jr.key(1))
     act = acts(mu, *one)(mu)
     first = act(*one)[0]
@@ -213,13 +213,13 @@ def test_what_was_answered_before_is_not_overwritten(key):
 
 
 def test_a_convolution_is_compiled_without_a_word(key):
-    mu = Behaviour(Users(convolved, key))
+    mu = Behavior(Users(convolved, key))
     obs, noise = examples(mu, key)
     np.testing.assert_allclose(acts(mu, obs, noise)(mu)(obs, noise)[0], jitted(mu, obs, noise)[0], atol=1e-5)
 
 
 def test_an_operation_that_numpy_lacks_falls_back_on_jax_with_one_warning(key):
-    mu = Behaviour(Users(jnp.sort, key))
+    mu = Behavior(Users(jnp.sort, key))
     obs, noise = examples(mu, key)
     with pytest.warns(UserWarning, match=r"the policy uses sort.* jitted call") as caught:
         bind = acts(mu, obs, noise)
@@ -241,7 +241,7 @@ def test_whole_numbers_are_operated_on_bit_by_bit(key):
             n = obs.astype(jnp.int32)
             return Categorical(jnp.concatenate([n[:1] & n[1:2], n[:1] | n[1:2], ~n[2:]]).astype(float))
 
-    mu = Behaviour(Bits())
+    mu = Behavior(Bits())
     obs, noise = examples(mu, key, obs=10 * jr.normal(key, (N, 3)))
     act = acts(mu, obs, noise)(mu)
     np.testing.assert_array_equal(act(obs, 0 * noise)[0], jitted(mu, obs, 0 * noise)[0])
@@ -249,8 +249,8 @@ def test_whole_numbers_are_operated_on_bit_by_bit(key):
 
 def test_what_is_known_before_acting_is_laid_out_by_rows(key):
     """As what it meets is: NumPy then adds in less than half the time."""
-    mu = Behaviour(policy(VECTORS, key))
-    program = lowered(mu, *examples(mu, key))
-    known = program.fixed([np.asarray(x) for x in weights(mu)])
-    met = [x for name, x in known.items() if re.search(rf"\b{name}\b", " ".join(program.late))]
+    mu = Behavior(policy(VECTORS, key))
+    program = lower_policy(mu, *examples(mu, key))
+    known = program.constants_for([np.asarray(x) for x in behavior_arrays(mu)])
+    met = [x for name, x in known.items() if re.search(rf"\b{name}\b", " ".join(program.per_call))]
     assert len(met) == 5 and all(x.flags.c_contiguous for x in met)  # two matrices, two biases, σ

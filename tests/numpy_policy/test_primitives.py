@@ -72,7 +72,7 @@ def test_it_is_jaxs(name, truths):
     """Whether it is worked out when it is called, or beforehand: of weights alone, nothing is left to do then."""
     (function, x), truth = CASES[name], truths[name]
     late, early = lower(function, [], [x]), lower(function, [x], [])
-    assert not early.late
+    assert not early.per_call
     for got in (late.bind([])(x), early.bind([x])()):
         assert got.dtype == truth.dtype and got.shape == truth.shape
         np.testing.assert_allclose(got, truth, rtol=2e-6, atol=1e-6)
@@ -97,7 +97,7 @@ def test_what_is_not_known_is_said(said, case):
 
 def test_what_nobody_asks_for_is_not_computed():
     program = lower(lambda w, x: (jnp.tanh(w), jnp.sin(x), x + 1)[2], [X], [X])
-    assert not program.early and len(program.late) == 1 and len(program.constants) == 1
+    assert not program.weights_only and len(program.per_call) == 1 and len(program.constants) == 1
 
 
 def test_constants_that_look_alike_stay_apart():

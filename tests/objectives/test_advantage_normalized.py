@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from builders import CHOICES, batch, close, gradient, policy, replaced
 
-from logpi.objectives.advantage_normalized import Standardised, standardise
+from logpi.objectives.advantage_normalized import AdvantageNormalized, normalize_advantages
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.score import score
 
@@ -14,7 +14,7 @@ from logpi.objectives.score import score
 def test_credit_has_mean_zero_and_deviation_one_over_valid_rows(key):
     x = 5 + 3 * jax.random.normal(key, (40,))
     valid = jnp.arange(40) < 30
-    z = standardise(x, valid)
+    z = normalize_advantages(x, valid)
     np.testing.assert_allclose(z[:30], (x[:30] - np.mean(x[:30])) / np.std(x[:30]), rtol=1e-4, atol=1e-5)
     assert not jnp.any(z[30:])
 
@@ -23,22 +23,22 @@ def test_credit_has_mean_zero_and_deviation_one_over_valid_rows(key):
 @pytest.mark.parametrize("rows", [1, 2, 7, 64])
 def test_equal_credit_becomes_none(credit, rows):
     """Exactly: what is left of rounding must not be blown up to a deviation of one."""
-    assert not jnp.any(standardise(jnp.full(rows, credit), jnp.ones(rows, bool)))
+    assert not jnp.any(normalize_advantages(jnp.full(rows, credit), jnp.ones(rows, bool)))
 
 
 def test_one_valid_row_among_many_gets_none():
-    assert not jnp.any(standardise(jnp.array([1e6, 7.1, jnp.nan]), jnp.array([False, True, False])))
+    assert not jnp.any(normalize_advantages(jnp.array([1e6, 7.1, jnp.nan]), jnp.array([False, True, False])))
 
 
 def test_no_valid_row_at_all_gives_zeros():
-    assert not jnp.any(standardise(jnp.ones(3), jnp.zeros(3, bool)))
+    assert not jnp.any(normalize_advantages(jnp.ones(3), jnp.zeros(3, bool)))
 
 
 @pytest.mark.parametrize("valid", [1, 24])
 def test_objectives_of_degenerate_batches_are_finite(key, valid):
     pi = policy(CHOICES, key)
     rows = replaced(batch(pi, key), weight=jnp.full(24, 0.1), valid=jnp.arange(24) < valid)
-    objective = Standardised(Clipped(0.2))
+    objective = AdvantageNormalized(Clipped(0.2))
     assert objective(pi, rows) == 0
     assert not any(jnp.any(x) for x in jax.tree.leaves(gradient(objective, pi, rows)))
 
@@ -46,5 +46,5 @@ def test_objectives_of_degenerate_batches_are_finite(key, valid):
 def test_the_objective_is_the_inner_one_on_standardised_credit(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, key)
-    by_hand = replaced(rows, weight=(rows.weight - jnp.mean(rows.weight)) / jnp.std(rows.weight))
-    close(gradient(Standardised(score), pi, rows), gradient(score, pi, by_hand), atol=1e-6)
+    by_hand = replaced(rows, weight=(rows.credit - jnp.mean(rows.credit)) / jnp.std(rows.credit))
+    close(gradient(AdvantageNormalized(score), pi, rows), gradient(score, pi, by_hand), atol=1e-6)

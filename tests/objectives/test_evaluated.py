@@ -8,7 +8,7 @@ from builders import CHOICES, SEEN, batch, close, gradient, policy, replaced
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.entropy import entropy
 from logpi.objectives.evaluated import Evaluated, at_rows, evaluated
-from logpi.objectives.penalized import Penalised
+from logpi.objectives.penalized import Penalized
 from logpi.objectives.score import score
 from logpi.policies.action_critic import mlp_action_critic
 from logpi.types import ravel
@@ -21,7 +21,7 @@ def products(objective, pi, rows):
     return program.as_text().count(" dot(")
 
 
-@pytest.mark.parametrize("both", [Clipped(0.2) + 0.01 * entropy, Penalised(0.3), score + entropy + Clipped(0.1)])
+@pytest.mark.parametrize("both", [Clipped(0.2) + 0.01 * entropy, Penalized(0.3), score + entropy + Clipped(0.1)])
 def test_a_gradient_of_several_terms_takes_the_products_of_one(key, both):
     pi = policy(CHOICES, key)
     rows = batch(pi, key)

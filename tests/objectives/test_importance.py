@@ -20,7 +20,7 @@ def test_its_gradient_at_the_old_policy_is_the_scores(key, actions):
 def test_its_value_at_the_old_policy_is_the_mean_credit(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, key)
-    np.testing.assert_allclose(importance(pi, rows), jnp.mean(rows.weight), rtol=1e-5)
+    np.testing.assert_allclose(importance(pi, rows), jnp.mean(rows.credit), rtol=1e-5)
 
 
 def test_the_ratio_is_that_of_the_probabilities(key):

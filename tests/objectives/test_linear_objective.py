@@ -11,7 +11,7 @@ from logpi.objectives.linear import LinearObjective
 from logpi.types import ravel
 from logpi.updates.ascent import Ascent
 from logpi.updates.natural import NaturalGradient
-from logpi.updates.restricted import RestrictedStep
+from logpi.updates.restricted import NormConstrainedStep
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def moved(update, setting):
 
 
 def test_a_restricted_step_along_it_is_exactly_as_long_as_asked(setting):
-    step, info = moved(RestrictedStep.of_length(0.25), setting)
+    step, info = moved(NormConstrainedStep.with_length(0.25), setting)
     g = np.asarray(setting[2], float)
     np.testing.assert_allclose(np.linalg.norm(step), 0.25, rtol=1e-5)
     np.testing.assert_allclose(step / 0.25, g / np.linalg.norm(g), atol=1e-5)

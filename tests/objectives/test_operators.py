@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from builders import CHOICES, SEEN, VECTORS, batch, bits, close, gradient, policy, replaced, stirred
 
-from logpi.core.schedules import Linear
+from logpi.core.schedules import LinearSchedule
 from logpi.core.trees import resolve
-from logpi.objectives.advantage_normalized import Standardised
+from logpi.objectives.advantage_normalized import AdvantageNormalized
 from logpi.objectives.base import Objective
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.entropy import entropy
@@ -47,7 +47,7 @@ def test_any_kind_of_number_scales_an_objective(key, factor):
 def test_a_factor_may_change_with_progress(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, key)
-    faded = resolve(Linear(1.0, 0.0) * entropy, 0.75)
+    faded = resolve(LinearSchedule(1.0, 0.0) * entropy, 0.75)
     np.testing.assert_allclose(faded(pi, rows), 0.25 * entropy(pi, rows), rtol=1e-6)
 
 
@@ -59,7 +59,7 @@ def test_a_factor_may_change_with_progress(key):
         (Whole() + score, "trajectory"),
         (0.5 * Whole(), "trajectory"),
         (score + 0.5 * (entropy + Whole()), "trajectory"),
-        (Standardised(Whole()), "trajectory"),
+        (AdvantageNormalized(Whole()), "trajectory"),
         (0.5 * score, "step"),
     ],
 )
@@ -70,7 +70,7 @@ def test_the_unit_is_the_coarser_one(objective, unit):
 @pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["softmax", "gaussian"])
 @pytest.mark.parametrize(
     "objective",
-    [score, importance, Clipped(0.2), entropy, value, Standardised(Clipped(0.2)) + 0.01 * entropy],
+    [score, importance, Clipped(0.2), entropy, value, AdvantageNormalized(Clipped(0.2)) + 0.01 * entropy],
     ids=lambda o: type(o).__name__,
 )
 def test_rows_that_are_not_valid_have_no_effect(key, actions, objective):
@@ -85,7 +85,7 @@ def test_rows_that_are_not_valid_have_no_effect(key, actions, objective):
         obs=spoil(rows.obs, 1e6),
         action=spoil(rows.action, 1),
         log_prob=spoil(rows.log_prob, -1e6),
-        weight=spoil(rows.weight, 1e6),
+        weight=spoil(rows.credit, 1e6),
         target=spoil(rows.target, 1e6),
     )
     answers = lambda rows: (objective(params, rows), gradient(objective, params, rows), objective.info(params, rows))

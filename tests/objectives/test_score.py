@@ -15,9 +15,9 @@ def test_of_a_softmax_policy_it_is_the_sum_of_chosen_less_probable(key):
     rows = batch(pi, key)
     error = jax.nn.one_hot(rows.action, 3) - jax.nn.softmax(rows.old.logits)
     layer = gradient(score, pi, rows).network.layers[0]
-    weight = jnp.einsum("bi,bo,b->io", rows.obs, error, rows.weight) / rows.scale
+    weight = jnp.einsum("bi,bo,b->io", rows.obs, error, rows.credit) / rows.scale
     np.testing.assert_allclose(layer.weight, weight, atol=1e-6)
-    np.testing.assert_allclose(layer.bias, error.T @ rows.weight / rows.scale, atol=1e-6)
+    np.testing.assert_allclose(layer.bias, error.T @ rows.credit / rows.scale, atol=1e-6)
 
 
 def test_of_a_gaussian_policy_it_is_the_sum_of_deviations(key):
@@ -28,9 +28,9 @@ def test_of_a_gaussian_policy_it_is_the_sum_of_deviations(key):
     by_mean = (rows.action - mean) / std**2
     by_log_std = ((rows.action - mean) / std) ** 2 - 1
     slope = gradient(score, pi, rows)
-    weight = jnp.einsum("bi,bo,b->io", rows.obs, by_mean, rows.weight) / rows.scale
+    weight = jnp.einsum("bi,bo,b->io", rows.obs, by_mean, rows.credit) / rows.scale
     np.testing.assert_allclose(slope.network.layers[0].weight, weight, atol=1e-6)
-    np.testing.assert_allclose(slope.head.log_std, by_log_std.T @ rows.weight / rows.scale, atol=1e-6)
+    np.testing.assert_allclose(slope.head.log_std, by_log_std.T @ rows.credit / rows.scale, atol=1e-6)
 
 
 @pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["softmax", "gaussian"])
@@ -39,7 +39,7 @@ def test_of_any_network_it_is_the_weighted_sum_of_row_gradients(key, actions):
     rows = batch(pi, key)
     one = lambda obs, action: gradient(lambda pi, _: pi(obs).log_prob(action), pi, None)
     each = jax.vmap(one)(rows.obs, rows.action)
-    by_hand = jax.tree.map(lambda g: jnp.tensordot(rows.weight, g, 1) / rows.scale, each)
+    by_hand = jax.tree.map(lambda g: jnp.tensordot(rows.credit, g, 1) / rows.scale, each)
     close(gradient(score, pi, rows), by_hand, atol=1e-6)
 
 

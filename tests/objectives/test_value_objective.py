@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from builders import CHOICES, SEEN, batch, close, gradient, policy, replaced, stirred
 
-from logpi.objectives.value import OnCritic, action_value, value
+from logpi.objectives.value import CriticTerm, action_value, value
 from logpi.policies.action_critic import mlp_action_critic
 from logpi.policies.critic import ActorCritic, mlp_critic
-from logpi.updates.minibatches import flat
+from logpi.updates.minibatches import flatten_rows
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_it_is_a_mean_over_valid_rows_whatever_the_scale(critic, rows):
 
 
 def test_of_a_pair_it_moves_the_critic_alone(critic, rows, key):
-    slope = gradient(OnCritic(value), ActorCritic(policy(CHOICES, key), critic), rows)
+    slope = gradient(CriticTerm(value), ActorCritic(policy(CHOICES, key), critic), rows)
     close(slope.critic, gradient(value, critic, rows))
     assert not any(jnp.any(x) for x in jax.tree.leaves(slope.policy))
 
@@ -67,4 +67,4 @@ def test_asked_of_an_action_critic_it_is_least_squares_in_the_action_taken(key, 
 
 def test_rows_may_have_two_axes(key):
     critic, rows = mlp_action_critic(SEEN, CHOICES, hidden=(8,), key=key), batch(policy(CHOICES, key), key, (4, 6))
-    np.testing.assert_allclose(action_value(critic, rows), action_value(critic, flat(rows)), rtol=1e-5)
+    np.testing.assert_allclose(action_value(critic, rows), action_value(critic, flatten_rows(rows)), rtol=1e-5)

@@ -8,8 +8,8 @@ from helpers import learner, trajectory
 
 from logpi.credit.per_decision import PerDecision
 from logpi.distributions.categorical import Categorical
-from logpi.objectives.importance_weighted import Weighted
-from logpi.objectives.weights import SelfNormalised, cumulative_weights, effective, step_weights, trajectory_weights
+from logpi.objectives.importance_weighted import ImportanceWeighted
+from logpi.objectives.weights import SelfNormalized, cumulative_weights, effective_sample_size, step_weights, trajectory_weights
 from logpi.types import Batch
 
 
@@ -50,7 +50,7 @@ def test_exponents_are_held_within_twenty(weights):
 def test_a_column_without_an_episode_is_no_part_of_the_mean():
     """As in a memory that is not full: its rows would count as weights of 1."""
     valid = [[True, True, False], [True, False, False]]
-    w = SelfNormalised(trajectory_weights)(Even(), rows([[2.0, 3.0, 9.0], [4.0, 9.0, 9.0]], valid))
+    w = SelfNormalized(trajectory_weights)(Even(), rows([[2.0, 3.0, 9.0], [4.0, 9.0, 9.0]], valid))
     np.testing.assert_allclose(w[:, :2], [[8 / 5.5, 3 / 5.5]] * 2, rtol=1e-6)
 
 
@@ -58,13 +58,13 @@ def test_the_effective_sample_size_of_trajectories_is_that_of_their_whole_weight
     """8 and ½ at the end, not 2 and ½ as after the first action; a column without an episode is not there."""
     valid = [[True, True, False], [True, True, False]]
     for weights in (trajectory_weights, cumulative_weights):
-        got = effective(weights, Even(), rows([[2.0, 0.5, 1.0], [4.0, 1.0, 1.0]], valid))
+        got = effective_sample_size(weights, Even(), rows([[2.0, 0.5, 1.0], [4.0, 1.0, 1.0]], valid))
         np.testing.assert_allclose(got["effective_sample_size"], 8.5**2 / (64 + 0.25), rtol=1e-6)
         np.testing.assert_allclose(got["effective_share"], 8.5**2 / (64 + 0.25) / 2, rtol=1e-6)
 
 
 def test_the_largest_weight_is_that_of_a_row_that_counts():
-    info = Weighted(step_weights).info(Even(), rows([0.5, 0.25, 9.0], [True, True, False]))
+    info = ImportanceWeighted(step_weights).info(Even(), rows([0.5, 0.25, 9.0], [True, True, False]))
     np.testing.assert_allclose(info["largest_weight"], 0.5, rtol=1e-6)
 
 

@@ -14,10 +14,10 @@ import logpi
 from logpi.environments.tasks.tabular import Tabular
 from logpi.errors import LogpiError
 from logpi.objectives.weights import cumulative_weights
-from logpi.offline.demonstrations import gather
+from logpi.offline.demonstrations import collect_episodes
 from logpi.offline.learn import clone, learn_offline
 from logpi.oracle import problems
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.types import State
 
 MDP = problems.chain(4, 0.1, 1.0, 6)
@@ -25,20 +25,20 @@ UNIFORM = Softmax(jnp.zeros((4, 2)))
 EXPERT = Softmax(6.0 * jnp.array([[-1.0, 1.0]] * 4))
 ENVIRONMENT = logpi.Vmap(Tabular(MDP), 400, 6)
 CORRECTED = logpi.PolicyGradient(
-    logpi.PerDecision(1.0) - logpi.mean_baseline, logpi.Weighted(cumulative_weights), logpi.Ascent(optax.adam, 0.05)
+    logpi.PerDecision(1.0) - logpi.mean_baseline, logpi.ImportanceWeighted(cumulative_weights), logpi.Ascent(optax.adam, 0.05)
 )
 
 
 @pytest.fixture(scope="module")
 def tau():
     """Four hundred episodes of a policy that cares for nothing."""
-    return gather(UNIFORM, ENVIRONMENT, episodes=400)
+    return collect_episodes(UNIFORM, ENVIRONMENT, episodes=400)
 
 
 def test_one_iteration_is_one_call_of_learn(tau):
     state, figures = learn_offline(CORRECTED, tau, UNIFORM, seed=3)
     key = jr.split(jr.key(3), 1)[0]
-    want, info = eqx.filter_jit(CORRECTED.learn)(CORRECTED.init(UNIFORM), Behaviour(UNIFORM), tau, key)
+    want, info = eqx.filter_jit(CORRECTED.learn)(CORRECTED.init(UNIFORM), Behavior(UNIFORM), tau, key)
     np.testing.assert_allclose(state.policy.logits, want.policy.logits, rtol=1e-6)
     np.testing.assert_allclose(figures["entropy"][0], info["entropy"], rtol=1e-5)
 
@@ -66,7 +66,7 @@ def test_every_iteration_has_a_key_of_its_own_and_the_seed_says_which(tau, monke
 
 
 def test_schedules_run_over_the_iterations(tau):
-    method = eqx.tree_at(lambda m: m.update.rate, CORRECTED, logpi.Linear(0.4, 0.0), is_leaf=lambda x: x is None)
+    method = eqx.tree_at(lambda m: m.update.rate, CORRECTED, logpi.LinearSchedule(0.4, 0.0), is_leaf=lambda x: x is None)
     figures = learn_offline(method, tau, UNIFORM, iterations=4)[1]
     np.testing.assert_allclose(figures["learning_rate"], [0.4, 0.3, 0.2, 0.1], rtol=1e-6)
 
@@ -97,7 +97,7 @@ def test_a_clone_does_what_the_expert_did(tau):
 def test_training_begins_from_the_policy_it_is_given(tmp_path):
     """A rate next to nothing leaves it as it was, bit for bit; the recipe itself still begins anew."""
     recipe = logpi.reinforce(learning_rate=1e-30)
-    run = logpi.train(ENVIRONMENT, recipe.starting_from(EXPERT), steps=2400, out=tmp_path, evaluations=0)
+    run = logpi.train(ENVIRONMENT, recipe.from_policy(EXPERT), steps=2400, out=tmp_path, evaluations=0)
     assert bits(run.policy) == bits(EXPERT) and run.summary["steps"] == 2400 and recipe.start is None
 
 
@@ -111,7 +111,7 @@ def test_gathered_episodes_are_whole_and_scored_by_who_acted(tau):
 def test_the_host_gives_the_same_kind_of_episodes_and_other_seeds_other_ones():
     env = logpi.make("CartPole-v1", 1)
     policy = logpi.mlp_policy(env.spec.observation_space, env.spec.action_space, hidden=(4,), key=jr.key(0))
-    one, other = (gather(policy, "CartPole-v1", episodes=3, seed=s) for s in (0, 1))
+    one, other = (collect_episodes(policy, "CartPole-v1", episodes=3, seed=s) for s in (0, 1))
     assert one.complete and one.reward.shape == (500, 3) and not bool(one.valid.all())
     assert bits(one.obs) != bits(other.obs)
     scored = jax.jit(jax.vmap(jax.vmap(policy)))(one.obs).log_prob(one.action)
@@ -122,4 +122,4 @@ def test_what_cannot_be_is_refused(tau):
     with pytest.raises(LogpiError, match="iterations is 0"):
         learn_offline(CORRECTED, tau, UNIFORM, iterations=0)
     with pytest.raises(LogpiError, match="episodes is 0"):
-        gather(UNIFORM, "CartPole-v1", episodes=0)
+        collect_episodes(UNIFORM, "CartPole-v1", episodes=0)

@@ -12,7 +12,7 @@ from scipy import stats
 from logpi.core.collection import Episodes
 from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.rollout import device
 from logpi.types import State
 
@@ -24,7 +24,7 @@ def moments(method, mdp, state, mu, key, rounds, m):
     one = lambda tau: estimate(method, state, tau).reshape(-1)
 
     def play(carry, key):
-        tau = device.rollout(environment, Behaviour(mu), (), key, Episodes())[1]
+        tau = device.rollout(environment, Behavior(mu), (), key, Episodes())[1]
         cut = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(x.shape[0], -1, m, *x.shape[2:]), 1, 0), tau)
         g = jax.vmap(one)(cut)
         return (carry[0] + jnp.sum(g, axis=0), carry[1] + g.T @ g), None

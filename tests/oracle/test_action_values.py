@@ -12,10 +12,10 @@ from worlds import GAMMA, WORLDS, Softmax, table
 
 from logpi.credit.action_value import ActionValue, action_mean_baseline
 from logpi.credit.exact_q import ExactQ
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 from logpi.distributions.gaussian import Gaussian
 from logpi.errors import LogpiError
-from logpi.oracle.time_augmented import with_clock
+from logpi.oracle.time_augmented import time_augmented
 from logpi.types import State
 
 WITH_Q = {
@@ -35,7 +35,7 @@ class Worths(eqx.Module):
 
 def clocked(mdp):
     """(the same with time as part of the state, so that Q is a function of the state; a policy on it)."""
-    timed = with_clock(mdp)
+    timed = time_augmented(mdp)
     return dataclasses.replace(timed, horizon=mdp.horizon), timed, Softmax(table(timed))
 
 
@@ -43,14 +43,14 @@ def clocked(mdp):
 def test_with_the_exact_q_the_mean_gradient_is_that_of_the_utility(credit, drawn):
     listed, timed, policy = clocked(drawn(3))
     critic = Worths(timed.action_value(policy.logits))
-    got = expectation(algorithm(Discounted(credit, GAMMA)), listed, policy, critic=critic)
+    got = expectation(algorithm(TimeDiscounted(credit, GAMMA)), listed, policy, critic=critic)
     np.testing.assert_allclose(got, timed.gradient(policy.logits), rtol=1e-8, atol=1e-10)
 
 
 def test_the_models_own_q_needs_no_critic(drawn):
     finite = drawn(4)
     policy = Softmax(table(finite))
-    got = expectation(algorithm(Discounted(ExactQ(finite), GAMMA)), finite, policy)
+    got = expectation(algorithm(TimeDiscounted(ExactQ(finite), GAMMA)), finite, policy)
     np.testing.assert_allclose(got, finite.gradient(policy.logits), rtol=1e-8, atol=1e-10)
 
 
@@ -62,7 +62,7 @@ def test_a_wrong_q_biases_it_as_computed(drawn):
     jacobian = jax.jit(jax.vmap(jax.jacobian(jax.nn.softmax)))(policy.logits)
     target = np.einsum("ti,ijk,ij->ik", finite.occupancy(policy.logits), jacobian, wrong.table)
     for credit in WITH_Q.values():
-        got = expectation(algorithm(Discounted(credit, GAMMA)), finite, policy, critic=wrong)
+        got = expectation(algorithm(TimeDiscounted(credit, GAMMA)), finite, policy, critic=wrong)
         np.testing.assert_allclose(got, target, rtol=1e-8, atol=1e-10)
     assert np.linalg.norm(target - finite.gradient(policy.logits)) > 0.01 * np.linalg.norm(target)
 

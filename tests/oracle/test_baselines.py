@@ -11,12 +11,12 @@ from worlds import GAMMA, WORLDS, Softmax, table
 from logpi.credit.base import Credit
 from logpi.credit.baseline import LeaveOneOut, mean_baseline, time_mean_baseline
 from logpi.credit.reward_to_go import RewardToGo
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 from logpi.credit.total_return import TotalReturn
 from logpi.errors import LogpiError
 from logpi.types import State
 
-TO_GO = Discounted(RewardToGo(GAMMA), GAMMA)
+TO_GO = TimeDiscounted(RewardToGo(GAMMA), GAMMA)
 
 
 def policy_on(mdp):

@@ -21,11 +21,11 @@ from logpi.credit.gae import GAE
 from logpi.credit.n_step import NStep
 from logpi.credit.reward_to_go import RewardToGo
 from logpi.credit.td_residual import TDResidual
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.score import score
-from logpi.oracle.time_augmented import with_clock
-from logpi.policies.behavior import Behaviour
+from logpi.oracle.time_augmented import time_augmented
+from logpi.policies.behavior import Behavior
 from logpi.types import State, trainable
 
 
@@ -69,11 +69,11 @@ def estimate(credit, mdp, critic=None, seed=0):
 
 UNBIASED = {
     "R(τ)": TotalReturn(GAMMA),
-    "γ^t · reward-to-go": Discounted(RewardToGo(GAMMA), GAMMA),
-    "γ^t (reward-to-go − b(s))": Discounted(RewardToGo(GAMMA) - value_baseline, GAMMA),
+    "γ^t · reward-to-go": TimeDiscounted(RewardToGo(GAMMA), GAMMA),
+    "γ^t (reward-to-go − b(s))": TimeDiscounted(RewardToGo(GAMMA) - value_baseline, GAMMA),
     "R(τ) − b(s)": TotalReturn(GAMMA) - value_baseline,
-    "γ^t · GAE(λ = 1)": Discounted(GAE(GAMMA, 1.0), GAMMA),
-    "γ^t · n-step with n = T": Discounted(NStep(GAMMA, 9), GAMMA),
+    "γ^t · GAE(λ = 1)": TimeDiscounted(GAE(GAMMA, 1.0), GAMMA),
+    "γ^t · n-step with n = T": TimeDiscounted(NStep(GAMMA, 9), GAMMA),
 }
 
 
@@ -84,18 +84,18 @@ def test_unbiased_whatever_the_critic_says(credit, finite):
 
 
 EXACT = {
-    "γ^t · TD residual": Discounted(TDResidual(GAMMA), GAMMA),
-    "γ^t · 2-step": Discounted(NStep(GAMMA, 2), GAMMA),
-    "γ^t · GAE(λ = 0.7)": Discounted(GAE(GAMMA, 0.7), GAMMA),
-    "γ^t · GAE(λ = 1)": Discounted(GAE(GAMMA, 1.0), GAMMA),
-    "γ^t (reward-to-go − V)": Discounted(RewardToGo(GAMMA) - value_baseline, GAMMA),
+    "γ^t · TD residual": TimeDiscounted(TDResidual(GAMMA), GAMMA),
+    "γ^t · 2-step": TimeDiscounted(NStep(GAMMA, 2), GAMMA),
+    "γ^t · GAE(λ = 0.7)": TimeDiscounted(GAE(GAMMA, 0.7), GAMMA),
+    "γ^t · GAE(λ = 1)": TimeDiscounted(GAE(GAMMA, 1.0), GAMMA),
+    "γ^t (reward-to-go − V)": TimeDiscounted(RewardToGo(GAMMA) - value_baseline, GAMMA),
 }
 
 
 @pytest.mark.parametrize("credit", EXACT.values(), ids=EXACT.keys())
 def test_unbiased_with_the_exact_critic(credit, finite):
     """V of a finite horizon depends on time, so time is made part of the state."""
-    clocked = with_clock(finite)
+    clocked = time_augmented(finite)
     critic = Worth(clocked.value(table(clocked)))
     got, logits = estimate(credit, dataclasses.replace(clocked, horizon=finite.horizon), critic)
     np.testing.assert_allclose(got, clocked.gradient(logits), rtol=1e-8, atol=1e-10)
@@ -127,7 +127,7 @@ def test_without_the_factor_of_the_discount(credit, finite):
 def test_a_wrong_critic_biases_the_td_residual(finite):
     """E Σ_t γ^t ∇log π δ_t = Σ_t γ^t Σ_s P(s_t = s) Σ_a ∇π (r + γ P V̂), whatever V̂; it is ∇U only for V̂ = V."""
     critic = arbitrary(finite)
-    got, logits = estimate(Discounted(TDResidual(GAMMA), GAMMA), finite, critic)
+    got, logits = estimate(TimeDiscounted(TDResidual(GAMMA), GAMMA), finite, critic)
     _, jacobian = visits_and_policy(finite, logits)
     going_on = np.arange(finite.horizon) < finite.horizon - 1
     worth = going_on[:, None] * np.where(finite.terminal, 0, critic.table)
@@ -145,9 +145,9 @@ def test_one_iteration_of_learning_is_one_step_along_the_gradient(finite):
     @eqx.filter_jit
     def learned(policy, tau):
         chance = jnp.exp(finite.log_probability(policy, tau))
-        credit = Expected(Discounted(RewardToGo(GAMMA), GAMMA), chance)
+        credit = Expected(TimeDiscounted(RewardToGo(GAMMA), GAMMA), chance)
         algorithm = logpi.PolicyGradient(credit, score, plain(0.125), collect=Episodes())
-        return algorithm.learn(algorithm.init(policy), Behaviour(policy), tau, jax.random.key(0))[0].policy
+        return algorithm.learn(algorithm.init(policy), Behavior(policy), tau, jax.random.key(0))[0].policy
 
     moved = (learned(policy, tau).logits - policy.logits) / 0.125
     np.testing.assert_allclose(moved, finite.gradient(policy.logits), rtol=1e-8, atol=1e-10)

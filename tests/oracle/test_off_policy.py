@@ -13,24 +13,24 @@ from worlds import drawn as drawn_by
 from logpi.credit.exact_q import ExactQ
 from logpi.credit.per_decision import PerDecision
 from logpi.credit.reward_to_go import RewardToGo
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.importance import importance
-from logpi.objectives.importance_weighted import Weighted
+from logpi.objectives.importance_weighted import ImportanceWeighted
 from logpi.objectives.naive import naive
 from logpi.objectives.score import score
 from logpi.objectives.weights import (
-    SelfNormalised,
-    Truncated,
+    SelfNormalized,
+    TruncatedWeights,
     cumulative_weights,
-    effective,
+    effective_sample_size,
     step_weights,
     trajectory_weights,
     unit_weights,
 )
 from logpi.types import State
 
-TO_GO = Discounted(RewardToGo(GAMMA), GAMMA)
+TO_GO = TimeDiscounted(RewardToGo(GAMMA), GAMMA)
 
 
 def two_policies(mdp):
@@ -47,7 +47,7 @@ UNBIASED = {
     "Π ρ · R(τ)": (TotalReturn(GAMMA), trajectory_weights),
     "Π ρ · reward-to-go": (TO_GO, trajectory_weights),
     "Π ρ · (reward-to-go − b)": (TO_GO - minus_five, trajectory_weights),
-    "Π_{k≤t} ρ · per-decision": (Discounted(PerDecision(GAMMA), GAMMA), cumulative_weights),
+    "Π_{k≤t} ρ · per-decision": (TimeDiscounted(PerDecision(GAMMA), GAMMA), cumulative_weights),
 }
 
 
@@ -55,15 +55,15 @@ UNBIASED = {
 def test_unbiased_from_another_policys_data(credit, weights, drawn):
     mdp = drawn(3)
     pi, mu = two_policies(mdp)
-    got = expectation(algorithm(credit, Weighted(weights)), mdp, pi, mu=mu)
+    got = expectation(algorithm(credit, ImportanceWeighted(weights)), mdp, pi, mu=mu)
     np.testing.assert_allclose(got, mdp.gradient(pi.logits), rtol=1e-8, atol=1e-10)
 
 
 def test_up_to_the_action_is_enough_where_q_tells_what_follows(drawn):
     mdp = drawn(3)
     pi, mu = two_policies(mdp)
-    credit = Discounted(ExactQ(mdp), GAMMA)
-    got = expectation(algorithm(credit, Weighted(cumulative_weights)), mdp, pi, mu=mu)
+    credit = TimeDiscounted(ExactQ(mdp), GAMMA)
+    got = expectation(algorithm(credit, ImportanceWeighted(cumulative_weights)), mdp, pi, mu=mu)
     np.testing.assert_allclose(got, mdp.gradient(pi.logits), rtol=1e-8, atol=1e-10)
 
 
@@ -73,7 +73,7 @@ def test_per_step_weights_are_off_by_the_states_and_by_what_follows(drawn):
     pi, mu = two_policies(mdp)
     jacobian = jax.jit(jax.vmap(jax.jacobian(jax.nn.softmax)))(pi.logits)
     target = np.einsum("ti,ijk,tij->ik", mdp.occupancy(mu.logits), jacobian, mdp.action_value(mu.logits))
-    for objective in (Weighted(step_weights), importance):
+    for objective in (ImportanceWeighted(step_weights), importance):
         got = expectation(algorithm(TO_GO, objective), mdp, pi, mu=mu)
         np.testing.assert_allclose(got, target, rtol=1e-8, atol=1e-10)
     assert np.linalg.norm(target - mdp.gradient(pi.logits)) > 0.01 * np.linalg.norm(target)
@@ -86,7 +86,7 @@ def test_taking_rho_for_one_is_off_by_the_action_too(drawn):
     jacobian = jax.jit(jax.vmap(jax.jacobian(jax.nn.log_softmax)))(pi.logits)
     rows = mdp.action_value(mu.logits) * jax.nn.softmax(mu.logits)[None]
     target = np.einsum("ti,ijk,tij->ik", mdp.occupancy(mu.logits), jacobian, rows)
-    got = expectation(algorithm(TO_GO, Weighted(unit_weights)), mdp, pi, mu=mu)
+    got = expectation(algorithm(TO_GO, ImportanceWeighted(unit_weights)), mdp, pi, mu=mu)
     np.testing.assert_allclose(got, target, rtol=1e-8, atol=1e-10)
     assert np.linalg.norm(target - mdp.gradient(pi.logits)) > 0.01 * np.linalg.norm(target)
 
@@ -96,8 +96,8 @@ OWN = {
     "cumulative": cumulative_weights,
     "step": step_weights,
     "unit": unit_weights,
-    "self-normalised": SelfNormalised(trajectory_weights),
-    "truncated": Truncated(step_weights, 1.5),
+    "self-normalised": SelfNormalized(trajectory_weights),
+    "truncated": TruncatedWeights(step_weights, 1.5),
 }
 
 
@@ -108,7 +108,7 @@ def test_on_ones_own_data_all_are_the_reward_to_go_gradient(weights, drawn):
     pi, _ = two_policies(mdp)
     tau, columns, _ = batches(mdp, pi, 1)
     state = State(pi, None, (), ())
-    got, want = (estimates(algorithm(TO_GO, o), state, tau, columns) for o in (Weighted(weights), score))
+    got, want = (estimates(algorithm(TO_GO, o), state, tau, columns) for o in (ImportanceWeighted(weights), score))
     np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
 
 
@@ -116,7 +116,7 @@ def weights_of(mdp, weights):
     """(w of every trajectory of μ at every time, p_μ)."""
     pi, mu = two_policies(mdp)
     tau, _, chance = batches(mdp, mu, 1)
-    batch = algorithm(TO_GO, Weighted(weights))._batch(State(pi, None, (), ()), tau, None)
+    batch = algorithm(TO_GO, ImportanceWeighted(weights))._batch(State(pi, None, (), ()), tau, None)
     return np.asarray(eqx.filter_jit(weights)(pi, batch)), np.asarray(chance), tau, pi
 
 
@@ -153,7 +153,7 @@ def test_the_variance_of_products_grows_exponentially_with_time(drawn):
     p, q = jax.nn.softmax(pi.logits[0]), jax.nn.softmax(mu.logits[0])
     for horizon in (1, 2, 4):
         tau, _, chance = batches(endless(drawn(horizon)), mu, 1)
-        batch = algorithm(TO_GO, Weighted(trajectory_weights))._batch(State(pi, None, (), ()), tau, None)
+        batch = algorithm(TO_GO, ImportanceWeighted(trajectory_weights))._batch(State(pi, None, (), ()), tau, None)
         w = trajectory_weights(pi, batch)[0]
         np.testing.assert_allclose(chance @ w**2 - 1, jnp.sum(p**2 / q) ** horizon - 1, rtol=1e-8)
 
@@ -166,7 +166,7 @@ def test_and_the_gradients_with_it(double):
     for horizon in (1, 2, 4):
         tau, columns, chance = batches(endless(drawn_by(0, horizon)), mu, 1)
         for weights, found in spread.items():
-            g = estimates(algorithm(TotalReturn(GAMMA), Weighted(weights)), State(pi, None, (), ()), tau, columns)
+            g = estimates(algorithm(TotalReturn(GAMMA), ImportanceWeighted(weights)), State(pi, None, (), ()), tau, columns)
             centred = g - jnp.tensordot(chance, g, 1)[None]
             found.append(float(jnp.sum(chance[:, None, None] * centred**2)))
     ratio = np.divide(*spread.values())
@@ -178,7 +178,7 @@ def by_hand(mdp, reshape):
     pi, mu = two_policies(mdp)
     tau, columns, chance = batches(mdp, mu, 1)
     state = State(pi, None, (), ())
-    g = np.asarray(estimates(algorithm(TotalReturn(GAMMA), Weighted(unit_weights)), state, tau, columns))
+    g = np.asarray(estimates(algorithm(TotalReturn(GAMMA), ImportanceWeighted(unit_weights)), state, tau, columns))
     w = np.exp(np.asarray(mdp.log_probability(pi, tau))) / np.asarray(chance)
     target = np.zeros(g.shape[1:])
     for i, j in np.ndindex(chance.size, chance.size):
@@ -190,7 +190,7 @@ def by_hand(mdp, reshape):
 def test_normalised_by_themselves_they_have_the_bias_computed_by_hand(drawn):
     mdp = drawn(2)
     target, pi, mu = by_hand(mdp, lambda w: w / w.mean())
-    got = expectation(algorithm(TotalReturn(GAMMA), Weighted(SelfNormalised(trajectory_weights))), mdp, pi, mu=mu, m=2)
+    got = expectation(algorithm(TotalReturn(GAMMA), ImportanceWeighted(SelfNormalized(trajectory_weights))), mdp, pi, mu=mu, m=2)
     np.testing.assert_allclose(got, target, rtol=1e-8, atol=1e-10)
     assert np.linalg.norm(target - mdp.gradient(pi.logits)) > 0.01 * np.linalg.norm(target)
 
@@ -198,19 +198,19 @@ def test_normalised_by_themselves_they_have_the_bias_computed_by_hand(drawn):
 def test_truncated_they_have_the_bias_computed_by_hand(drawn):
     mdp = drawn(2)
     target, pi, mu = by_hand(mdp, lambda w: np.minimum(w, 1.2))
-    got = expectation(algorithm(TotalReturn(GAMMA), Weighted(Truncated(trajectory_weights, 1.2))), mdp, pi, mu=mu)
+    got = expectation(algorithm(TotalReturn(GAMMA), ImportanceWeighted(TruncatedWeights(trajectory_weights, 1.2))), mdp, pi, mu=mu)
     np.testing.assert_allclose(got, target, rtol=1e-8, atol=1e-10)
     assert np.linalg.norm(target - mdp.gradient(pi.logits)) > 0.01 * np.linalg.norm(target)
 
 
 @pytest.mark.parametrize("weights", [trajectory_weights, cumulative_weights], ids=["trajectory", "cumulative"])
 def test_normalised_weights_have_mean_one_in_every_batch(weights, double):
-    w = weights_of(drawn_by(0, 3), SelfNormalised(weights))[0]
+    w = weights_of(drawn_by(0, 3), SelfNormalized(weights))[0]
     np.testing.assert_allclose(w.mean(axis=1), 1, rtol=1e-10)
 
 
 def test_normalised_step_weights_have_mean_one_over_valid_rows(double):
-    w, _, tau, _ = weights_of(drawn_by(0, 3), SelfNormalised(step_weights))
+    w, _, tau, _ = weights_of(drawn_by(0, 3), SelfNormalized(step_weights))
     np.testing.assert_allclose(w[: w.size].ravel()[np.ravel(tau.valid)].mean(), 1, rtol=1e-10)
 
 
@@ -221,7 +221,7 @@ def test_the_naive_update_is_off_by_the_policy_itself(drawn):
     jacobian = np.asarray(jax.jit(jax.vmap(jax.jacobian(jax.nn.softmax)))(pi.logits))
     rows = mdp.action_value(pi.logits) * jax.nn.softmax(pi.logits)[None]
     target = np.einsum("ti,ijk,tij->ik", mdp.occupancy(pi.logits), jacobian, rows)
-    for credit in (TO_GO, Discounted(ExactQ(mdp), GAMMA)):
+    for credit in (TO_GO, TimeDiscounted(ExactQ(mdp), GAMMA)):
         got = expectation(algorithm(credit, naive), mdp, pi)
         np.testing.assert_allclose(got, target, rtol=1e-8, atol=1e-10)
 
@@ -259,9 +259,9 @@ def test_as_the_policy_drifts_the_batch_is_worth_less(drawn):
     tau, _, _ = batches(mdp, mu, 1)
     worth = {}
     for weights in (trajectory_weights, step_weights):
-        batch = algorithm(TO_GO, Weighted(weights))._batch(State(mu, None, (), ()), tau, None)
+        batch = algorithm(TO_GO, ImportanceWeighted(weights))._batch(State(mu, None, (), ()), tau, None)
         away = lambda c: Softmax(mu.logits + c * jnp.array([[1.0, -1.0]] * 3))
-        shares = [effective(weights, away(c), batch)["effective_share"] for c in (0.0, 0.1, 0.2, 0.4, 0.8)]
+        shares = [effective_sample_size(weights, away(c), batch)["effective_share"] for c in (0.0, 0.1, 0.2, 0.4, 0.8)]
         worth[weights] = np.array(shares)
         np.testing.assert_allclose(worth[weights][0], 1, rtol=1e-10)
         assert (np.diff(worth[weights]) < 0).all()
@@ -272,8 +272,8 @@ def test_the_effective_sample_size_is_what_kong_defined(drawn):
     mdp = drawn(3)
     w, _, tau, pi = weights_of(mdp, step_weights)
     valid = np.asarray(tau.valid)
-    batch = algorithm(TO_GO, Weighted(step_weights))._batch(State(pi, None, (), ()), tau, None)
-    info = Weighted(step_weights).info(pi, batch)
+    batch = algorithm(TO_GO, ImportanceWeighted(step_weights))._batch(State(pi, None, (), ()), tau, None)
+    info = ImportanceWeighted(step_weights).info(pi, batch)
     flat = w.ravel()[valid.ravel()]
     np.testing.assert_allclose(info["effective_sample_size"], flat.sum() ** 2 / (flat**2).sum(), rtol=1e-10)
     np.testing.assert_allclose(info["effective_share"], info["effective_sample_size"] / flat.size, rtol=1e-10)
@@ -285,4 +285,4 @@ def test_played_by_another_policy_and_averaged_it_is_the_gradient():
     pi = Softmax(table(mdp))
     mu = Softmax(0.5 * pi.logits)
     credit, weights = UNBIASED["Π ρ · reward-to-go"]
-    assert_unbiased(algorithm(credit, Weighted(weights)), mdp, pi, mdp.gradient(pi.logits), mu=mu)
+    assert_unbiased(algorithm(credit, ImportanceWeighted(weights)), mdp, pi, mdp.gradient(pi.logits), mu=mu)

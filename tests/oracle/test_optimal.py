@@ -9,7 +9,7 @@ from worlds import WORLDS, stationary, table
 
 from logpi.oracle import problems
 from logpi.oracle.optimal import NEVER
-from logpi.oracle.time_augmented import with_clock
+from logpi.oracle.time_augmented import time_augmented
 
 
 def deterministic(mdp):
@@ -38,7 +38,7 @@ def test_the_optimality_equation(mdp):
 
 def test_a_clock_makes_the_best_policy_stationary(double):
     mdp = WORLDS["random"](3)
-    np.testing.assert_allclose(with_clock(mdp).optimal().utility, mdp.optimal().utility, rtol=1e-12)
+    np.testing.assert_allclose(time_augmented(mdp).optimal().utility, mdp.optimal().utility, rtol=1e-12)
 
 
 def test_known_optima(double):
@@ -68,7 +68,7 @@ def test_a_tie_never_keeps_an_undiscounted_task_from_ending(double):
 def test_a_clock_changes_no_utility(double, name):
     """V and Q by time become V and Q by state."""
     mdp = WORLDS[name](3)
-    clocked, logits = with_clock(mdp), table(mdp, by_time=True)
+    clocked, logits = time_augmented(mdp), table(mdp, by_time=True)
     rows = jnp.concatenate([logits.reshape(-1, mdp.actions), jnp.zeros((1, mdp.actions))])
     np.testing.assert_allclose(clocked.utility(rows), mdp.utility(logits), rtol=1e-12)
     np.testing.assert_allclose(clocked.value(rows)[:-1], mdp.value(logits).reshape(-1), rtol=1e-10, atol=1e-12)

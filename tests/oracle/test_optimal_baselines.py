@@ -12,24 +12,24 @@ from worlds import GAMMA, Softmax, table
 from logpi.credit.action_value import ActionValue
 from logpi.credit.optimal_state_baseline import OptimalStateBaseline
 from logpi.credit.reward_to_go import RewardToGo
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.optimal_baseline import (
     OptimalBaseline,
-    each,
-    everyone,
-    other_half,
-    others,
-    together,
+    per_parameter,
+    all_samples,
+    cross_half,
+    leave_one_out,
+    scalar_product,
     trajectory_scores,
 )
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.types import State
 
-CREDITS = {"R(τ)": TotalReturn(GAMMA), "γ^t · reward-to-go": Discounted(RewardToGo(GAMMA), GAMMA)}
+CREDITS = {"R(τ)": TotalReturn(GAMMA), "γ^t · reward-to-go": TimeDiscounted(RewardToGo(GAMMA), GAMMA)}
 
 
-@pytest.mark.parametrize("product", [together, each])
+@pytest.mark.parametrize("product", [scalar_product, per_parameter])
 @pytest.mark.parametrize("credit", CREDITS.values(), ids=CREDITS.keys())
 def test_estimated_from_the_others_it_leaves_the_mean_gradient_alone(credit, product, drawn):
     mdp = drawn(2)
@@ -40,14 +40,14 @@ def test_estimated_from_the_others_it_leaves_the_mean_gradient_alone(credit, pro
 
 def test_what_the_others_say_has_nothing_of_ones_own_in_it():
     """However small they are beside it: in single precision, a sum of all less the own one would be 0, 0 and 1."""
-    got = others(jnp.asarray([[1.0], [3e-9], [1e-9]], jnp.float32))
+    got = leave_one_out(jnp.asarray([[1.0], [3e-9], [1e-9]], jnp.float32))
     np.testing.assert_allclose(got, [[4e-9], [1 + 1e-9], [1 + 3e-9]], rtol=1e-6)
 
 
 def test_estimated_from_the_other_half_too(drawn):
     mdp = drawn(2)
     policy = Softmax(table(mdp))
-    got = expectation(algorithm(TotalReturn(GAMMA), OptimalBaseline(pooled=other_half)), mdp, policy, m=2)
+    got = expectation(algorithm(TotalReturn(GAMMA), OptimalBaseline(pooled=cross_half)), mdp, policy, m=2)
     np.testing.assert_allclose(got, mdp.gradient(policy.logits), rtol=1e-8, atol=1e-10)
 
 
@@ -84,7 +84,7 @@ def test_estimated_from_everyone_it_has_the_bias_computed_by_hand(drawn):
     for i, j in np.ndindex(chance.size, chance.size):
         b = (cross[i] + cross[j]) / (own[i] + own[j])
         target += chance[i] * chance[j] * (h[i] + h[j] - b * (g[i] + g[j])) / 2
-    got = expectation(algorithm(TotalReturn(GAMMA), OptimalBaseline(pooled=everyone)), mdp, policy, m=2)
+    got = expectation(algorithm(TotalReturn(GAMMA), OptimalBaseline(pooled=all_samples)), mdp, policy, m=2)
     np.testing.assert_allclose(np.ravel(got), target, rtol=1e-8, atol=1e-10)
     assert np.linalg.norm(target - np.ravel(mdp.gradient(policy.logits))) > 0.05 * np.linalg.norm(target)
 
@@ -94,9 +94,9 @@ def test_no_constant_does_better_and_each_parameters_own_does_no_worse(credit, d
     g, h, chance = scores(drawn(3), credit)
     trace = lambda b: float(chance @ np.sum((h - b * g) ** 2, axis=1) - np.sum((chance @ h) ** 2))
     mean = lambda product, x, y: chance @ np.asarray(product(jnp.asarray(x), jnp.asarray(y)))
-    best = mean(together, h, g) / mean(together, g, g)
-    own = mean(each, g, g)
-    apart = np.where(own > 0, mean(each, h, g) / np.where(own > 0, own, 1), 0)
+    best = mean(scalar_product, h, g) / mean(scalar_product, g, g)
+    own = mean(per_parameter, g, g)
+    apart = np.where(own > 0, mean(per_parameter, h, g) / np.where(own > 0, own, 1), 0)
     constants = [0.0, float(chance @ np.sum(h * g, axis=1)), *(best + np.linspace(-3, 3, 61)).tolist()]
     assert all(trace(best) <= trace(b) + 1e-12 for b in constants)
     assert trace(best) < trace(0.0) and trace(apart) <= trace(best)
@@ -112,8 +112,8 @@ def test_of_many_trajectories_the_estimated_one_is_the_best(drawn):
     many = jax.tree.map(lambda x: x[:, picked], tau)
     g, h, _ = scores(mdp, TotalReturn(GAMMA))
     g, h = g[picked], h[picked]
-    for product in (together, each):
-        method = algorithm(TotalReturn(GAMMA), OptimalBaseline(product, everyone))
+    for product in (scalar_product, per_parameter):
+        method = algorithm(TotalReturn(GAMMA), OptimalBaseline(product, all_samples))
         batch = method._batch(State(policy, None, (), ()), many, None)
         got = eqx.filter_jit(eqx.filter_grad(method.objective))(policy, batch).logits
         own = np.asarray(product(jnp.asarray(g), jnp.asarray(g))).sum(axis=0)
@@ -143,7 +143,7 @@ def test_less_its_optimum_q_has_the_same_mean_gradient(drawn):
     mdp = drawn(3)
     policy = Softmax(table(mdp))
     critic = Worths(jnp.asarray(np.random.default_rng(9).normal(size=(mdp.states, mdp.actions))))
-    plain, less = (Discounted(c, GAMMA) for c in (ActionValue(GAMMA), ActionValue(GAMMA) - OptimalStateBaseline()))
+    plain, less = (TimeDiscounted(c, GAMMA) for c in (ActionValue(GAMMA), ActionValue(GAMMA) - OptimalStateBaseline()))
     got, want = (expectation(algorithm(c), mdp, policy, critic=critic) for c in (less, plain))
     np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-10)
 
@@ -156,8 +156,8 @@ def test_one_step_of_ascent_is_along_it(double):
     policy = Softmax(table(mdp))
     method = algorithm(TotalReturn(GAMMA), OptimalBaseline())
     tau = mdp.trajectories(policy)
-    new, info = eqx.filter_jit(method.learn)(method.init(policy), Behaviour(policy), tau, jax.random.key(0))
+    new, info = eqx.filter_jit(method.learn)(method.init(policy), Behavior(policy), tau, jax.random.key(0))
     batch = method._batch(method.init(policy), tau, None)
     want = eqx.filter_jit(eqx.filter_grad(method.objective))(policy, batch).logits
     np.testing.assert_allclose(new.policy.logits - policy.logits, want, rtol=1e-10, atol=1e-12)
-    assert method.objective.unit == "trajectory" and np.isfinite(float(info["kl"]))
+    assert method.objective.sampling_unit == "trajectory" and np.isfinite(float(info["kl"]))

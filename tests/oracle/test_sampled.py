@@ -10,14 +10,14 @@ from worlds import GAMMA, Softmax, drawn, table
 from logpi.credit.baseline import LeaveOneOut
 from logpi.credit.exact_q import ExactQ
 from logpi.credit.reward_to_go import RewardToGo
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 
 MDP = drawn(3, 3)
 POLICY = Softmax(table(MDP))
 CASES = {
-    "γ^t · reward-to-go": (algorithm(Discounted(RewardToGo(GAMMA), GAMMA)), 1),
-    "γ^t · Q": (algorithm(Discounted(ExactQ(MDP), GAMMA)), 1),
-    "γ^t · reward-to-go − the others' mean": (algorithm(Discounted(RewardToGo(GAMMA), GAMMA) - LeaveOneOut()), 4),
+    "γ^t · reward-to-go": (algorithm(TimeDiscounted(RewardToGo(GAMMA), GAMMA)), 1),
+    "γ^t · Q": (algorithm(TimeDiscounted(ExactQ(MDP), GAMMA)), 1),
+    "γ^t · reward-to-go − the others' mean": (algorithm(TimeDiscounted(RewardToGo(GAMMA), GAMMA) - LeaveOneOut()), 4),
 }
 
 

@@ -12,11 +12,11 @@ from enumeration import algorithm, expectation
 from worlds import GAMMA, Softmax, table
 
 from logpi.credit.reward_to_go import RewardToGo
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 from logpi.credit.total_return import TotalReturn
 from logpi.environments.tasks.tabular import Tabular
-from logpi.environments.wrappers.reward_shaping import Shaped
-from logpi.oracle.time_augmented import with_clock
+from logpi.environments.wrappers.reward_shaping import RewardShaping
+from logpi.oracle.time_augmented import time_augmented
 
 WORTH = np.random.default_rng(5).normal(size=100)
 
@@ -30,7 +30,7 @@ def shaped(mdp, discount=GAMMA):
 
 def test_the_utility_of_every_policy_moves_by_the_same_constant(drawn):
     """U' = U − E Φ(s₀), V' = V − Φ, Q' = Q − Φ, without a horizon and, time being in the state, with one."""
-    for mdp in (drawn(None), with_clock(drawn(3))):
+    for mdp in (drawn(None), time_augmented(drawn(3))):
         worth = jnp.where(mdp.terminal, 0, WORTH[: mdp.states])
         for seed in (0, 1):
             logits = table(mdp, seed)
@@ -47,9 +47,9 @@ def test_the_best_policy_stays_the_best(drawn):
     np.testing.assert_array_equal(jnp.argmax(plain, axis=-1)[alive], jnp.argmax(other, axis=-1)[alive])
 
 
-@pytest.mark.parametrize("credit", [TotalReturn(GAMMA), Discounted(RewardToGo(GAMMA), GAMMA)], ids=["R(τ)", "to go"])
+@pytest.mark.parametrize("credit", [TotalReturn(GAMMA), TimeDiscounted(RewardToGo(GAMMA), GAMMA)], ids=["R(τ)", "to go"])
 def test_the_mean_gradient_stays_what_it_is(credit, drawn):
-    timed = with_clock(drawn(2))
+    timed = time_augmented(drawn(2))
     listed, policy = dataclasses.replace(shaped(timed), horizon=2), Softmax(table(timed))
     got = expectation(algorithm(credit), listed, policy)
     np.testing.assert_allclose(got, timed.gradient(policy.logits), rtol=1e-7, atol=1e-10)
@@ -67,7 +67,7 @@ def test_the_environment_pays_what_the_shaped_tables_say(double):
     from worlds import drawn
 
     mdp = drawn(0, None)
-    wrapped = Shaped(Tabular(mdp), lambda obs: obs @ jnp.asarray(WORTH[: mdp.states]), GAMMA)
+    wrapped = RewardShaping(Tabular(mdp), lambda obs: obs @ jnp.asarray(WORTH[: mdp.states]), GAMMA)
     plain = Tabular(shaped(mdp))
 
     @jax.jit

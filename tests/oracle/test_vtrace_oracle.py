@@ -10,15 +10,15 @@ import pytest
 from enumeration import algorithm, batches, expectation
 from worlds import GAMMA, Softmax, Worth, table
 
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 from logpi.credit.vtrace import VTrace
-from logpi.oracle.time_augmented import with_clock
+from logpi.oracle.time_augmented import time_augmented
 from logpi.types import State
 
 
 def clocked(mdp):
     """(a problem whose trajectories can be listed, the same with time in its states, π, μ)."""
-    timed = with_clock(mdp)
+    timed = time_augmented(mdp)
     listed = dataclasses.replace(timed, horizon=mdp.horizon)
     return listed, timed, Softmax(table(timed)), Softmax(table(timed, seed=1))
 
@@ -48,7 +48,7 @@ def test_its_fixed_point_is_the_value_of_the_policy_in_between(limit, trace_limi
 def test_its_mean_gradient_corrects_the_action_and_what_follows_not_the_states(drawn):
     """E ĝ = Σ_t γ^t Σ_s P_μ(s_t = s) Σ_a ∇π(a|s) Q^π(s, a) with the exact V and no limits: μ's states, π's future."""
     listed, timed, pi, mu = clocked(drawn(3))
-    credit = Discounted(VTrace(GAMMA, jnp.inf, jnp.inf), GAMMA)
+    credit = TimeDiscounted(VTrace(GAMMA, jnp.inf, jnp.inf), GAMMA)
     got = expectation(algorithm(credit), listed, pi, mu=mu, critic=Worth(timed.value(pi.logits)))
     jacobian = jax.jit(jax.vmap(jax.jacobian(jax.nn.softmax)))(pi.logits)
     target = np.einsum("i,ijk,ij->ik", timed.occupancy(mu.logits), jacobian, timed.action_value(pi.logits))

@@ -11,7 +11,7 @@ from oracle.worlds import GAMMA, WORLDS, Softmax, table
 from logpi.core.collection import Episodes
 from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
-from logpi.perturbation.differences import central
+from logpi.perturbation.differences import central_differences
 from logpi.perturbation.zeroth_order import ZerothOrder
 from logpi.policies.behavior import sampled
 from logpi.rollout import device
@@ -40,11 +40,11 @@ def _utilities(mdp, rows):
     return jax.vmap(lambda row: mdp.utility(row.reshape(mdp.states, mdp.actions)))(rows)
 
 
-def from_function(estimator, function, theta, pairing=central, number=None, key=None):
+def from_function(estimator, function, theta, pairing=central_differences, number=None, key=None):
     """(ĝ, its variance, figures) where U is a function of rows, as many directions as coordinates unless told."""
     number, key = number or theta.size, jr.key(0) if key is None else key
     estimator = jax.tree.map(jnp.asarray, estimator)
-    layout = pairing(2 * number if pairing is central else number + 1)
+    layout = pairing(2 * number if pairing is central_differences else number + 1)
     members, moved = _tried(estimator, theta, layout, number, key)
     returns = function(members)[None]
     return _estimated(estimator, moved, returns[:, layout.plus], returns[:, layout.minus], layout.span)
@@ -64,7 +64,7 @@ def _estimated(estimator, kept, plus, minus, span):
 
 def zeroth_order(estimator, members, episodes=1, group=2, **parts):
     """A method on finite problems: the stochastic policy's discounted U, and plain ascent with rate 1."""
-    collect = Episodes(per_environment=episodes, group=group)
+    collect = Episodes(episodes_per_env=episodes, group=group)
     return ZerothOrder(estimator, PLAIN, members, acting=sampled, discount=GAMMA, collect=collect, **parts)
 
 

@@ -9,7 +9,7 @@ from helpers import double_precision
 
 from logpi.errors import LogpiError
 from logpi.perturbation.ars import ARS
-from logpi.perturbation.differences import central
+from logpi.perturbation.differences import central_differences
 from logpi.perturbation.directions import gaussian
 
 
@@ -28,7 +28,7 @@ def test_equals_the_definition(top):
     with double_precision():
         key = jr.key(1)
         _, utility, theta = world("grid")
-        got = from_function(ARS(0.3, top), utility, theta, central, 5, key)[0]
+        got = from_function(ARS(0.3, top), utility, theta, central_differences, 5, key)[0]
         want = by_definition(theta, utility, 0.3, gaussian(key, 5, theta.size), top or 5)
         np.testing.assert_allclose(got, want, rtol=1e-8)
 

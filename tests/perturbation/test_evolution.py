@@ -8,10 +8,10 @@ import pytest
 from exact import NAMES, from_function, world
 from helpers import double_precision, relative_error
 
-from logpi.perturbation.differences import central, forward
+from logpi.perturbation.differences import central_differences, forward_differences
 from logpi.perturbation.directions import gaussian, orthogonal
 from logpi.perturbation.evolution import EvolutionStrategies, mean_and_variance
-from logpi.perturbation.fitness_shaping import centred_ranks
+from logpi.perturbation.fitness_shaping import centered_ranks
 from logpi.perturbation.regression import Regression
 
 
@@ -24,13 +24,13 @@ def by_definition(theta, utility, scale, directions, antithetic):
     return total / (len(directions) * scale * (2 if antithetic else 1))
 
 
-@pytest.mark.parametrize("pairing", [central, forward])
+@pytest.mark.parametrize("pairing", [central_differences, forward_differences])
 def test_equals_the_definition(pairing):
     with double_precision():
         key = jr.key(1)
         _, utility, theta = world("random")
         got = from_function(EvolutionStrategies(0.2), utility, theta, pairing, 5, key)[0]
-        want = by_definition(theta, utility, 0.2, gaussian(key, 5, theta.size), pairing is central)
+        want = by_definition(theta, utility, 0.2, gaussian(key, 5, theta.size), pairing is central_differences)
         np.testing.assert_allclose(got, want, rtol=1e-9)
 
 
@@ -40,7 +40,7 @@ def test_whole_blocks_of_orthogonal_directions_are_least_squares(blocks):
         _, utility, theta = world("random")
         both = (EvolutionStrategies(0.1, orthogonal), Regression(0.1, orthogonal))
         number, key = blocks * theta.size, jr.key(2)
-        one, other = (from_function(estimator, utility, theta, central, number, key)[0] for estimator in both)
+        one, other = (from_function(estimator, utility, theta, central_differences, number, key)[0] for estimator in both)
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
@@ -56,7 +56,7 @@ def test_its_mean_is_the_gradient_of_the_smoothed_utility_and_its_error_is_known
     """U = sin(kᵀθ), for which E U(θ + σε) = exp(−σ²‖k‖²/2) sin(kᵀθ)."""
     k, theta, scale = jnp.array([0.7, -1.1, 0.4]), jnp.array([0.2, 0.3, -0.5]), 0.6
     utility = lambda rows: jnp.sin(rows @ k)
-    one = lambda key: from_function(EvolutionStrategies(scale), utility, theta, central, 20, key)[:2]
+    one = lambda key: from_function(EvolutionStrategies(scale), utility, theta, central_differences, 20, key)[:2]
     estimates, variances = (np.asarray(x, float) for x in jax.jit(jax.vmap(one))(jr.split(jr.key(3), 4000)))
     want = np.exp(-(scale**2) * float(k @ k) / 2) * np.cos(float(k @ theta)) * np.asarray(k)
     z = (estimates.mean(axis=0) - want) / (estimates.std(axis=0) / np.sqrt(4000))
@@ -67,7 +67,7 @@ def test_its_mean_is_the_gradient_of_the_smoothed_utility_and_its_error_is_known
 def test_ranks_make_it_indifferent_to_how_returns_are_scaled():
     _, utility, theta = world("chain")
     bent = lambda rows: jnp.exp(5 * utility(rows)) - 3
-    estimator = EvolutionStrategies(0.2, shaping=centred_ranks)
+    estimator = EvolutionStrategies(0.2, shaping=centered_ranks)
     one, other = (from_function(estimator, function, theta)[0] for function in (utility, bent))
     np.testing.assert_array_equal(one, other)
     assert np.abs(one).max() > 0
@@ -82,4 +82,4 @@ def test_its_variance_is_that_of_a_mean_of_independent_terms():
 
 def test_one_direction_tells_nothing_of_the_error():
     _, utility, theta = world("chain")
-    assert np.isnan(from_function(EvolutionStrategies(0.2), utility, theta, central, 1)[1]).all()
+    assert np.isnan(from_function(EvolutionStrategies(0.2), utility, theta, central_differences, 1)[1]).all()

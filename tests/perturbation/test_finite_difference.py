@@ -11,11 +11,11 @@ import pytest
 from exact import NAMES, from_function, iterated, problem, repeated, same, step, world, zeroth_order
 from helpers import double_precision, mostly_slow, relative_error
 
-from logpi.perturbation.differences import central, forward
+from logpi.perturbation.differences import central_differences, forward_differences
 from logpi.perturbation.finite_difference import FiniteDifference
 
 
-@pytest.mark.parametrize(("pairing", "order"), [(forward, 1), (central, 2)])
+@pytest.mark.parametrize(("pairing", "order"), [(forward_differences, 1), (central_differences, 2)])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_error_falls_as_the_step_to_the_power_of_its_order(name, pairing, order):
     with double_precision():

@@ -9,7 +9,7 @@ import pytest
 from exact import NAMES, from_function, problem, repeated, utilities, world, zeroth_order
 from helpers import double_precision, mostly_slow, relative_error
 
-from logpi.perturbation.differences import central, forward
+from logpi.perturbation.differences import central_differences, forward_differences
 from logpi.perturbation.directions import gaussian, orthogonal
 from logpi.perturbation.regression import Regression
 
@@ -22,7 +22,7 @@ def linear(rows):
 
 
 @pytest.mark.parametrize("draw", [gaussian, orthogonal])
-@pytest.mark.parametrize("pairing", [central, forward])
+@pytest.mark.parametrize("pairing", [central_differences, forward_differences])
 @pytest.mark.parametrize("number", [7, 12])
 def test_exact_where_the_utility_is_linear(draw, pairing, number):
     with double_precision():
@@ -37,7 +37,7 @@ def test_its_error_on_finite_problems_falls_with_the_square_of_the_scale(name):
         mdp, utility, theta = world(name)
         exact = np.asarray(mdp.gradient(theta.reshape(mdp.states, mdp.actions))).ravel()
         key, number = jr.key(5), 2 * theta.size
-        estimates = [from_function(Regression(s), utility, theta, central, number, key)[0] for s in (1e-2, 1e-3)]
+        estimates = [from_function(Regression(s), utility, theta, central_differences, number, key)[0] for s in (1e-2, 1e-3)]
         errors = [relative_error(estimate, exact) for estimate in estimates]
         np.testing.assert_allclose(np.log10(errors[0] / errors[1]), 2, atol=0.1)
         assert errors[1] < 1e-4
@@ -86,7 +86,7 @@ def test_nothing_moved_means_no_gradient_and_no_nan():
 def test_fewer_directions_than_coordinates_give_the_projection_of_the_gradient():
     with double_precision():
         key = jr.key(3)
-        gradient = from_function(Regression(0.3), linear, jnp.ones(7), central, 3, key)[0]
+        gradient = from_function(Regression(0.3), linear, jnp.ones(7), central_differences, 3, key)[0]
         seen = np.asarray(gaussian(key, 3, 7))
         np.testing.assert_allclose(gradient, seen.T @ np.linalg.solve(seen @ seen.T, seen @ SLOPE), rtol=1e-8)
 
@@ -97,9 +97,9 @@ def test_antithetic_pairs_cancel_every_even_term():
     with double_precision():
         square, quartic = jnp.asarray(rng.normal(size=(7, 7))), jnp.asarray(rng.normal(size=7))
         bent = lambda rows: linear(rows) + jnp.sum(rows @ square * rows, axis=1) + (rows @ quartic) ** 4
-        gradient = from_function(Regression(0.5), bent, jnp.zeros(7), central, 10)[0]
+        gradient = from_function(Regression(0.5), bent, jnp.zeros(7), central_differences, 10)[0]
         np.testing.assert_allclose(gradient, SLOPE, rtol=1e-9)
-        assert relative_error(from_function(Regression(0.5), bent, jnp.zeros(7), forward, 10)[0], SLOPE) > 0.1
+        assert relative_error(from_function(Regression(0.5), bent, jnp.zeros(7), forward_differences, 10)[0], SLOPE) > 0.1
 
 
 @pytest.mark.parametrize("noise", ["equal", "growing"])
@@ -146,6 +146,6 @@ def smoothed(mdp, policy, scale, number):
     """Estimates by the exact utility, over 200 draws of the directions: what the sampled ones are held to."""
     keys = jr.split(jr.key(9), 200)
     one = lambda key: from_function(
-        Regression(scale), lambda rows: utilities(mdp, rows), policy.logits.ravel(), central, number, key
+        Regression(scale), lambda rows: utilities(mdp, rows), policy.logits.ravel(), central_differences, number, key
     )
     return np.asarray([one(key)[0] for key in keys], float)

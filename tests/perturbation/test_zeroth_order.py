@@ -11,20 +11,20 @@ from builders import close, on_device, on_host, replaced, stirred, walks
 
 import logpi
 from logpi.core.collection import Episodes
-from logpi.core.schedules import Linear
+from logpi.core.schedules import LinearSchedule
 from logpi.errors import LogpiError
-from logpi.loop.iteration import begin, iterate
-from logpi.perturbation.differences import forward
+from logpi.loop.iteration import init_carry, run_iteration
+from logpi.perturbation.differences import forward_differences
 from logpi.perturbation.evolution import EvolutionStrategies
 from logpi.perturbation.finite_difference import FiniteDifference
 from logpi.perturbation.regression import Regression
 from logpi.perturbation.zeroth_order import ZerothOrder
 from logpi.policies.behavior import Greedy, sampled
-from logpi.policies.normalization import absorb
+from logpi.policies.normalization import update_statistics
 from logpi.policies.policy import mlp_policy
 from logpi.types import ravel, trainable
 from logpi.updates.ascent import Ascent
-from logpi.updates.restricted import RestrictedStep
+from logpi.updates.restricted import NormConstrainedStep
 
 PLAIN = Ascent(optax.sgd, 1.0)
 DEVICE, HOST = walks(6, 12)
@@ -53,10 +53,10 @@ def test_members_stand_where_the_pairing_puts_them(key):
     policy = linear_policy(key)
     theta = np.asarray(ravel(policy)[0], float)
     pairs = ZerothOrder(FiniteDifference(0.5), PLAIN, 6)
-    moves = members(pairs.behaviour(pairs.init(policy), key)) - theta
+    moves = members(pairs.behavior(pairs.init(policy), key)) - theta
     np.testing.assert_allclose(moves, 0.5 * np.kron(np.eye(3, 6), [[1], [-1]]), atol=1e-6)
-    against = ZerothOrder(FiniteDifference(0.5), PLAIN, 6, forward)
-    moves = members(against.behaviour(against.init(policy), key)) - theta
+    against = ZerothOrder(FiniteDifference(0.5), PLAIN, 6, forward_differences)
+    moves = members(against.behavior(against.init(policy), key)) - theta
     np.testing.assert_allclose(moves, 0.5 * np.eye(6, 6, -1)[:, :6], atol=1e-6)
 
 
@@ -64,16 +64,16 @@ def test_members_stand_where_the_pairing_puts_them(key):
 def test_members_act_as_they_are_told(acting, key):
     """The mode, whatever the noise; or a sample, by the noise."""
     algorithm = ZerothOrder(FiniteDifference(0.5), PLAIN, 6, acting=acting)
-    pi = algorithm.behaviour(algorithm.init(linear_policy(key)), key)(jr.normal(key, (6, 2)))
+    pi = algorithm.behavior(algorithm.init(linear_policy(key)), key)(jr.normal(key, (6, 2)))
     actions = jax.vmap(pi.sample)(jr.split(key, 50))
     assert (len(np.unique(np.asarray(actions), axis=0)) == 1) == (acting is Greedy)
 
 
 def test_the_device_and_the_host_make_the_same_estimate(key):
     """One deterministic environment, one key."""
-    algorithm = ZerothOrder(Regression(0.3), PLAIN, 6, acting=sampled, collect=Episodes(per_environment=2, group=2))
+    algorithm = ZerothOrder(Regression(0.3), PLAIN, 6, acting=sampled, collect=Episodes(episodes_per_env=2, group=2))
     state = algorithm.init(linear_policy(key))
-    mu = algorithm.behaviour(state, key)
+    mu = algorithm.behavior(state, key)
     here, there = (
         learned(algorithm, state, mu, rollout(environment, mu, algorithm.collect, key), key)
         for rollout, environment in ((on_device, DEVICE), (on_host, HOST))
@@ -95,18 +95,18 @@ def test_statistics_wait_for_the_step_and_have_seen_every_valid_row_once(key):
     state, mu, tau = experience(algorithm, key)
     tau = replaced(tau, obs=jnp.where(tau.valid[..., None], tau.obs, 1e6))
     first, early = learned(algorithm, state, mu, tau, key)
-    second, late = learned(algorithm, first, algorithm.behaviour(first, key), tau, key)
+    second, late = learned(algorithm, first, algorithm.behavior(first, key), tau, key)
     moments = lambda state: state.policy.encode.moments.value
     close(moments(first), moments(state))
     rows = tau.obs.reshape(-1, 2), tau.reward.reshape(-1), tau.valid.reshape(-1)
-    want = absorb(absorb(state.policy, *rows), *rows)
+    want = update_statistics(update_statistics(state.policy, *rows), *rows)
     close(moments(second), want.encode.moments.value, rtol=1e-5)
     assert int(moments(second).count) == 2 * np.asarray(tau.valid).sum()
     assert early["statistics_kl"] == 0 < late["statistics_kl"]
 
 
 def test_a_restricted_step_has_its_length_whatever_the_estimate(key):
-    algorithm = ZerothOrder(EvolutionStrategies(0.3), RestrictedStep.of_length(0.2), 6, acting=sampled)
+    algorithm = ZerothOrder(EvolutionStrategies(0.3), NormConstrainedStep.with_length(0.2), 6, acting=sampled)
     state, mu, tau = experience(algorithm, key)
     new, info = learned(algorithm, state, mu, tau, key)
     step = np.asarray(ravel(new.policy)[0] - ravel(state.policy)[0], float)
@@ -126,12 +126,12 @@ def test_returns_are_discounted_and_end_with_the_episode(key):
 
 def test_schedules_reach_the_perturbation_on_the_device_and_on_the_host(key, tmp_path):
     """From 1 to 0: nothing is moved at the end."""
-    algorithm = ZerothOrder(FiniteDifference(Linear(1.0, 0.0)), PLAIN, 6)
+    algorithm = ZerothOrder(FiniteDifference(LinearSchedule(1.0, 0.0)), PLAIN, 6)
     state = algorithm.init(linear_policy(key))
-    moves = [members(algorithm.at(p).behaviour(state, key)) - np.asarray(ravel(state.policy)[0]) for p in (0.0, 0.75)]
+    moves = [members(algorithm.at(p).behavior(state, key)) - np.asarray(ravel(state.policy)[0]) for p in (0.0, 0.75)]
     np.testing.assert_allclose([np.abs(m).max() for m in moves], [1.0, 0.25], rtol=1e-5)
-    carry = begin(algorithm, DEVICE, state.policy, None, key)
-    eqx.filter_eval_shape(iterate, algorithm, DEVICE, carry, jnp.float32(0.5))
+    carry = init_carry(algorithm, DEVICE, state.policy, None, key)
+    eqx.filter_eval_shape(run_iteration, algorithm, DEVICE, carry, jnp.float32(0.5))
     run = logpi.train(HOST, algorithm, policy=state.policy, steps=300, evaluations=0, out=tmp_path)
     assert len(run.metrics) > 2
 

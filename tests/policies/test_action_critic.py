@@ -9,7 +9,7 @@ from gymnasium import spaces
 
 from logpi.errors import LogpiError
 from logpi.policies.action_critic import mlp_action_critic
-from logpi.policies.normalization import absorb
+from logpi.policies.normalization import update_statistics
 
 SEEN = spaces.Box(-np.inf, np.inf, (3,))
 OBS = jnp.array([0.3, -1.2, 2.0])
@@ -35,14 +35,14 @@ def test_a_scaled_one_answers_sigma_times_its_network():
         for n in (False, True)
     )
     returns = jnp.array([10.0, 30.0, -50.0, 90.0])
-    after = absorb(scaled, jnp.zeros((4, 3)), returns, jnp.ones(4, bool))
+    after = update_statistics(scaled, jnp.zeros((4, 3)), returns, jnp.ones(4, bool))
     np.testing.assert_allclose(after(OBS, jnp.int32(1)), np.std(returns) * plain(OBS, jnp.int32(1)), rtol=1e-5)
 
 
 def test_observations_are_normalised_by_what_was_seen():
     critic = mlp_action_critic(SEEN, spaces.Discrete(2), hidden=(8,), normalise=True, key=jr.key(0))
     seen = jr.normal(jr.key(1), (50, 3)) * 4 + 1
-    after = absorb(critic, seen, jnp.zeros(50), jnp.ones(50, bool))
+    after = update_statistics(critic, seen, jnp.zeros(50), jnp.ones(50, bool))
     plain = jnp.concatenate([(OBS - seen.mean(axis=0)) / seen.std(axis=0), jax.nn.one_hot(1, 2)])
     np.testing.assert_allclose(after(OBS, jnp.int32(1)), critic.network(plain)[0], rtol=1e-4)
 

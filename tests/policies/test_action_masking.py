@@ -9,7 +9,7 @@ from builders import stirred
 from gymnasium import spaces
 
 from logpi.errors import LogpiError
-from logpi.policies.action_masking import Masked, legal
+from logpi.policies.action_masking import ActionMasked, valid_mask
 from logpi.policies.critic import mlp_critic
 from logpi.policies.policy import mlp_policy
 from logpi.types import Batch, ravel
@@ -59,7 +59,7 @@ def test_each_dimension_has_its_stretch_of_the_mask():
 
 def test_where_nothing_is_legal_the_mask_is_ignored():
     """In that dimension alone; and what is chosen is an action there is."""
-    np.testing.assert_array_equal(legal(jnp.array([0, 0, 1, 0, 1]), (2, 3)), [True, True, True, False, True])
+    np.testing.assert_array_equal(valid_mask(jnp.array([0, 0, 1, 0, 1]), (2, 3)), [True, True, True, False, True])
     np.testing.assert_allclose(probabilities(GAME, obs(0, 0, 0, 0)), probabilities(GAME, obs(1, 1, 1, 1)), rtol=1e-6)
     many = jax.tree.map(lambda x: jnp.broadcast_to(x, (5000, *x.shape)), BOARD(obs(0, 0, 0, 1, 0)))
     action = np.asarray(many.sample(jr.key(0)))
@@ -98,7 +98,7 @@ def test_the_fisher_matrix_passes_illegal_actions_by():
 
 def test_only_a_key_of_that_name_is_a_mask():
     policy = mlp_policy(spaces.Dict(place=seen(4)["place"]), spaces.Discrete(4), key=jr.key(0))
-    assert not isinstance(policy, Masked) and isinstance(GAME, Masked)
+    assert not isinstance(policy, ActionMasked) and isinstance(GAME, ActionMasked)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import jax.random as jr
 import numpy as np
 from gymnasium import spaces
 
-from logpi.policies.behavior import Behaviour, Greedy
-from logpi.policies.normalization import absorb
+from logpi.policies.behavior import Behavior, Greedy
+from logpi.policies.normalization import update_statistics
 from logpi.policies.policy import mlp_policy
 from logpi.types import trainable
 
@@ -20,7 +20,7 @@ def member(k):
     """A policy of its own for every k, all with the same statistics of observations."""
     policy = mlp_policy(SEEN, spaces.Discrete(3), hidden=(8,), normalise=True, key=jr.key(k))
     policy = eqx.tree_at(lambda p: p.network.layers[-1].bias, policy, jnp.arange(3.0) * k)
-    return absorb(policy, OBS, jnp.zeros(5), jnp.ones(5, bool))
+    return update_statistics(policy, OBS, jnp.zeros(5), jnp.ones(5, bool))
 
 
 def population(members):
@@ -32,24 +32,24 @@ def population(members):
 def test_one_policy_acts_in_every_environment():
     policy = member(1)
     want = jnp.stack([policy(obs).logits for obs in OBS])
-    np.testing.assert_allclose(Behaviour(policy)(OBS).logits, want, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(Behavior(policy)(OBS).logits, want, rtol=1e-5, atol=1e-6)
 
 
 def test_with_per_environment_member_i_acts_in_environment_i():
     members = [member(k) for k in range(5)]
-    logits = Behaviour(population(members), per_environment=True)(OBS).logits
+    logits = Behavior(population(members), per_environment=True)(OBS).logits
     want = jnp.stack([m(obs).logits for m, obs in zip(members, OBS, strict=True)])
     np.testing.assert_allclose(logits, want, rtol=1e-5, atol=1e-6)
 
 
 def test_a_population_of_equals_acts_as_the_one_policy():
     policy = member(1)
-    many = Behaviour(population([policy] * 5), per_environment=True)
-    np.testing.assert_allclose(many(OBS).logits, Behaviour(policy)(OBS).logits, rtol=1e-5, atol=1e-6)
+    many = Behavior(population([policy] * 5), per_environment=True)
+    np.testing.assert_allclose(many(OBS).logits, Behavior(policy)(OBS).logits, rtol=1e-5, atol=1e-6)
 
 
 def test_greedy_takes_the_mode_whatever_the_key():
     policy = member(0)
-    actions = jax.vmap(Behaviour(Greedy(policy))(OBS).sample)(jr.split(jr.key(1), 20))
-    np.testing.assert_array_equal(actions, np.tile(Behaviour(policy)(OBS).mode(), (20, 1)))
+    actions = jax.vmap(Behavior(Greedy(policy))(OBS).sample)(jr.split(jr.key(1), 20))
+    np.testing.assert_array_equal(actions, np.tile(Behavior(policy)(OBS).mode(), (20, 1)))
     assert len(set(np.asarray(actions[0]).tolist())) > 1

@@ -9,9 +9,9 @@ import pytest
 from builders import stirred
 from gymnasium import spaces
 
-from logpi.policies.action_masking import Masked
+from logpi.policies.action_masking import ActionMasked
 from logpi.policies.cnn import Convolutions, cnn_critic, cnn_policy
-from logpi.policies.images import pictures, sight
+from logpi.policies.images import image_leaves, image_encoder
 
 FRAMES = spaces.Box(0, 255, (4, 40, 36), np.uint8)
 SCREEN = spaces.Box(0, 255, (7, 9, 3), np.uint8)
@@ -53,7 +53,7 @@ def test_weights_are_orthogonal_with_gain_root_two():
 
 @pytest.mark.parametrize("space", [FRAMES, SCREEN, spaces.Box(0, 3, (5, 5, 5), np.uint8)], ids=str)
 def test_a_picture_is_its_bytes_from_0_to_1_with_channels_last(space):
-    encode, shapes, rest = sight(space, normalise=True)
+    encode, shapes, rest = image_encoder(space, normalise=True)
     space.seed(0)
     x = space.sample()
     (picture,), numbers = encode(jnp.asarray(x))
@@ -64,8 +64,8 @@ def test_a_picture_is_its_bytes_from_0_to_1_with_channels_last(space):
 
 def test_pictures_are_bytes_with_three_axes():
     for other in (spaces.Box(0, 1, (8, 8, 3)), spaces.Box(0, 255, (8, 8), np.uint8), spaces.Discrete(3)):
-        assert not pictures(other)
-    assert set(pictures(MIXED)) == {("a", 0)} and set(pictures(SCREEN)) == {()}
+        assert not image_leaves(other)
+    assert set(image_leaves(MIXED)) == {("a", 0)} and set(image_leaves(SCREEN)) == {()}
 
 
 def sample():
@@ -81,14 +81,14 @@ def test_pictures_and_the_rest_are_both_seen():
     changes = [{}, {"a": (255 - picture, lamp)}, {"a": (picture, (lamp + 1) % 3)}, {"b": -obs["b"]}]
     seen = jax.tree.map(lambda *x: jnp.stack(x), *[obs | change for change in changes])
     logits, value = eqx.filter_jit(lambda p, c, o: (jax.vmap(p)(o).logits, jax.vmap(c)(o)))(policy, critic, seen)
-    assert isinstance(policy, Masked)
+    assert isinstance(policy, ActionMasked)
     assert np.all(np.abs(logits[1:] - logits[:1]).max(axis=1) > 1e-3) and np.all(np.abs(value[1:] - value[0]) > 1e-3)
 
 
 def test_statistics_are_of_the_rest_alone():
-    encode, _, rest = sight(MIXED, normalise=True)
+    encode, _, rest = image_encoder(MIXED, normalise=True)
     assert rest == 5 and encode.rest.moments.value.mean.shape == (5,)
-    assert not hasattr(sight(SCREEN, normalise=True)[0].rest, "moments")
+    assert not hasattr(image_encoder(SCREEN, normalise=True)[0].rest, "moments")
 
 
 @pytest.mark.slow

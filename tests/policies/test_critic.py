@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 from logpi.distributions.categorical import Categorical
 from logpi.policies.critic import ActorCritic, mlp_critic
-from logpi.policies.normalization import absorb, return_scale
+from logpi.policies.normalization import update_statistics, return_scale
 from logpi.types import ravel
 
 SEEN = spaces.Box(-np.inf, np.inf, (4,))
@@ -19,7 +19,7 @@ RETURNS = jnp.array([10.0, 30.0, -50.0, 90.0])
 
 def after_data():
     """The scaled critic, its statistics taken from four rows."""
-    return absorb(SCALED, jr.normal(jr.key(2), (4, 4)), RETURNS, jnp.ones(4, bool))
+    return update_statistics(SCALED, jr.normal(jr.key(2), (4, 4)), RETURNS, jnp.ones(4, bool))
 
 
 def test_a_plain_critic_answers_its_network():

@@ -43,7 +43,7 @@ OTHERS = [
 def test_size_is_the_length_of_the_vector(space):
     encode = encoder(space)
     vector = encode(jax.tree.map(jnp.asarray, space.sample()))
-    assert vector.shape == (encode.size,) == (len(encode.measured),) and vector.dtype == jnp.float32
+    assert vector.shape == (encode.size,) == (len(encode.normalized_entries),) and vector.dtype == jnp.float32
 
 
 @pytest.mark.parametrize("start", [0, 1, -2])
@@ -72,7 +72,7 @@ def test_the_parts_of_a_tree_stand_in_the_order_of_their_keys():
 
 def test_quantities_are_the_numbers_of_boxes():
     want = [False] * 3 + [True] + [False] * 4 + [False] * 5 + [True] * 2
-    assert list(encoder(NESTED).measured) == want
+    assert list(encoder(NESTED).normalized_entries) == want
 
 
 @pytest.mark.parametrize(

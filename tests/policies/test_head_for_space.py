@@ -12,7 +12,7 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
 from logpi.errors import LogpiError
-from logpi.policies.head_for_space import head
+from logpi.policies.head_for_space import head_for_space
 from logpi.policies.policy import mlp_policy
 from logpi.spaces.actions import to_native
 from logpi.types import ravel, trainable
@@ -39,14 +39,14 @@ every_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 
 def at_random(space, seed=0, **choices):
     """The space's distribution at a random output of a network."""
-    made, outputs = head(space, **choices)
+    made, outputs = head_for_space(space, **choices)
     return made(jr.normal(jr.key(seed), (outputs,)))
 
 
 @every_space
 def test_actions_are_the_spaces_own(space):
     """A thousand of them, clipped where the environment would; of the space's structure and shapes, counted from 0."""
-    made, outputs = head(space)
+    made, outputs = head_for_space(space)
     z = jnp.broadcast_to(jr.normal(jr.key(0), (outputs,)), (1000, outputs))
     action = jax.device_get(jax.jit(lambda z: jax.vmap(made)(z).sample(jr.key(1)))(z))
     clipped = jax.tree.map(lambda x: x.clip(-1, 1) if x.dtype == np.float32 else x, action)
@@ -71,7 +71,7 @@ def test_every_choice_of_every_dimension_is_taken():
 
 
 def test_a_multi_discrete_head_is_one_softmax_after_the_other():
-    made, outputs = head(spaces.MultiDiscrete([2, 5, 3]))
+    made, outputs = head_for_space(spaces.MultiDiscrete([2, 5, 3]))
     z = jr.normal(jr.key(0), (outputs,))
     pieces = np.split(np.asarray(z, float), [2, 7])
     want = sum(scipy.special.log_softmax(piece)[a] for piece, a in zip(pieces, (1, 4, 0), strict=True))
@@ -81,7 +81,7 @@ def test_a_multi_discrete_head_is_one_softmax_after_the_other():
 
 def test_a_tree_of_heads_reads_each_output_once():
     """The gradient of each leaf's log π reaches as many outputs as it has, and no two leaves share one."""
-    made, outputs = head(NESTED)
+    made, outputs = head_for_space(NESTED)
     z = jr.normal(jr.key(0), (outputs,))
     action = made(z).sample(jr.key(1))
 
@@ -99,7 +99,7 @@ def test_a_tree_of_heads_reads_each_output_once():
 
 @pytest.mark.parametrize(("std", "learned"), [("learned", 2), ("fixed", 0)])
 def test_a_sigma_that_is_fixed_is_no_part_of_theta(std, learned):
-    made, outputs = head(spaces.Box(-1, 1, (2,)), std=std, initial_std=0.5)
+    made, outputs = head_for_space(spaces.Box(-1, 1, (2,)), std=std, initial_std=0.5)
     assert outputs == 2 and sum(x.size for x in jax.tree.leaves(trainable(made)[0])) == learned
     for mean in (jnp.zeros(2), jnp.array([3.0, -1.0])):
         np.testing.assert_allclose(jnp.exp(made(mean).log_std), 0.5, rtol=1e-6)
@@ -107,7 +107,7 @@ def test_a_sigma_that_is_fixed_is_no_part_of_theta(std, learned):
 
 
 def test_a_sigma_of_the_state_is_read_from_the_network_and_starts_where_it_is_told():
-    made, outputs = head(spaces.Box(-1, 1, (2,)), std="state", initial_std=0.5)
+    made, outputs = head_for_space(spaces.Box(-1, 1, (2,)), std="state", initial_std=0.5)
     assert outputs == 4
     np.testing.assert_allclose(jnp.exp(made(jnp.zeros(4)).log_std), 0.5, rtol=1e-6)
     np.testing.assert_allclose(made(jnp.arange(4.0)).mean, [0, 1])
@@ -136,19 +136,19 @@ def test_a_squashed_policy_reaches_its_bounds_and_never_passes_them(std, low, hi
 def test_squashing_into_a_box_without_bounds_is_refused(low, high):
     box = spaces.Box(low, high, (2,))
     with pytest.raises(LogpiError, match=r"squash is true, but action space is Box\(.*allowed: squash false, or"):
-        head(box, squash=True)
+        head_for_space(box, squash=True)
     with pytest.raises(LogpiError, match=r"action space: \['arm'\]\[1\] is Box\("):
-        head(spaces.Dict(arm=spaces.Tuple((spaces.Discrete(2), box))), squash=True)
-    assert head(box, squash=False)[1] == 2
+        head_for_space(spaces.Dict(arm=spaces.Tuple((spaces.Discrete(2), box))), squash=True)
+    assert head_for_space(box, squash=False)[1] == 2
 
 
 def test_an_unsupported_leaf_is_refused_by_its_path():
     space = spaces.Dict(say=spaces.Tuple((spaces.Discrete(2), spaces.Text(5))))
     supported = "supported: Box, Discrete, MultiBinary, MultiDiscrete, Dict, Tuple"
     with pytest.raises(LogpiError, match=rf"action space: \['say'\]\[1\] is Text\(.*\); {supported}"):
-        head(space)
+        head_for_space(space)
     with pytest.raises(LogpiError, match=r"action space is Sequence\("):
-        head(spaces.Sequence(spaces.Discrete(2)))
+        head_for_space(spaces.Sequence(spaces.Discrete(2)))
 
 
 @every_space

@@ -8,14 +8,14 @@ from gymnasium import spaces
 from helpers import Reading
 
 from logpi.policies.encoder import OneHot, Ravel
-from logpi.policies.normalization import Moments, Normalise, Scale, Unchanged, absorb, nothing_seen
+from logpi.policies.normalization import Moments, Normalize, ReturnScale, Identity, update_statistics, initial_moments
 from logpi.policies.policy import encoding
 from logpi.types import trainable
 
 RNG = np.random.default_rng(5)
 ROWS = np.float32(3 * RNG.normal(size=(60, 4)) + [0, 1, -5, 20])
 VALID = RNG.random(60) < 0.7
-FRESH = nothing_seen((4,)).value
+FRESH = initial_moments((4,)).value
 
 
 def absorbed(chunks, rows=ROWS, valid=VALID, moments=FRESH):
@@ -38,7 +38,7 @@ def test_moments_in_chunks_are_those_of_all_valid_rows(chunks):
 
 
 def test_moments_of_numbers_are_those_of_their_list():
-    moments = nothing_seen(()).value.absorb(jnp.asarray(ROWS[:, 0]), jnp.asarray(VALID))
+    moments = initial_moments(()).value.absorb(jnp.asarray(ROWS[:, 0]), jnp.asarray(VALID))
     assert_moments_of(moments, ROWS[VALID, 0])
 
 
@@ -66,7 +66,7 @@ def test_a_large_mean_does_not_drown_the_variance():
 
 
 def test_normalised_data_has_mean_zero_and_variance_one():
-    normalise = absorb(Normalise(Ravel(4), nothing_seen((4,))), jnp.asarray(ROWS), jnp.zeros(60), jnp.asarray(VALID))
+    normalise = update_statistics(Normalize(Ravel(4), initial_moments((4,))), jnp.asarray(ROWS), jnp.zeros(60), jnp.asarray(VALID))
     z = np.asarray(jax.vmap(normalise)(jnp.asarray(ROWS)))[VALID]
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(z.var(axis=0), 1, rtol=1e-5)
@@ -74,22 +74,22 @@ def test_normalised_data_has_mean_zero_and_variance_one():
 
 def test_before_any_data_normalising_changes_nothing():
     x = jnp.array([0.5, -3.0, 0.0, 9.0])
-    np.testing.assert_array_equal(Normalise(Ravel(4), nothing_seen((4,)))(x), x)
+    np.testing.assert_array_equal(Normalize(Ravel(4), initial_moments((4,)))(x), x)
 
 
 def test_outliers_are_clipped_at_the_limit():
     x = jnp.array([0.5, -1e6, 1e6, 11.0])
-    np.testing.assert_array_equal(Normalise(Ravel(4), nothing_seen((4,)))(x), [0.5, -10.0, 10.0, 10.0])
+    np.testing.assert_array_equal(Normalize(Ravel(4), initial_moments((4,)))(x), [0.5, -10.0, 10.0, 10.0])
 
 
 def test_a_constant_observation_is_normalised_to_zero():
-    normalise = absorb(Normalise(Ravel(1), nothing_seen((1,))), jnp.full((5, 1), 7.0), jnp.zeros(5), jnp.ones(5, bool))
+    normalise = update_statistics(Normalize(Ravel(1), initial_moments((1,))), jnp.full((5, 1), 7.0), jnp.zeros(5), jnp.ones(5, bool))
     np.testing.assert_array_equal(normalise(jnp.array([7.0])), [0.0])
 
 
 def test_statistics_are_of_encoded_observations():
     state = jnp.array([0, 1, 1, 1])
-    normalise = absorb(Normalise(OneHot(2, 0), nothing_seen((2,))), state, jnp.zeros(4), jnp.ones(4, bool))
+    normalise = update_statistics(Normalize(OneHot(2, 0), initial_moments((2,))), state, jnp.zeros(4), jnp.ones(4, bool))
     np.testing.assert_allclose(normalise.moments.value.mean, [0.25, 0.75])
 
 
@@ -98,7 +98,7 @@ def test_quantities_are_normalised_and_unit_vectors_and_switches_are_left_as_the
         a=spaces.Discrete(2), b=spaces.MultiBinary(2), c=spaces.Box(-9, 9, (2,)), d=spaces.Box(0, 9, ())
     )
     rows = {"a": jnp.arange(60) % 2, "b": jnp.ones((60, 2), jnp.int8), "c": jnp.asarray(ROWS[:, 2:]), "d": jnp.ones(60)}
-    normalise = absorb(encoding(space, normalise=True)[0], rows, jnp.zeros(60), jnp.asarray(VALID))
+    normalise = update_statistics(encoding(space, normalise=True)[0], rows, jnp.zeros(60), jnp.asarray(VALID))
     z = np.asarray(jax.vmap(normalise)(rows))
     np.testing.assert_array_equal(z[:, :2], np.eye(2)[np.arange(60) % 2])
     np.testing.assert_array_equal(z[:, 2:4], 1)
@@ -109,11 +109,11 @@ def test_quantities_are_normalised_and_unit_vectors_and_switches_are_left_as_the
 
 def test_absorb_finds_every_statistic_and_touches_nothing_else():
     tree = {
-        "policy": (Normalise(Ravel(4), nothing_seen((4,))), jnp.arange(3.0)),
-        "critic": [Scale(nothing_seen(())), Unchanged(), Reading()],
+        "policy": (Normalize(Ravel(4), initial_moments((4,))), jnp.arange(3.0)),
+        "critic": [ReturnScale(initial_moments(())), Identity(), Reading()],
     }
     returns = jnp.asarray(ROWS[:, 3])
-    new = absorb(tree, jnp.asarray(ROWS), returns, jnp.asarray(VALID))
+    new = update_statistics(tree, jnp.asarray(ROWS), returns, jnp.asarray(VALID))
     assert_moments_of(new["policy"][0].moments.value, ROWS[VALID])
     assert_moments_of(new["critic"][0].moments.value, ROWS[VALID, 3])
     np.testing.assert_array_equal(new["policy"][1], tree["policy"][1])
@@ -121,19 +121,19 @@ def test_absorb_finds_every_statistic_and_touches_nothing_else():
 
 
 def test_scale_multiplies_by_the_standard_deviation_and_does_not_shift():
-    scale = absorb(Scale(nothing_seen(())), None, jnp.asarray(ROWS[:, 3]), jnp.asarray(VALID))
+    scale = update_statistics(ReturnScale(initial_moments(())), None, jnp.asarray(ROWS[:, 3]), jnp.asarray(VALID))
     np.testing.assert_allclose(scale(jnp.float32(2.0)), 2 * ROWS[VALID, 3].std(), rtol=1e-5)
     assert scale(jnp.float32(0.0)) == 0
 
 
 def test_statistics_are_never_learned():
-    theta, _ = trainable((Normalise(Ravel(4), nothing_seen((4,))), Scale(nothing_seen(()))))
+    theta, _ = trainable((Normalize(Ravel(4), initial_moments((4,))), ReturnScale(initial_moments(()))))
     assert jax.tree.leaves(theta) == []
 
 
 def test_unchanged_is_the_identity():
     x = jnp.asarray(ROWS)
-    assert Unchanged()(x) is x
+    assert Identity()(x) is x
 
 
 def test_absorbing_works_under_jit():

@@ -10,7 +10,7 @@ import scipy.stats
 from gymnasium import spaces
 from helpers import relative_error
 
-from logpi.policies.policy import head, mlp_policy
+from logpi.policies.policy import head_for_space, mlp_policy
 from logpi.types import ravel, trainable
 
 SEEN = spaces.Box(-np.inf, np.inf, (4,))
@@ -109,4 +109,4 @@ def test_the_key_decides_the_weights():
 @pytest.mark.parametrize("space", [spaces.Text(3), spaces.Graph(spaces.Discrete(2), None), spaces.Dict()])
 def test_an_action_space_without_a_distribution_is_refused_by_name(space):
     with pytest.raises(ValueError, match=type(space).__name__):
-        head(space)
+        head_for_space(space)

@@ -12,7 +12,7 @@ from helpers import mostly_slow
 import logpi
 from logpi.core.trees import scan
 from logpi.credit.base import Credit
-from logpi.loop.iteration import begin, iterate
+from logpi.loop.iteration import init_carry, run_iteration
 from logpi.oracle.problems import two_state
 from logpi.oracle.tables import TableActionCritic, TableCritic, TablePolicy
 from logpi.policies.critic import mlp_critic
@@ -33,10 +33,10 @@ CREDITS = {  # the credit, and the critic that it reads
     "td": (logpi.TDResidual(γ), V),
     "n-step": (logpi.NStep(γ, 2), V),
     "gae": (logpi.GAE(γ, 0.9), V),
-    "discounted": (logpi.Discounted(logpi.GAE(γ, 0.9), γ), V),
-    "targeting": (logpi.Targeting(logpi.GAE(γ, 0.9), TO_GO), V),
+    "discounted": (logpi.TimeDiscounted(logpi.GAE(γ, 0.9), γ), V),
+    "targeting": (logpi.WithTarget(logpi.GAE(γ, 0.9), TO_GO), V),
     "v-trace": (logpi.VTrace(γ), V),
-    "shaped": (logpi.ShapedCredit(TO_GO, CRITICS[V], γ), NONE),
+    "shaped": (logpi.PotentialShapedCredit(TO_GO, CRITICS[V], γ), NONE),
     "constant": (logpi.Constant(1.0), NONE),
     "q": (logpi.ActionValue(γ), Q),
     "q less its optimal baseline": (logpi.ActionValue(γ) - logpi.OptimalStateBaseline(), Q),
@@ -47,10 +47,10 @@ OBJECTIVES = {
     "score": logpi.score,
     "importance": logpi.importance,
     "clipped": logpi.Clipped(0.2),
-    "ppo": logpi.Standardised(logpi.Clipped(0.2)) + 0.01 * logpi.entropy,
-    "penalised": logpi.Penalised(1.0),
-    "step weights": logpi.Weighted(logpi.step_weights),
-    "trajectory weights": logpi.Weighted(logpi.SelfNormalised(logpi.trajectory_weights)),
+    "ppo": logpi.AdvantageNormalized(logpi.Clipped(0.2)) + 0.01 * logpi.entropy,
+    "penalised": logpi.Penalized(1.0),
+    "step weights": logpi.ImportanceWeighted(logpi.step_weights),
+    "trajectory weights": logpi.ImportanceWeighted(logpi.SelfNormalized(logpi.trajectory_weights)),
     "optimal baseline": logpi.OptimalBaseline(),
     "naive": logpi.naive,
     "log-likelihood": logpi.log_likelihood,
@@ -58,8 +58,8 @@ OBJECTIVES = {
 SGD = logpi.Ascent(logpi.adam, 1e-2)
 UPDATES = {
     "ascent": SGD,
-    "minibatches": logpi.Ascent(logpi.adam, 1e-2, minibatch=4, epochs=2, max_norm=0.5),
-    "restricted": logpi.RestrictedStep(1e-3),
+    "minibatches": logpi.Ascent(logpi.adam, 1e-2, minibatch_size=4, epochs=2, max_grad_norm=0.5),
+    "restricted": logpi.NormConstrainedStep(1e-3),
     "natural": logpi.NaturalGradient(1e-3),
     "trust region": logpi.TrustRegion(1e-3),
     "adaptive penalty": logpi.AdaptivePenalty(SGD, 1e-3),
@@ -90,8 +90,8 @@ def composed(credit, objective, update, critic, collect=None, **parts):
 def two_iterations(algorithm, critic, limit=3):
     """θ and what is known of each iteration, on the two-state problem."""
     environment = logpi.Vmap(logpi.Tabular(two_state()), 4, limit)
-    carry = begin(algorithm, environment, TablePolicy(jnp.array([[0.3, -0.2], [0.1, 0.5]])), critic, jr.key(0))
-    done, info = scan(lambda carry, at: iterate(algorithm, environment, carry, at), carry, jnp.zeros(2))
+    carry = init_carry(algorithm, environment, TablePolicy(jnp.array([[0.3, -0.2], [0.1, 0.5]])), critic, jr.key(0))
+    done, info = scan(lambda carry, at: run_iteration(algorithm, environment, carry, at), carry, jnp.zeros(2))
     return ravel(done.state.policy)[0], info
 
 

@@ -10,7 +10,7 @@ import logpi
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
 from logpi.policies.cnn import CNN
-from logpi.policies.heads import Continuous, Squash, StateDependent
+from logpi.policies.heads import GaussianHead, TanhHead, StateDependentGaussianHead
 from logpi.policies.mlp import MLP
 from logpi.presets.networks import networks
 from logpi.types import Frozen
@@ -32,10 +32,10 @@ def test_pictures_are_convolved_and_nothing_else_is():
 
 def test_the_options_choose_the_head():
     learned, fixed = (made(SEEN, ARM, std=std)[0].head for std in ("learned", "fixed"))
-    assert isinstance(learned, Continuous) and not isinstance(learned.log_std, Frozen)
+    assert isinstance(learned, GaussianHead) and not isinstance(learned.log_std, Frozen)
     assert isinstance(fixed.log_std, Frozen)
     squashed = made(SEEN, ARM, std="state", squash="true", initial_std=0.25)[0].head
-    assert isinstance(squashed, Squash) and isinstance(squashed.head, StateDependent)
+    assert isinstance(squashed, TanhHead) and isinstance(squashed.head, StateDependentGaussianHead)
     assert squashed.head.initial_std == 0.25
 
 

@@ -14,7 +14,7 @@ from logpi.environments.tasks.cartpole import CartPole
 from logpi.environments.tasks.pendulum import Pendulum
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 
@@ -35,7 +35,7 @@ def test_what_is_stored_and_scored_is_what_was_sampled(key):
     """σ = 5 half-boxes: the buffer holds the draw, the environment feels at most its bounds."""
     environment = Vmap(Walk(continuous=True), 4, 8)
     spec = environment.spec
-    mu = Behaviour(mlp_policy(spec.observation_space, spec.action_space, initial_std=5.0, key=key))
+    mu = Behavior(mlp_policy(spec.observation_space, spec.action_space, initial_std=5.0, key=key))
     tau = on_device(environment, mu, Steps(32), key)
     assert jnp.max(jnp.abs(tau.action)) > 3
     assert jnp.min(tau.next_obs[..., 1]) == -0.5 and jnp.max(tau.next_obs[..., 1]) == 0.25
@@ -46,7 +46,7 @@ def test_what_is_stored_and_scored_is_what_was_sampled(key):
 def test_each_column_is_one_whole_episode_and_what_follows_is_padding(key, per_environment):
     """Exactly k episodes from each environment: they end once, in the last row that counts."""
     environment, _ = walks(8, 6)
-    collect = Episodes(per_environment=per_environment)
+    collect = Episodes(episodes_per_env=per_environment)
     tau = on_device(environment, behaviour(environment, key), collect, key)
     assert tau.complete and tau.valid.shape == (6, 8 * per_environment)
     lengths = np.asarray(tau.valid).sum(axis=0)
@@ -70,7 +70,7 @@ def test_episodes_run_on_from_one_window_to_the_next(key):
     """Two windows of 5 steps are 10 steps: obs follow on, and time counts within episodes throughout."""
     environment, _ = walks(4, 7)
     mu, collect = behaviour(environment, key), Steps(5)
-    carry, windows = device.begin(environment, collect, key), []
+    carry, windows = device.init_env_state(environment, collect, key), []
     for k in jr.split(key):
         carry, tau = eqx.filter_jit(device.rollout)(environment, mu, carry, k, collect)
         windows.append(tau)
@@ -89,7 +89,7 @@ def test_episodes_run_on_from_one_window_to_the_next(key):
 def test_actions_follow_the_key_and_nothing_else_repeats(key):
     """Steps and environments draw independently: no correlation beyond four standard errors."""
     environment = Vmap(Pendulum(), 50, 200)
-    mu = Behaviour(mlp_policy(environment.spec.observation_space, environment.spec.action_space, key=key))
+    mu = Behavior(mlp_policy(environment.spec.observation_space, environment.spec.action_space, key=key))
     one, same, other = (on_device(environment, mu, Steps(100), k) for k in (key, key, jr.key(1)))
     np.testing.assert_array_equal(one.action, same.action)
     assert not jnp.any(one.action == other.action)

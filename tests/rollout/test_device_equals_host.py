@@ -9,7 +9,7 @@ from helpers import mostly_slow
 
 from logpi.core.collection import Episodes, Steps
 
-COLLECTS = mostly_slow([Steps(30), Episodes(per_environment=2), Episodes()], 2)
+COLLECTS = mostly_slow([Steps(30), Episodes(episodes_per_env=2), Episodes()], 2)
 
 
 def pairs(key, collect, **options):

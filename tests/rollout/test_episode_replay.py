@@ -6,7 +6,7 @@ import pytest
 from gymnasium import spaces
 
 from logpi.environments.adapters.gymnasium import Gymnasium
-from logpi.rollout.episode_replay import Unfinished, replay, snapshot
+from logpi.rollout.episode_replay import ActionLog, replay, snapshot
 
 N, T = 3, 7
 NOBODY = np.zeros(N, bool)
@@ -46,7 +46,7 @@ class Forgetful(Walk):
 def walked(make, windows, seed=5):
     """An environment after some windows of random actions, and what was kept of them."""
     env, rng = Gymnasium(make, N), np.random.default_rng(0)
-    obs, unfinished = env.reset(seed), Unfinished(np.zeros((T, N), int))
+    obs, unfinished = env.reset(seed), ActionLog(np.zeros((T, N), int))
     for _ in range(windows):
         sent = rng.integers(3, size=(T, N))
         ended = np.zeros((T, N), bool)
@@ -54,7 +54,7 @@ def walked(make, windows, seed=5):
             step = env.step(sent[t], np.zeros(N, bool))
             obs, ended[t] = step.obs, step.terminated | step.truncated
         unfinished.add(sent, ended, NOBODY)
-    return env, obs, snapshot(env.episode.copy(), obs, unfinished.pieces())
+    return env, obs, snapshot(env.episode.copy(), obs, unfinished.segments())
 
 
 @pytest.mark.parametrize("windows", [0, 1, 2, 5])
@@ -74,19 +74,19 @@ def test_what_is_kept_spans_windows_and_forgets_what_ended():
     _, _, kept = walked(Walk, 5)
     assert (kept["length"] < 12).all() and len(kept["action"]) == kept["length"].sum()
     sent = np.arange(2 * N).reshape(2, N)
-    unfinished = Unfinished(sent)
+    unfinished = ActionLog(sent)
     unfinished.add(sent, np.zeros((2, N), bool), NOBODY)
     unfinished.add(sent + 10, np.array([[False, True, False], [False, False, True]]), NOBODY)
-    kept = snapshot(np.zeros(N, int), np.zeros(N), unfinished.pieces())
+    kept = snapshot(np.zeros(N, int), np.zeros(N), unfinished.segments())
     np.testing.assert_array_equal(kept["length"], [4, 1, 0])
     np.testing.assert_array_equal(kept["action"], [0, 3, 10, 13, 14])
 
 
 def test_what_was_handed_out_does_not_change():
     sent = np.ones((2, N), int)
-    unfinished = Unfinished(sent)
+    unfinished = ActionLog(sent)
     unfinished.add(sent, np.zeros((2, N), bool), NOBODY)
-    pieces = unfinished.pieces()
+    pieces = unfinished.segments()
     sent[:] = 7
     unfinished.add(sent, np.zeros((2, N), bool), NOBODY)
     np.testing.assert_array_equal(snapshot(np.zeros(N), np.zeros(N), pieces)["action"], np.ones(2 * N))
@@ -121,8 +121,8 @@ def test_an_episode_that_ends_too_soon_is_lost():
 def test_going_on_keeps_what_was_brought_back():
     _, _, kept = walked(Walk, 3)
     lost = np.array([False, True, False])
-    again = Unfinished(np.zeros((T, N), int), kept, lost)
-    now = snapshot(kept["episode"], kept["obs"], again.pieces())
+    again = ActionLog(np.zeros((T, N), int), kept, lost)
+    now = snapshot(kept["episode"], kept["obs"], again.segments())
     np.testing.assert_array_equal(now["length"], np.where(lost, 0, kept["length"]))
     ends = np.cumsum(kept["length"])
     np.testing.assert_array_equal(now["action"][: ends[0]], kept["action"][: ends[0]])

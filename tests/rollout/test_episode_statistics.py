@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from logpi.rollout.statistics import statistics
+from logpi.rollout.statistics import episode_statistics
 from logpi.types import Trajectory
 
 
@@ -47,7 +47,7 @@ def windows(tau, length):
     for start in range(0, tau.reward.shape[0], length):
         rows = slice(start, start + length)
         part = jax.tree.map(operator.itemgetter(rows), tau)
-        figures, running = statistics(part, running)
+        figures, running = episode_statistics(part, running)
         yield part, {name: float(x) for name, x in figures.items()}
 
 
@@ -76,5 +76,5 @@ def test_returns_and_lengths_are_those_of_the_script(length, dummies):
 def test_whole_episodes_have_the_sum_of_their_rewards():
     rows = list(scripted(3, dummies=False))
     pad = [(5.0, 0, False, False)]
-    figures, _ = statistics(trajectory([rows[:1] + 2 * pad, rows[1:3] + pad, rows[3:6]]), jnp.zeros(3))
+    figures, _ = episode_statistics(trajectory([rows[:1] + 2 * pad, rows[1:3] + pad, rows[3:6]]), jnp.zeros(3))
     assert (figures["episodes"], figures["return_mean"], figures["length_mean"], figures["steps"]) == (3, 2, 2, 6)

@@ -15,8 +15,8 @@ from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.adapters.vector import GymnasiumVector
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
-from logpi.policies.behavior import Behaviour
-from logpi.rollout.log_probs import scores
+from logpi.policies.behavior import Behavior
+from logpi.rollout.log_probs import behavior_log_probs
 from logpi.types import trainable
 
 
@@ -49,7 +49,7 @@ def on_the_host(collect, key):
 
 @pytest.mark.parametrize(("rollout", "group"), [(on_the_device, 2), (on_the_host, 2), (on_the_host, 6)])
 def test_equal_policies_live_equal_lives_within_a_group_and_others_between_groups(rollout, group, key):
-    tau = rollout(Episodes(per_environment=2, group=group), key)
+    tau = rollout(Episodes(episodes_per_env=2, group=group), key)
     columns = np.concatenate([np.asarray(tau.obs), np.asarray(tau.action)[..., None]], axis=2)
     columns = np.moveaxis(columns, 1, 0).reshape(2, 6 // group, group, -1)
     assert (columns == columns[:, :, :1]).all()
@@ -77,7 +77,7 @@ def population(size, key):
 
 def test_each_action_is_scored_by_the_member_that_took_it(key):
     """Episode e of environment i is column e · N + i."""
-    mu = Behaviour(population(3, key), per_environment=True)
+    mu = Behavior(population(3, key), per_environment=True)
     obs = jr.normal(key, (4, 6, 3))
     action = jr.randint(key, (4, 6), 0, 3)
 
@@ -86,10 +86,10 @@ def test_each_action_is_scored_by_the_member_that_took_it(key):
         return jnp.stack([mu(o).log_prob(a) for o, a in zip(obs, action, strict=True)])
 
     want = np.concatenate([by_hand(obs[:, :3], action[:, :3]), by_hand(obs[:, 3:], action[:, 3:])], axis=1)
-    got = jax.jit(lambda obs, action: scores(mu, obs, action, 3))(obs, action)
+    got = jax.jit(lambda obs, action: behavior_log_probs(mu, obs, action, 3))(obs, action)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
 def test_the_population_must_be_as_large_as_the_environments_are_many(key):
     with pytest.raises(LogpiError, match="the population has 4 members for 6 environments; allowed: one for each"):
-        Behaviour(population(4, key), per_environment=True)(jnp.zeros((6, 3)))
+        Behavior(population(4, key), per_environment=True)(jnp.zeros((6, 3)))

@@ -17,10 +17,10 @@ from logpi.distributions.categorical import Categorical
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.adapters.vector import GymnasiumVector
 from logpi.errors import LogpiError
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.policies.policy import mlp_policy
 from logpi.rollout.host import HostRollout
-from logpi.rollout.next_observations import with_successors
+from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
 from logpi.types import Frozen
 
@@ -46,10 +46,10 @@ def counting(mode, num_envs=3):
 
 def collected(environment, collect, windows=1):
     """The buffers after one or more rollouts of always acting 1."""
-    mu, obs = Behaviour(One()), environment.reset(0)
+    mu, obs = Behavior(One()), environment.reset(0)
     noise = jax.device_get(rollout_noise(mu, obs, jr.key(0), collect, environment.spec))
     rollout = HostRollout(environment, collect, mu, obs, noise)
-    taken = [jax.tree.map(np.array, with_successors(rollout.collect(mu, noise, 0))) for _ in range(windows)]
+    taken = [jax.tree.map(np.array, with_next_obs(rollout.collect(mu, noise, 0))) for _ in range(windows)]
     return jax.tree.map(lambda *parts: np.concatenate(parts), *taken)
 
 
@@ -81,7 +81,7 @@ def test_each_column_is_one_whole_episode(mode, per_environment):
 
     So also in the second rollout, which leaves nothing of the first.
     """
-    two = collected(counting(mode), Episodes(per_environment=per_environment), windows=2)
+    two = collected(counting(mode), Episodes(episodes_per_env=per_environment), windows=2)
     tau = {name: rows[9:] for name, rows in two.items()}
     assert tau["valid"].shape == (9, 3 * per_environment)
     episode = tau["obs"][0, :, 0] // 100
@@ -113,7 +113,7 @@ def test_what_is_stored_is_what_was_sampled_and_what_is_sent_lies_within_bounds(
     copies = []
     environment = Gymnasium(lambda: copies.append(Jitter()) or copies[-1], 3, "jitter")
     spec = environment.spec
-    mu = Behaviour(mlp_policy(spec.observation_space, spec.action_space, initial_std=5.0, key=key))
+    mu = Behavior(mlp_policy(spec.observation_space, spec.action_space, initial_std=5.0, key=key))
     tau = on_host(environment, mu, Steps(32), key)
     sent = np.stack([copy.seen for copy in copies], axis=1)
     assert np.max(np.abs(tau.action)) > 5 and np.max(np.abs(sent)) == 1
@@ -158,11 +158,11 @@ def test_a_policy_whose_parameters_are_not_finite_sends_nothing():
     environment = Gymnasium(Never, 2, "walk")
     spec, obs = environment.spec, environment.reset(0)
     good = mlp_policy(spec.observation_space, spec.action_space, hidden=(), key=jr.key(0))
-    noise = jax.device_get(rollout_noise(Behaviour(good), obs, jr.key(0), Steps(3), spec))
-    rollout = HostRollout(environment, Steps(3), Behaviour(good), obs, noise)
+    noise = jax.device_get(rollout_noise(Behavior(good), obs, jr.key(0), Steps(3), spec))
+    rollout = HostRollout(environment, Steps(3), Behavior(good), obs, noise)
     bad = jax.tree.map(lambda x: x * jnp.nan if eqx.is_inexact_array(x) else x, good)
     with pytest.raises(LogpiError, match="parameters are not finite"):
-        rollout.collect(Behaviour(bad), noise, 0)
+        rollout.collect(Behavior(bad), noise, 0)
 
 
 class Blurred(eqx.Module):
@@ -190,10 +190,10 @@ def test_a_policy_may_carry_a_random_key():
     """It acts by a jitted call, and its key is no number that could be finite or not."""
     environment = Gymnasium(WalkOnHost, 2, "walk")
     spec, obs = environment.spec, environment.reset(0)
-    mu = Behaviour(Blurred(mlp_policy(spec.observation_space, spec.action_space, key=jr.key(0)), jr.key(1)))
+    mu = Behavior(Blurred(mlp_policy(spec.observation_space, spec.action_space, key=jr.key(0)), jr.key(1)))
     noise = jax.device_get(rollout_noise(mu, obs, jr.key(0), Steps(3), spec))
     rollout = HostRollout(environment, Steps(3), mu, obs, noise)
-    assert rollout.lowered is None and rollout.collect(mu, noise, 0)["valid"].all()
+    assert rollout.program is None and rollout.collect(mu, noise, 0)["valid"].all()
 
 
 def test_what_is_not_learned_may_be_infinite():
@@ -201,6 +201,6 @@ def test_what_is_not_learned_may_be_infinite():
     environment = Gymnasium(WalkOnHost, 2, "walk")
     spec, obs = environment.spec, environment.reset(0)
     inner = mlp_policy(spec.observation_space, spec.action_space, key=jr.key(0))
-    mu = Behaviour(Capped(inner, Frozen(jnp.array(jnp.inf))))
+    mu = Behavior(Capped(inner, Frozen(jnp.array(jnp.inf))))
     noise = jax.device_get(rollout_noise(mu, obs, jr.key(0), Steps(3), spec))
     assert HostRollout(environment, Steps(3), mu, obs, noise).collect(mu, noise, 0)["valid"].all()

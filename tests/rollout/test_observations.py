@@ -21,11 +21,11 @@ from logpi.distributions.categorical import Categorical
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.adapters.vector import GymnasiumVector
 from logpi.errors import LogpiError
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
-from logpi.rollout.next_observations import with_successors
+from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.observations import Both, Checked, Once, OnceAndEnds, store
+from logpi.rollout.observations import StorePairs, StoreNothing, StoreSequence, StoreSequenceAndFinals, choose_store
 
 N = 3
 MODES = ["loop", *AutoresetMode]
@@ -52,7 +52,7 @@ def environment(mode, space=DICT, num_envs=N):
 
 def rollout(env, collect, keep=None):
     """(how to collect once more, the rollout)"""
-    mu, obs = Behaviour(Either()), env.reset(0)
+    mu, obs = Behavior(Either()), env.reset(0)
     noise = jax.device_get(rollout_noise(mu, obs, jr.key(0), collect, env.spec))
     rolls = HostRollout(env, collect, mu, obs, noise, keep)
     return lambda: rolls.collect(mu, noise, 0), rolls
@@ -70,28 +70,28 @@ def same_valid_rows(one, other):
 @pytest.mark.parametrize("mode", MODES, ids=lambda m: getattr(m, "name", m))
 def test_windows_kept_once_are_those_kept_twice(mode, where):
     """Four windows of 7 steps: ends on the last row of one, more ends than there is room for at first."""
-    twice, _ = rollout(environment(mode), Steps(7), Both)
+    twice, _ = rollout(environment(mode), Steps(7), StorePairs)
     once, rolls = rollout(environment(mode), Steps(7))
     at_the_edge, most = False, 0
     for _ in range(4):
-        want, got = twice(), with_successors(once(), where)
+        want, got = twice(), with_next_obs(once(), where)
         same_valid_rows(got, want)
         done = (want["terminated"] | want["truncated"]) & want["valid"]
         at_the_edge |= bool(done[-1].any())
         most = max(most, done.sum())
     assert at_the_edge and most > N
-    assert rolls.room == (N if mode is AutoresetMode.NEXT_STEP else 2 * N)
+    assert rolls.final_capacity == (N if mode is AutoresetMode.NEXT_STEP else 2 * N)
 
 
 @pytest.mark.parametrize("space", [DICT, FRAMES], ids=["dict", "frames"])
 @pytest.mark.parametrize("mode", MODES, ids=lambda m: getattr(m, "name", m))
 def test_whole_episodes_kept_once_are_those_kept_twice(mode, space):
     """Twice, so that nothing of the first is left in the second; two episodes from each environment."""
-    collect = Episodes(per_environment=2)
-    twice, _ = rollout(environment(mode, space), collect, Both)
+    collect = Episodes(episodes_per_env=2)
+    twice, _ = rollout(environment(mode, space), collect, StorePairs)
     once, _ = rollout(environment(mode, space), collect)
     for _ in range(2):
-        same_valid_rows(with_successors(once()), twice())
+        same_valid_rows(with_next_obs(once()), twice())
 
 
 def test_frames_are_bytes_and_take_the_memory_of_one_copy():
@@ -101,18 +101,18 @@ def test_frames_are_bytes_and_take_the_memory_of_one_copy():
     assert fields["obs"].dtype == fields["final"].dtype == np.uint8
     size = fields["obs"].nbytes + fields["final"].nbytes
     assert abs(size / (128 * 8 * 12 * 12 * 4) - 1) < 0.05
-    assert with_successors(once())["next_obs"].dtype == np.uint8
+    assert with_next_obs(once())["next_obs"].dtype == np.uint8
 
 
 def test_what_is_kept_how_follows_from_its_dtype():
     rows = lambda space: tree_map(lambda x: np.asarray(x)[None], shown(space, 1))
-    assert store(rows(DICT), Steps(4)) is OnceAndEnds and store(rows(DICT), Episodes()) is Once
-    assert store(rows(TUPLE), Steps(4)) is store(rows(TUPLE), Episodes()) is Both
+    assert choose_store(rows(DICT), Steps(4)) is StoreSequenceAndFinals and choose_store(rows(DICT), Episodes()) is StoreSequence
+    assert choose_store(rows(TUPLE), Steps(4)) is choose_store(rows(TUPLE), Episodes()) is StorePairs
 
 
 def test_rewards_alone_are_those_of_everything():
-    collect = Episodes(per_environment=2)
-    full, alone = rollout(environment("loop"), collect)[0](), rollout(environment("loop"), collect, Checked)[0]()
+    collect = Episodes(episodes_per_env=2)
+    full, alone = rollout(environment("loop"), collect)[0](), rollout(environment("loop"), collect, StoreNothing)[0]()
     for name in ("reward", "valid", "terminated", "truncated", "time"):
         np.testing.assert_array_equal(alone[name], full[name])
     assert set(full) - set(alone) == {"obs"}
@@ -129,7 +129,7 @@ class Torn(Counting):
 
 
 @pytest.mark.parametrize("collect", [Steps(6), Episodes()], ids=str)
-@pytest.mark.parametrize("keep", [None, Both, Checked])
+@pytest.mark.parametrize("keep", [None, StorePairs, StoreNothing])
 def test_one_leaf_that_is_not_finite_is_named(collect, keep):
     """So it is of a Dict with pictures in it, however it is kept."""
     made = []
@@ -139,7 +139,7 @@ def test_one_leaf_that_is_not_finite_is_named(collect, keep):
         return made[-1]
 
     collecting, _ = rollout(Gymnasium(make, N, "torn", 9), collect, keep)
-    field = r"next_obs" if keep is Checked else r"next_obs\['inner'\]\['number'\]"
+    field = r"next_obs" if keep is StoreNothing else r"next_obs\['inner'\]\['number'\]"
     with pytest.raises(LogpiError, match=f"environment 1 of torn answered a non-finite {field} at step 2"):
         collecting()
 

@@ -33,7 +33,7 @@ def test_what_is_saved_is_loaded_bit_for_bit(tmp_path):
     again = loaded(tmp_path / "a", other)
     assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(saved), strict=True))
     np.testing.assert_array_equal(again(jnp.ones(3)).logits, saved(jnp.ones(3)).logits)
-    assert checkpoint.read(tmp_path / "a").facts == {"steps": 7}
+    assert checkpoint.read(tmp_path / "a").metadata == {"steps": 7}
 
 
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg"])
@@ -92,7 +92,7 @@ def test_every_bit_of_a_manifest_counts(tmp_path):
     for i in range(len(whole)):
         path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
         with contextlib.suppress(logpi.LogpiError):
-            assert checkpoint.read(tmp_path / "a").facts == said["facts"]  # a blank became another blank
+            assert checkpoint.read(tmp_path / "a").metadata == said["facts"]  # a blank became another blank
 
 
 def test_another_schema_is_refused_by_number(tmp_path):

@@ -7,7 +7,7 @@ import os
 import pytest
 
 import logpi
-from logpi.runs.directory import RunDirectory, default_path, fresh
+from logpi.runs.directory import RunDirectory, default_path, new_run_directory
 from logpi.runs.files import finite, read_json, read_metrics, write_json
 
 
@@ -18,7 +18,7 @@ def heard():
 
 @pytest.fixture
 def directory(tmp_path, heard):
-    made = RunDirectory(tmp_path, {"rate": logpi.Linear(1e-3, 0.0)}, heard.append)
+    made = RunDirectory(tmp_path, {"rate": logpi.LinearSchedule(1e-3, 0.0)}, heard.append)
     yield made
     made.close()
 
@@ -50,7 +50,7 @@ def test_the_status_is_kept_in_the_configuration(directory):
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(logpi.LogpiError, match="cannot write"), fresh(tmp_path / "file" / "run"):
+    with pytest.raises(logpi.LogpiError, match="cannot write"), new_run_directory(tmp_path / "file" / "run"):
         pass
 
 

@@ -8,13 +8,13 @@ import pytest
 
 import logpi
 from logpi.errors import NothingLearned
-from logpi.runs.divergence_guard import PATIENCE, LeftOut
+from logpi.runs.divergence_guard import PATIENCE, StopOnSkippedUpdates
 
 OUT, MADE = {"skipped_updates": 4.0, "step_norm": 0.0}, {"skipped_updates": 3.0, "step_norm": 0.1}
 
 
 def test_only_iterations_in_a_row_count(tmp_path):
-    watch = LeftOut(tmp_path)
+    watch = StopOnSkippedUpdates(tmp_path)
     for row in [OUT] * (PATIENCE - 1) + [MADE] + [OUT] * (PATIENCE - 1):
         watch.record(row)
     with pytest.raises(NothingLearned, match=r"skipped_updates: in 10 iterations.*checkpoints"):
@@ -22,7 +22,7 @@ def test_only_iterations_in_a_row_count(tmp_path):
 
 
 def test_steps_of_length_zero_that_were_not_left_out_are_fine(tmp_path):
-    watch = LeftOut(tmp_path)
+    watch = StopOnSkippedUpdates(tmp_path)
     for row in [{"skipped_updates": 0.0, "step_norm": 0.0}, {"step_norm": 0.0}, {"kl": 0.0}] * PATIENCE:
         watch.record(row)
 

@@ -19,7 +19,7 @@ from logpi.cli.main import main
 from logpi.distributions.gaussian import Gaussian
 from logpi.distributions.product import Product
 from logpi.errors import LogpiError
-from logpi.numpy_policy.samplers import draws
+from logpi.numpy_policy.samplers import numpy_sampler
 from logpi.policies.normalization import Moments
 from logpi.spaces.actions import to_native
 from logpi.types import Frozen
@@ -163,8 +163,8 @@ def test_of_a_distribution_of_ones_own_there_is_the_mode_alone(tmp_path):
 
 def test_a_part_that_is_not_known_makes_the_whole_unknown():
     known, own = (kind(jnp.zeros(2), jnp.zeros(2)) for kind in (Gaussian, Own))
-    assert draws(Product({"a": known, "b": (known,)})) == ["standard_normal({0})"] * 2
-    assert draws(Product({"a": known, "b": (own,)})) is None
+    assert numpy_sampler(Product({"a": known, "b": (known,)})) == ["standard_normal({0})"] * 2
+    assert numpy_sampler(Product({"a": known, "b": (own,)})) is None
 
 
 def acting(path):

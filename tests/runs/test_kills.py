@@ -43,9 +43,9 @@ def test_a_kill_while_saving_leaves_a_whole_checkpoint(tmp_path):
             killed_after(process, rng.uniform(0, 0.05))
             done = max([0, *map(int, process.stdout.read().split())])
         saved = checkpoints.newest(tmp_path, say=pytest.fail)
-        assert saved.facts["iteration"] >= done
-        assert (saved.arrays["['x']"] == saved.facts["iteration"]).all()
-        checkpoints.tidy(tmp_path, after=-1)
+        assert saved.metadata["iteration"] >= done
+        assert (saved.arrays["['x']"] == saved.metadata["iteration"]).all()
+        checkpoints.remove_stale(tmp_path, after=-1)
 
 
 TASKS = {
@@ -104,7 +104,7 @@ def test_ten_kills_later_the_run_is_the_one_that_was_never_killed(tmp_path, env,
         words = command("resume", killed) if (killed / "run.json").exists() else train(env, algorithm, killed)
         if (killed / "metrics.jsonl").exists():
             printed_rows_are_there(killed)
-        if checkpoints.there(killed / "checkpoints", checkpoints.LAST):
+        if checkpoints.list_checkpoints(killed / "checkpoints", checkpoints.LAST):
             logpi.load(killed)
     subprocess.run(words, check=True, capture_output=True)
     again = logpi.load(killed)

@@ -7,7 +7,7 @@ import pytest
 from gymnasium import spaces
 
 from logpi.errors import LogpiError
-from logpi.spaces.actions import from_native, sent, to_native
+from logpi.spaces.actions import from_native, to_gymnasium, to_native
 
 ASYMMETRIC = spaces.Box(-3.0, 7.0, (1,))
 BY_DIMENSION = spaces.Box(np.float32([-1, 0, -100]), np.float32([1, 0.5, 300]))
@@ -129,7 +129,7 @@ def test_whole_numbers_come_back_from_zero_and_vectors_between_minus_one_and_one
 def test_a_number_is_finite_however_great_it_is():
     """Its square need not be."""
     box = spaces.Box(-1, 1, (2,))
-    np.testing.assert_array_equal(sent(box, "it")(np.array([[1e30, -1e30]], np.float32)), [[1, -1]])
+    np.testing.assert_array_equal(to_gymnasium(box, "it")(np.array([[1e30, -1e30]], np.float32)), [[1, -1]])
     for bad in (np.nan, np.inf, -np.inf):
         with pytest.raises(LogpiError, match="environment 1 of it a non-finite action"):
-            sent(box, "it")(np.array([[0, 1], [bad, 1e30]], np.float32))
+            to_gymnasium(box, "it")(np.array([[0, 1], [bad, 1e30]], np.float32))

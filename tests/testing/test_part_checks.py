@@ -50,8 +50,8 @@ SPACES = {
 adam = logpi.Ascent(logpi.adam, 1e-3)
 UPDATES = {
     "ascent": adam,
-    "minibatches": logpi.Ascent(logpi.adam, 1e-3, minibatch=8, max_norm=0.5),
-    "restricted": logpi.RestrictedStep(0.01),
+    "minibatches": logpi.Ascent(logpi.adam, 1e-3, minibatch_size=8, max_grad_norm=0.5),
+    "restricted": logpi.NormConstrainedStep(0.01),
     "natural": logpi.NaturalGradient(0.01),
     "trust region": logpi.TrustRegion(0.01),
     "penalty": logpi.AdaptivePenalty(adam, 0.01),

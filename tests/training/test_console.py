@@ -2,7 +2,7 @@
 
 import pytest
 
-from logpi.training.console import COLLAPSED, Reporter
+from logpi.training.console import COLLAPSE_PATIENCE, Reporter
 
 
 def said(entropies, capsys):
@@ -15,12 +15,12 @@ def said(entropies, capsys):
 
 def test_a_collapse_of_entropy_is_said_once_and_by_name(capsys):
     """RELIABILITY 32."""
-    text = said([0.6] + [1e-4] * 3 * COLLAPSED + [0.6] + [1e-4] * 3 * COLLAPSED, capsys)
+    text = said([0.6] + [1e-4] * 3 * COLLAPSE_PATIENCE + [0.6] + [1e-4] * 3 * COLLAPSE_PATIENCE, capsys)
     assert text.count("entropy has been below 0.001") == 1 and "entropy_weight" in text
 
 
 @pytest.mark.parametrize(
-    "entropies", [[1e-4] * (COLLAPSED - 1) + [0.1], [-3.0] * 50, [None] * 50], ids=["brief", "real", "none"]
+    "entropies", [[1e-4] * (COLLAPSE_PATIENCE - 1) + [0.1], [-3.0] * 50, [None] * 50], ids=["brief", "real", "none"]
 )
 def test_and_not_where_there_is_none(entropies, capsys):
     assert "entropy" not in said(entropies * 2, capsys)

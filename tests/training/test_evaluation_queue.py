@@ -5,8 +5,8 @@ import pytest
 
 import logpi
 from logpi.errors import LogpiError
-from logpi.evaluation.evaluate import Awaited, Evaluation
-from logpi.training.evaluation_queue import Ledger
+from logpi.evaluation.evaluate import PendingEvaluation, Evaluation
+from logpi.training.evaluation_queue import EvaluationQueue
 from logpi.training.interrupts import Interrupts, Terminated
 
 
@@ -22,7 +22,7 @@ def awaited(answers, mean=5.0):
             raise LogpiError("its environment raised")
         return Evaluation(np.full(2, mean), np.ones(2))
 
-    return Awaited(lambda: bool(answers), result)
+    return PendingEvaluation(lambda: bool(answers), result)
 
 
 def ledger(wait=False, stop=None):
@@ -33,7 +33,7 @@ def ledger(wait=False, stop=None):
         recorded.append(([info["number"] for info in infos], assessed and assessed.mean, kept()))
         return False
 
-    return Ledger(record, 100, stop or Interrupts(), wait), recorded
+    return EvaluationQueue(record, 100, stop or Interrupts(), wait), recorded
 
 
 def add(book, *numbers, evaluation=None):
@@ -63,7 +63,7 @@ def test_what_is_held_is_settled_when_it_is_asked_for():
     book, recorded = ledger()
     add(book, 1, evaluation=awaited([]))
     add(book, 2)
-    assert not book.settle()
+    assert not book.flush()
     assert recorded == [([1], 5.0, "after 1"), ([2], None, "after 2")]
 
 
@@ -78,7 +78,7 @@ def test_an_evaluation_that_fails_loses_no_row():
     add(book, 1, evaluation=awaited([], mean=None))
     add(book, 2)
     with pytest.raises(LogpiError, match="its environment raised"):
-        book.settle()
+        book.flush()
     assert recorded == [([1], None, "after 1"), ([2], None, "after 2")]
 
 
@@ -87,9 +87,9 @@ def test_sigterm_ends_the_wait_and_drops_what_is_held():
     stop = Interrupts()
     book, recorded = ledger(stop=stop)
     add(book, 1, evaluation=awaited([]))
-    stop.wanted = Terminated
+    stop.requested = Terminated
     with pytest.raises(Terminated):
-        book.settle()
+        book.flush()
     assert recorded == []
     add(book, 2, evaluation=awaited(["at once"]))
     assert recorded == [([2], 5.0, "after 2")]

@@ -113,7 +113,7 @@ def test_an_algorithm_from_parts_goes_on_when_it_is_passed_again(tmp_path):
     env = logpi.make("logpi:CartPole-v1", 4)
     spaces = env.spec.observation_space, env.spec.action_space
     policy = logpi.mlp_policy(*spaces, hidden=(8,), key=jax.random.key(0))
-    rate = logpi.Linear(1e-2, 0.0)
+    rate = logpi.LinearSchedule(1e-2, 0.0)
     algorithm = logpi.PolicyGradient(
         logpi.TotalReturn(), logpi.score, logpi.Ascent(logpi.adam, rate), collect=logpi.Episodes()
     )
@@ -179,7 +179,7 @@ def send(number):
 
 
 def during_compile(monkeypatch, number):
-    whole = driver.compile_iteration
+    whole = driver.make_loop
     monkeypatch.setattr(driver, "compile_iteration", lambda *a: (send(number), whole(*a))[1])
 
 
@@ -198,7 +198,7 @@ def during_update(monkeypatch, number):
 
 
 def during_evaluation(monkeypatch, number):
-    whole = driver.evaluation
+    whole = driver.evaluation_of_plan
     monkeypatch.setattr(driver, "evaluation", lambda *a: lambda policy, run=whole(*a): (send(number), run(policy))[1])
 
 
@@ -233,7 +233,7 @@ def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(tmp_path, whole, phase,
 
 def in_a_call(monkeypatch, answer, after):
     """Call `answer` at the end of the n-th call on the device, when it has used up the carry that it was given."""
-    compiling = driver.compile_iteration
+    compiling = driver.make_loop
 
     def compiled(*arguments):
         iteration, calls = compiling(*arguments), []

@@ -9,11 +9,11 @@ import pytest
 from small_runs import TINY, fingerprint
 
 import logpi
-from logpi.core.schedules import Linear
+from logpi.core.schedules import LinearSchedule
 from logpi.loop import vectorized
-from logpi.loop.vectorized import joined
+from logpi.loop.vectorized import stack_hyperparameters
 from logpi.runs.files import read_json, read_metrics
-from logpi.training.grid import combinations
+from logpi.training.grid import grid_points
 
 TASK = "logpi:CartPole-v1"
 QUIET = {"steps": 2 * 64}
@@ -84,7 +84,7 @@ def test_one_that_fails_leaves_the_others_as_they_are(tables):
 @pytest.mark.slow
 def test_each_of_many_seeds_is_its_single_run_to_the_last_digits(tmp_path, monkeypatch):
     """One after the other on each device, as on a CPU, or side by side."""
-    for name, mode in {"in turn": vectorized.over_members, "side by side": jax.vmap}.items():
+    for name, mode in {"in turn": vectorized.map_members, "side by side": jax.vmap}.items():
         monkeypatch.setattr(together, "over_members", mode)
         out = tmp_path / name
         runs = logpi.train_seeds(TASK, logpi.ppo(**TINY), seeds=3, evaluations=1, out=out, **QUIET)
@@ -106,9 +106,9 @@ def test_runs_that_take_different_numbers_of_steps_each_end_within_their_budget(
 
 
 def test_schedules_and_numbers_are_swept_alike():
-    rates = [1e-3, Linear(1e-2, 0.0), 1e-3]
+    rates = [1e-3, LinearSchedule(1e-2, 0.0), 1e-3]
     algorithms = [logpi.ppo(learning_rate=rate).algorithm(logpi.ppo(learning_rate=rate).settings("")) for rate in rates]
-    numbers, one = joined(algorithms)
+    numbers, one = stack_hyperparameters(algorithms)
     assert [x.shape for x in numbers] == [(3, 2)]
     shown = [one([x[i] for x in numbers]).at(0.5).update.rate for i in range(3)]
     np.testing.assert_allclose(shown, [1e-3, 5e-3, 1e-3], rtol=1e-6)
@@ -128,5 +128,5 @@ def test_what_cannot_be_one_program_is_refused(tmp_path):
 
 
 def test_points_can_be_a_grid_or_a_list():
-    grid = combinations({"clip": [0.1, 0.2], "decay": [0.9, 1.0]})
-    assert len(grid) == 4 and combinations(grid) == grid
+    grid = grid_points({"clip": [0.1, 0.2], "decay": [0.9, 1.0]})
+    assert len(grid) == 4 and grid_points(grid) == grid

@@ -13,7 +13,7 @@ from helpers import mostly_slow
 from small_runs import fingerprint, trained
 
 import logpi
-from logpi.evaluation.evaluate import evaluator
+from logpi.evaluation.evaluate import make_evaluator
 
 SCRIPT = """
 import sys; sys.path.insert(0, {tests!r})
@@ -69,7 +69,7 @@ def test_evaluation_reports_raw_returns_and_leaves_statistics_alone(tmp_path):
     run = logpi.train(thousand, recipe, steps=512, evaluations=0, out=tmp_path)
     before = [np.array(x) for x in jax.tree.leaves(run.policy)]
     environment = logpi.make(thousand, 5)
-    result = evaluator(environment, run.policy, 10)(run.policy, 1).result()
+    result = make_evaluator(environment, run.policy, 10)(run.policy, 1).result()
     assert (result.returns == 7000).all() and (result.lengths == 7).all()
     assert all(np.array_equal(a, b) for a, b in zip(before, jax.tree.leaves(run.policy), strict=True))
 
@@ -130,8 +130,8 @@ def test_a_hand_built_algorithm_with_its_own_networks(tmp_path):
     algorithm = logpi.PolicyGradient(
         logpi.TotalReturn() - logpi.mean_baseline,
         logpi.score,
-        logpi.Ascent(logpi.adam, logpi.Linear(1e-2, 0)),
-        collect=logpi.Episodes(limit=30),
+        logpi.Ascent(logpi.adam, logpi.LinearSchedule(1e-2, 0)),
+        collect=logpi.Episodes(max_episode_steps=30),
     )
     run = logpi.train("CartPole-v1", algorithm, policy=policy, steps=1000, evaluations=1, out=tmp_path)
     assert run.metrics[0]["return_max"] <= 30 and run.summary["steps"] <= 1000

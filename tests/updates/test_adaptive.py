@@ -7,7 +7,7 @@ import pytest
 from builders import CHOICES, at, batch, bits, policy, stirred
 
 from logpi.objectives.importance import importance
-from logpi.objectives.penalized import Penalised
+from logpi.objectives.penalized import Penalized
 from logpi.updates.adaptive import AdaptivePenalty, AdaptiveRate
 from logpi.updates.ascent import Ascent
 
@@ -45,7 +45,7 @@ def test_what_it_improves_is_the_penalised_objective(key):
     rows, ascent = batch(pi, jr.key(5)), Ascent(optax.sgd, 0.5, epochs=3)
     adaptive = AdaptivePenalty(ascent, target=0.01, penalty=2.0)
     one = adaptive(importance, pi, rows, adaptive.init(pi), jr.key(1))[0]
-    other = ascent(Penalised(2.0), pi, rows, ascent.init(pi), jr.key(1))[0]
+    other = ascent(Penalized(2.0), pi, rows, ascent.init(pi), jr.key(1))[0]
     assert bits(one) == bits(other)
 
 

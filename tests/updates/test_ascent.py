@@ -43,7 +43,7 @@ class PerRow(Objective):
     """J(θ) = Σ Φ θ₀ / scale: its gradient is the rows' credit."""
 
     def __call__(self, params, batch):
-        return total(batch.weight * jnp.broadcast_to(params[:1], batch.weight.shape), batch)
+        return total(batch.credit * jnp.broadcast_to(params[:1], batch.credit.shape), batch)
 
 
 class Product(Objective):
@@ -124,13 +124,13 @@ def test_what_is_not_learned_is_not_touched(key, rows):
 @pytest.mark.parametrize(("max_norm", "length"), [(1.0, 1.0), (100.0, 10.0), (None, 10.0)])
 def test_a_gradient_longer_than_allowed_is_shortened_to_that_length(key, rows, max_norm, length):
     g = jnp.array([6.0, 0.0, 8.0])
-    new, _, info = ascend(Ascent(optax.sgd, 1.0, max_norm=max_norm), Along(g), jnp.zeros(3), rows, key)
+    new, _, info = ascend(Ascent(optax.sgd, 1.0, max_grad_norm=max_norm), Along(g), jnp.zeros(3), rows, key)
     np.testing.assert_allclose(new, g / 10 * length, rtol=1e-6)
     assert info["gradient_norm"] == 10
 
 
 def test_a_zero_gradient_makes_no_step_and_no_nan(key, rows):
-    new, _, info = ascend(Ascent(optax.sgd, 1.0, max_norm=0.5), Along(jnp.zeros(3)), jnp.ones(3), rows, key)
+    new, _, info = ascend(Ascent(optax.sgd, 1.0, max_grad_norm=0.5), Along(jnp.zeros(3)), jnp.ones(3), rows, key)
     np.testing.assert_array_equal(new, jnp.ones(3))
     assert info["skipped_updates"] == 0
 
@@ -138,7 +138,7 @@ def test_a_zero_gradient_makes_no_step_and_no_nan(key, rows):
 @pytest.mark.parametrize("bad", [jnp.nan, jnp.inf, 1e30])
 def test_a_gradient_that_is_not_finite_changes_nothing_and_is_counted(key, rows, bad):
     """1e30 is finite, its square is not."""
-    theta, ascent = jnp.ones(3), Ascent(optax.adam, 0.1, epochs=2, max_norm=0.5)
+    theta, ascent = jnp.ones(3), Ascent(optax.adam, 0.1, epochs=2, max_grad_norm=0.5)
     opt = ascend(ascent, Along(jnp.ones(3)), theta, rows, key)[1]
     new, moved, info = ascend(ascent, Along(jnp.array([1.0, bad, 1.0])), theta, rows, key, opt)
     assert bits((new, moved)) == bits((theta, opt))
@@ -148,7 +148,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_counted(key, rows,
 def test_only_the_minibatch_with_the_bad_row_is_left_out(key, rows):
     """24 rows in minibatches of 4: five steps of 1 each are taken, the sixth is not."""
     rows = replaced(rows, weight=jnp.ones(24).at[13].set(jnp.nan))
-    new, _, info = ascend(Ascent(optax.sgd, 1.0, minibatch=4), PerRow(), jnp.zeros(1), rows, key)
+    new, _, info = ascend(Ascent(optax.sgd, 1.0, minibatch_size=4), PerRow(), jnp.zeros(1), rows, key)
     np.testing.assert_allclose(new, 5, rtol=1e-6)
     assert info["skipped_updates"] == 1
     np.testing.assert_allclose(info["gradient_norm"], 1, rtol=1e-6)
@@ -176,6 +176,6 @@ def test_rates_can_be_swept_by_vmap(key, rows):
 @pytest.mark.parametrize("minibatch", [None, 7])
 def test_the_way_taken_is_fixed_by_the_key(key, rows, minibatch):
     """The same key gives the same bits; another key another order, if there is an order."""
-    pi, ascent = policy(CHOICES, key), Ascent(optax.adam, 0.02, minibatch=minibatch)
+    pi, ascent = policy(CHOICES, key), Ascent(optax.adam, 0.02, minibatch_size=minibatch)
     one, same, other = (bits(ascend(ascent, score, pi, rows, k)[0]) for k in (key, key, jr.key(1)))
     assert one == same and (one == other) is (minibatch is None)

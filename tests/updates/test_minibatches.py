@@ -8,7 +8,7 @@ import pytest
 from builders import CHOICES, batch, close, gradient, policy, replaced
 
 from logpi.objectives.score import score
-from logpi.updates.minibatches import flat, shuffled, whole
+from logpi.updates.minibatches import flatten_rows, shuffled, full_batch
 
 VALID = {  # by how many of the rows are valid
     "all": lambda shape: jnp.ones(shape, bool),
@@ -56,7 +56,7 @@ def test_columns_stay_together_where_trajectories_are_the_unit(pi, key, size, va
     for i in range(int(parts.count)):
         part = parts.take(jnp.int32(i))
         assert part.valid.shape == (6, max(1, size // 6)) and part.valid.any()
-        for column, counts in zip(part.weight.T, part.valid.T, strict=True):
+        for column, counts in zip(part.credit.T, part.valid.T, strict=True):
             np.testing.assert_array_equal(np.diff(column), 4)
             whole_column = np.asarray(rows.valid)[:, int(column[0])]
             np.testing.assert_array_equal(counts, whole_column if counts.any() else False)
@@ -82,7 +82,7 @@ def test_gradients_weighted_by_their_share_add_up_to_the_batchs(pi, key, unit, s
 def test_all_fields_of_a_row_travel_together(pi, key):
     rows = numbered(batch(pi, key))
     part = shuffled(rows, 7, "step", key).take(jnp.int32(0))
-    index = part.weight.astype(int)
+    index = part.credit.astype(int)
     for name in ("obs", "action", "log_prob", "target"):
         np.testing.assert_array_equal(getattr(part, name), getattr(rows, name)[index])
     np.testing.assert_array_equal(part.old.logits, rows.old.logits[index])
@@ -96,11 +96,11 @@ def test_the_order_is_random_and_fixed_by_the_key(pi, key):
 
 def test_without_a_size_the_batch_is_its_own_only_minibatch(pi, key):
     rows = batch(pi, key, shape=(6, 4))
-    parts = whole(rows)
+    parts = full_batch(rows)
     assert parts.count == 1 and parts.take(jnp.int32(0)) is rows
 
 
 def test_a_flat_batch_keeps_rows_in_the_order_of_time(pi, key):
     rows = batch(pi, key, shape=(6, 4))
-    np.testing.assert_array_equal(flat(rows).obs[4 * 5 + 3], rows.obs[5, 3])
-    assert flat(rows).scale == rows.scale
+    np.testing.assert_array_equal(flatten_rows(rows).obs[4 * 5 + 3], rows.obs[5, 3])
+    assert flatten_rows(rows).scale == rows.scale

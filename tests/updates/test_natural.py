@@ -85,7 +85,7 @@ def test_the_new_policy_does_not_depend_on_the_parameters(key):
         natural = [change(p, step(NaturalGradient(1e-3, 50, damping=0.0), p, rows)[0]) for p in (plain, mixed)]
         np.testing.assert_allclose(natural[0], natural[1], atol=1e-4)
 
-        sgd = logpi.RestrictedStep.of_length(0.05)
+        sgd = logpi.NormConstrainedStep.with_length(0.05)
         ordinary = [change(p, step(sgd, p, rows)[0]) for p in (plain, mixed)]
         assert jnp.linalg.norm(ordinary[0] - ordinary[1]) > 0.1 * jnp.linalg.norm(ordinary[0])
 
@@ -100,7 +100,7 @@ def test_a_zero_gradient_makes_no_step(key):
 def test_what_is_not_finite_makes_no_step_and_is_counted(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
-    rows = replaced(rows, weight=rows.weight.at[3].set(jnp.inf))
+    rows = replaced(rows, weight=rows.credit.at[3].set(jnp.inf))
     new, _, info = step(NaturalGradient(0.01), pi, rows)
     assert bits(new) == bits(pi) and info["skipped_updates"] == 1
 

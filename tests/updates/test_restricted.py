@@ -7,7 +7,7 @@ from builders import CHOICES, batch, bits, gradient, policy, replaced
 
 from logpi.objectives.score import score
 from logpi.types import ravel
-from logpi.updates.restricted import RestrictedStep
+from logpi.updates.restricted import NormConstrainedStep
 
 
 def step(update, params, rows):
@@ -18,7 +18,7 @@ def test_the_step_is_as_long_as_asked_and_along_the_gradient(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
     g = ravel(gradient(score, pi, rows))[0]
-    new, _, info = step(RestrictedStep(0.02), pi, rows)
+    new, _, info = step(NormConstrainedStep(0.02), pi, rows)
     moved = ravel(new)[0] - ravel(pi)[0]
     np.testing.assert_allclose(moved, jnp.sqrt(2 * 0.02) * g / jnp.linalg.norm(g), atol=1e-6)
     np.testing.assert_allclose(info["step_norm"], 0.2, rtol=1e-6)
@@ -26,26 +26,26 @@ def test_the_step_is_as_long_as_asked_and_along_the_gradient(key):
 
 def test_a_step_of_a_given_euclidean_length(key):
     pi = policy(CHOICES, key)
-    new, _, _ = step(RestrictedStep.of_length(0.3), pi, batch(pi, jr.key(5)))
+    new, _, _ = step(NormConstrainedStep.with_length(0.3), pi, batch(pi, jr.key(5)))
     np.testing.assert_allclose(jnp.linalg.norm(ravel(new)[0] - ravel(pi)[0]), 0.3, rtol=1e-5)
 
 
 def test_the_length_does_not_depend_on_the_size_of_the_gradient(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
-    large = replaced(rows, weight=1000 * rows.weight)
-    one, other = (ravel(step(RestrictedStep(0.02), pi, r)[0])[0] for r in (rows, large))
+    large = replaced(rows, weight=1000 * rows.credit)
+    one, other = (ravel(step(NormConstrainedStep(0.02), pi, r)[0])[0] for r in (rows, large))
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_a_zero_gradient_makes_no_step_and_no_nan(key):
     pi = policy(CHOICES, key)
-    new, _, info = step(RestrictedStep(0.02), pi, replaced(batch(pi, jr.key(5)), weight=jnp.zeros(24)))
+    new, _, info = step(NormConstrainedStep(0.02), pi, replaced(batch(pi, jr.key(5)), weight=jnp.zeros(24)))
     assert bits(new) == bits(pi) and info["step_norm"] == 0 and info["skipped_updates"] == 0
 
 
 def test_a_gradient_that_is_not_finite_makes_no_step_and_is_counted(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
-    new, _, info = step(RestrictedStep(0.02), pi, replaced(rows, weight=rows.weight.at[0].set(jnp.nan)))
+    new, _, info = step(NormConstrainedStep(0.02), pi, replaced(rows, weight=rows.credit.at[0].set(jnp.nan)))
     assert bits(new) == bits(pi) and info["skipped_updates"] == 1

@@ -12,7 +12,7 @@ from helpers import mostly_slow
 
 import logpi
 from logpi.core.trees import scan
-from logpi.loop.iteration import begin, iterate
+from logpi.loop.iteration import init_carry, run_iteration
 from logpi.objectives.base import Objective
 from logpi.objectives.importance import importance
 from logpi.types import ravel
@@ -48,7 +48,7 @@ def test_the_first_length_that_will_do_is_taken(key):
     pi = policy(VECTORS, key)
     rows = batch(pi, jr.key(5), (64,))
     full = ravel(step(NaturalGradient(0.05, damping=0.0), pi, rows)[0])[0] - ravel(pi)[0]
-    update = TrustRegion(0.05, damping=0.0, ratio=0.9)
+    update = TrustRegion(0.05, damping=0.0, backtrack_ratio=0.9)
     new, _, info = step(update, pi, rows)
     i = int(info["backtracks"])
     theta, unravel = ravel(pi)
@@ -91,7 +91,7 @@ def test_if_no_length_will_do_nothing_changes(key):
 def test_what_is_not_finite_changes_nothing_and_is_counted(bad, key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
-    new, _, info = step(TrustRegion(0.01), pi, replaced(rows, weight=rows.weight.at[0].set(bad)))
+    new, _, info = step(TrustRegion(0.01), pi, replaced(rows, weight=rows.credit.at[0].set(bad)))
     assert bits(new) == bits(pi) and info["skipped_updates"] == 1
 
 
@@ -109,8 +109,8 @@ def test_over_two_hundred_updates_every_accepted_step_is_safe(task):
     environment = logpi.Vmap(task, 4, 200)
     recipe = logpi.trpo(rollout_length=100, critic_epochs=5)
     algorithm, policy, critic = recipe.build(environment.spec, recipe.settings("any"), jr.key(1))
-    carry = begin(algorithm, environment, policy, critic, KEY)
-    body = lambda carry, progress: iterate(algorithm, environment, carry, progress)
+    carry = init_carry(algorithm, environment, policy, critic, KEY)
+    body = lambda carry, progress: run_iteration(algorithm, environment, carry, progress)
     info = jax.jit(lambda: scan(body, carry, jnp.zeros(200))[1])()
     accepted = info["accepted_steps"] == 1
     assert accepted.sum() > 150

@@ -9,10 +9,10 @@ from jaxtyping import PyTree
 from logpi.credit.base import Credit
 from logpi.objectives.base import Objective
 from logpi.types import Batch, State, Trajectory, trainable
-from logpi.updates.minibatches import flat
+from logpi.updates.minibatches import flatten_rows
 
 
-def batch_of(credit: Credit, state: State, tau: Trajectory, old: PyTree) -> Batch:
+def make_batch(credit: Credit, state: State, tau: Trajectory, old: PyTree) -> Batch:
     """What to learn from, time-major, with credit as the networks of `state` see it; `old` is π_old at every row."""
     phi, target = lax.stop_gradient(credit(state, tau))
     counted = jnp.any(tau.valid, axis=0) if tau.complete else tau.valid
@@ -27,16 +27,16 @@ def gradient(credit: Credit, objective: Objective, state: State, tau: Trajectory
     """
     theta, rest = trainable(state.policy)
     old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
-    batch = units(objective, batch_of(credit, state, zeroed(tau), old))
+    batch = to_sampling_unit(objective, make_batch(credit, state, mask_invalid(tau), old))
     return jax.grad(lambda theta: objective(eqx.combine(theta, rest), batch))(theta)
 
 
-def units(objective: Objective, batch: Batch) -> Batch:
+def to_sampling_unit(objective: Objective, batch: Batch) -> Batch:
     """The batch as the objective takes it: in one axis of rows, or in whole columns where those stay together."""
-    return flat(batch) if objective.unit == "step" else batch
+    return flatten_rows(batch) if objective.sampling_unit == "step" else batch
 
 
-def zeroed(tau: Trajectory) -> Trajectory:
+def mask_invalid(tau: Trajectory) -> Trajectory:
     """Rows that are not valid set to zero, so that nothing in them, not even a NaN, can reach a gradient."""
     axes = tau.valid.ndim
     spread = lambda x: tau.valid.reshape(*tau.valid.shape, *[1] * (x.ndim - axes))

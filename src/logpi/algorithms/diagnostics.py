@@ -7,7 +7,7 @@ from logpi.objectives.base import Objective, mean
 from logpi.objectives.clipped_value import ClippedValue
 from logpi.objectives.evaluated import at_rows
 from logpi.objectives.value import Value
-from logpi.objectives.weights import effective, step_weights
+from logpi.objectives.weights import effective_sample_size, step_weights
 from logpi.types import Batch
 
 Info = dict[str, Float[Array, ""]]
@@ -18,11 +18,11 @@ def divergence(policy: PyTree, batch: Batch) -> Float[Array, ""]:
     return mean(batch.old.kl(at_rows(policy, batch)), batch)
 
 
-def before(objective: Value | ClippedValue, critic: PyTree, batch: Batch) -> Info:
+def explained_variance(objective: Value | ClippedValue, critic: PyTree, batch: Batch) -> Info:
     """What is known before learning: `explained_variance` = 1 − Var(target − V)/Var(target); NaN without a critic."""
     if critic is None:
         return {"explained_variance": jnp.asarray(jnp.nan)}
-    error = batch.target - objective.read(critic, batch)
+    error = batch.target - objective.predict(critic, batch)
     spread = lambda x: mean(jnp.square(x - mean(x, batch)), batch)
     return {"explained_variance": 1 - spread(error) / jnp.maximum(spread(batch.target), 1e-12)}
 
@@ -30,10 +30,10 @@ def before(objective: Value | ClippedValue, critic: PyTree, batch: Batch) -> Inf
 def effective_share(objective: Objective, policy: PyTree, batch: Batch) -> Float[Array, ""]:
     """The effective sample size as a share of the batch, by the objective's own weights if it has any, else by ρ."""
     own = objective.info(policy, batch)
-    return (effective(step_weights, policy, batch) | own)["effective_share"]
+    return (effective_sample_size(step_weights, policy, batch) | own)["effective_share"]
 
 
-def figures(objective: Objective, policy: PyTree, batch: Batch) -> Info:
+def update_metrics(objective: Objective, policy: PyTree, batch: Batch) -> Info:
     """How far the policy moved, on the batch it learned from.
 
     `kl` is the mean KL(π_old‖π_new), `entropy` that of π_new, `effective_sample_size` (Σρ)²/Σρ² in rows (as many as
@@ -44,5 +44,5 @@ def figures(objective: Objective, policy: PyTree, batch: Batch) -> Info:
         "clip_fraction": jnp.zeros(()),
         "kl": divergence(policy, batch),
         "entropy": mean(at_rows(policy, batch).entropy(), batch),
-        **effective(step_weights, policy, batch),
+        **effective_sample_size(step_weights, policy, batch),
     } | objective.info(policy, batch)

@@ -7,11 +7,11 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.core.collection import Collect
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.types import State, Trajectory
 
 
-class Imitating(eqx.Module):
+class ActsAsExpert(eqx.Module):
     """The algorithm, with μ = another policy in every iteration, whatever is learned.
 
     With `log_likelihood` the learner clones μ; with `Weighted`, `PerDecision` or `VTrace` it learns off-policy from it.
@@ -32,17 +32,17 @@ class Imitating(eqx.Module):
         """The algorithm's own beginning."""
         return self.algorithm.init(policy, critic)
 
-    def at(self, progress: Any) -> "Imitating":
+    def at(self, progress: Any) -> "ActsAsExpert":
         """With the algorithm's schedules at their values."""
-        return Imitating(self.expert, self.algorithm.at(progress))
+        return ActsAsExpert(self.expert, self.algorithm.at(progress))
 
-    def behaviour(self, state: State, key: Key[Array, ""]) -> Behaviour:
+    def behaviour(self, state: State, key: Key[Array, ""]) -> Behavior:
         """μ = the expert."""
         del state, key
-        return Behaviour(self.expert)
+        return Behavior(self.expert)
 
     def learn(
-        self, state: State, mu: Behaviour, tau: Trajectory, key: Key[Array, ""]
+        self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]
     ) -> tuple[State, dict[str, Float[Array, ""]]]:
         """The algorithm's own."""
         return self.algorithm.learn(state, mu, tau, key)

@@ -13,13 +13,13 @@ from logpi.algorithms.batch import gradient
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.core.collection import Collect
 from logpi.errors import LogpiError
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.types import State, Trajectory
 
 Info = dict[str, Float[Array, ""]]
 
 
-class Metered(eqx.Module):
+class GradientNoiseMeter(eqx.Module):
     """The algorithm, and beside it the quality of the gradient of its objective, before the first step on each batch.
 
     The N columns are cut into G groups of neighbours. With g_k the gradient of group k and ḡ their mean,
@@ -50,15 +50,15 @@ class Metered(eqx.Module):
         """The algorithm's own beginning."""
         return self.algorithm.init(policy, critic)
 
-    def at(self, progress: Any) -> "Metered":
+    def at(self, progress: Any) -> "GradientNoiseMeter":
         """With the algorithm's schedules at their values."""
-        return Metered(self.algorithm.at(progress), self.groups)
+        return GradientNoiseMeter(self.algorithm.at(progress), self.groups)
 
-    def behaviour(self, state: State, key: Key[Array, ""]) -> Behaviour:
+    def behaviour(self, state: State, key: Key[Array, ""]) -> Behavior:
         """The algorithm's own."""
         return self.algorithm.behaviour(state, key)
 
-    def learn(self, state: State, mu: Behaviour, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
+    def learn(self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
         """The algorithm's own, with the figures of the meter. Raises LogpiError if the groups would be unequal."""
         new, info = self.algorithm.learn(state, mu, tau, key)
         return new, info | self._quality(state, tau)

@@ -9,21 +9,21 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.algorithms.batch import batch_of, units, zeroed
-from logpi.algorithms.diagnostics import before, divergence, effective_share, figures
+from logpi.algorithms.batch import make_batch, to_sampling_unit, mask_invalid
+from logpi.algorithms.diagnostics import explained_variance, divergence, effective_share, update_metrics
 from logpi.core.collection import Collect, Steps
-from logpi.core.parallel import beside
+from logpi.core.parallel import run_concurrently
 from logpi.core.trees import resolve, scan, select
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
 from logpi.objectives.clipped_value import ClippedValue
-from logpi.objectives.value import OnCritic, Value, value
-from logpi.policies.behavior import Behaviour
+from logpi.objectives.value import CriticTerm, Value, value
+from logpi.policies.behavior import Behavior
 from logpi.policies.critic import ActorCritic
-from logpi.policies.normalization import absorb
+from logpi.policies.normalization import update_statistics
 from logpi.types import Batch, Number, State, Trajectory, trainable
-from logpi.updates.minibatches import flat
+from logpi.updates.minibatches import flatten_rows
 from logpi.updates.protocol import Update
 
 Info = dict[str, Float[Array, ""]]
@@ -57,12 +57,12 @@ class PolicyGradient(eqx.Module):
     objective: Objective
     update: Update
     fit: Update | Literal["joint"] | None = None
-    value_weight: Number = 0.5
+    vf_coef: Number = 0.5
     critic_objective: Value | ClippedValue = value
     epochs: int = eqx.field(static=True, default=1)
-    recompute: bool = eqx.field(static=True, default=False)
-    max_kl: Number | None = None
-    min_effective_share: Number | None = None
+    recompute_advantages: bool = eqx.field(static=True, default=False)
+    target_kl: Number | None = None
+    min_effective_sample_share: Number | None = None
     collect: Collect = eqx.field(static=True, default=Steps())
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
@@ -77,41 +77,41 @@ class PolicyGradient(eqx.Module):
         """The algorithm with its schedules at a share `progress` ∈ [0, 1] of the run's steps."""
         return resolve(self, progress)
 
-    def behaviour(self, state: State, key: Key[Array, ""]) -> Behaviour:
+    def behaviour(self, state: State, key: Key[Array, ""]) -> Behavior:
         """μ = π_θ."""
         del key
-        return Behaviour(state.policy)
+        return Behavior(state.policy)
 
-    def learn(self, state: State, mu: Behaviour, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
+    def learn(self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
         """One iteration of learning: (state, μ, τ, key) → (state', figures)."""
         del mu
-        tau = zeroed(tau)
+        tau = mask_invalid(tau)
         old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
-        window = batch_of(self.credit, state, tau, old)
-        batch = units(self.objective, window)
+        window = make_batch(self.credit, state, tau, old)
+        batch = to_sampling_unit(self.objective, window)
 
         def epoch(carry: tuple[State, Array], key: Array) -> tuple[tuple[State, Array], Info]:
             now, halted = carry
-            rows = self._batch(now, tau, old) if self.recompute else batch
+            rows = self._batch(now, tau, old) if self.recompute_advantages else batch
             halted |= self._too_far(now.policy, batch)
             new, info = self._improved(now, halted, rows, key)
             return (new, halted), info | {"epochs": jnp.where(halted, 0.0, 1.0)}
 
         (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
         info = _over_epochs(infos)
-        info |= before(self.critic_objective, state.critic, window) | figures(self.objective, new.policy, batch)
+        info |= explained_variance(self.critic_objective, state.critic, window) | update_metrics(self.objective, new.policy, batch)
         return self._absorbed(new, batch, info)
 
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
         """What to learn from, as the objective takes it, with credit as the networks of `state` see it."""
-        return units(self.objective, batch_of(self.credit, state, tau, old))
+        return to_sampling_unit(self.objective, make_batch(self.credit, state, tau, old))
 
     def _improved(self, state: State, halted: Array, batch: Batch, key: Array) -> tuple[State, Info]:
         """One pass of the update, and of V's own if it has one. Where π has halted, that of V goes on."""
         k_update, k_fit = jr.split(key)
         update, fit = self.update, self.fit
         if fit == "joint":
-            both = self.objective + self.value_weight * OnCritic(self.critic_objective)
+            both = self.objective + self.vf_coef * CriticTerm(self.critic_objective)
             pair, opt, info = update(both, ActorCritic(state.policy, state.critic), batch, state.opt, k_update)
             return select(halted, state, State(pair.policy, pair.critic, opt, state.critic_opt)), info
         ascend = lambda: _arrays(update(self.objective, state.policy, batch, state.opt, k_update))
@@ -119,22 +119,22 @@ class PolicyGradient(eqx.Module):
             (theta, opt, info), critic, critic_opt = ascend(), state.critic, state.critic_opt
         else:  # neither sees what the other makes of the batch
             learn = lambda: _arrays(fit(self.critic_objective, state.critic, batch, state.critic_opt, k_fit))
-            (theta, opt, info), (phi, critic_opt, fit_info) = beside(ascend, learn)
+            (theta, opt, info), (phi, critic_opt, fit_info) = run_concurrently(ascend, learn)
             critic = _with(state.critic, phi)
             info |= {f"critic_{name}": x for name, x in fit_info.items()}
         policy, opt = select(halted, (state.policy, state.opt), (_with(state.policy, theta), opt))
         return State(policy, critic, opt, critic_opt), info
 
     def _too_far(self, policy: PyTree, batch: Batch) -> Array:
-        far = jnp.asarray(False) if self.max_kl is None else divergence(policy, batch) > self.max_kl
-        if self.min_effective_share is None:
+        far = jnp.asarray(False) if self.target_kl is None else divergence(policy, batch) > self.target_kl
+        if self.min_effective_sample_share is None:
             return far
-        return far | (effective_share(self.objective, policy, batch) < self.min_effective_share)
+        return far | (effective_share(self.objective, policy, batch) < self.min_effective_sample_share)
 
     def _absorbed(self, state: State, batch: Batch, info: Info) -> tuple[State, Info]:
         """The running statistics brought up to date, and how far that alone moved the policy."""
-        rows = flat(batch) if batch.valid.ndim > 1 else batch
-        networks = absorb((state.policy, state.critic), rows.obs, rows.target, rows.valid)
+        rows = flatten_rows(batch) if batch.valid.ndim > 1 else batch
+        networks = update_statistics((state.policy, state.critic), rows.obs, rows.target, rows.valid)
         drift = mean(jax.vmap(state.policy)(rows.obs).kl(jax.vmap(networks[0])(rows.obs)), rows)
         return State(networks[0], networks[1], state.opt, state.critic_opt), info | {"statistics_kl": drift}
 

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Key, PyTree
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.core.collection import Collect, Steps
 from logpi.environments.protocol import Spec
-from logpi.policies.behavior import Behaviour
-from logpi.rollout.noise import longest
+from logpi.policies.behavior import Behavior
+from logpi.rollout.noise import max_episode_length
 from logpi.types import State, Trajectory
 
 
@@ -28,15 +28,15 @@ class Replay(eqx.Module):
     """
 
     algorithm: PolicyGradient
-    memory: Trajectory
+    buffer: Trajectory
 
     @staticmethod
-    def room(batches: int, collect: Collect, spec: Spec, policy: PyTree) -> Trajectory:
+    def allocate(batches: int, collect: Collect, spec: Spec, policy: PyTree) -> Trajectory:
         """Room for so many batches of such a policy in such environments: [T, K·N], no row valid."""
         if isinstance(collect, Steps):
-            rows, columns = collect.length, batches * spec.num_envs
+            rows, columns = collect.num_steps, batches * spec.num_envs
         else:
-            rows, columns = longest(collect, spec), batches * spec.num_envs * collect.per_environment
+            rows, columns = max_episode_length(collect, spec), batches * spec.num_envs * collect.episodes_per_env
         obs = jax.tree.map(jnp.asarray, spec.observation_space.sample())
         action = jax.eval_shape(lambda obs: policy(obs).mode(), obs)
         empty = lambda x: jnp.zeros((rows, columns, *x.shape), x.dtype)
@@ -52,18 +52,18 @@ class Replay(eqx.Module):
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
         """The algorithm's own beginning, and an empty memory."""
         state = self.algorithm.init(policy, critic)
-        return State(state.policy, state.critic, (state.opt, self.memory), state.critic_opt)
+        return State(state.policy, state.critic, (state.opt, self.buffer), state.critic_opt)
 
     def at(self, progress: Any) -> "Replay":
         """With the algorithm's schedules at their values."""
-        return Replay(self.algorithm.at(progress), self.memory)
+        return Replay(self.algorithm.at(progress), self.buffer)
 
-    def behaviour(self, state: State, key: Key[Array, ""]) -> Behaviour:
+    def behaviour(self, state: State, key: Key[Array, ""]) -> Behavior:
         """The algorithm's own."""
         return self.algorithm.behaviour(state, key)
 
     def learn(
-        self, state: State, mu: Behaviour, tau: Trajectory, key: Key[Array, ""]
+        self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]
     ) -> tuple[State, dict[str, Float[Array, ""]]]:
         """One iteration of the algorithm on the newest batch and those before it; the oldest makes way."""
         opt, memory = state.opt

@@ -40,7 +40,7 @@ def lab(
 def _settled(env: str, exact: bool, given: dict[str, Any]) -> dict[str, Any]:
     """The arguments of `measure`; whatever is wrong with them is said before anything is compiled."""
     from logpi.lab.baselines import BASELINES
-    from logpi.lab.measure import DEFAULT_BASELINES, DEFAULT_ESTIMATORS, NAMES, chosen
+    from logpi.lab.measure import DEFAULT_BASELINES, DEFAULT_ESTIMATORS, NAMES, compatible_pairs
 
     oracle = env.startswith("tabular:")
     if exact and not oracle:
@@ -50,7 +50,7 @@ def _settled(env: str, exact: bool, given: dict[str, Any]) -> dict[str, Any]:
     for name, default in zip(("estimators", "baselines"), usual, strict=True):
         given[name] = given[name] or default
     given["batches"] = given["batches"] or (2000 if oracle else 100)
-    chosen(given["estimators"], given["baselines"])
+    compatible_pairs(given["estimators"], given["baselines"])
     return given
 
 

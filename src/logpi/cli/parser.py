@@ -50,9 +50,9 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
 def _train(parser: Parser, name: str) -> list[str]:
     """The arguments of `train ENV [ALGORITHM]`; the names of the algorithm's own options."""
     from logpi.presets.options import OPTIONS
-    from logpi.presets.registry import algorithm
+    from logpi.presets.registry import find_algorithm
 
-    preset = algorithm(name)
+    preset = find_algorithm(name)
     defaults = preset().defaults
     parser.description = preset.__doc__
     parser.add_argument("env", help="CartPole-v1 (Gymnasium), logpi:CartPole-v1 (device), package.module:factory")

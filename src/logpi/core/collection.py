@@ -7,14 +7,14 @@ from dataclasses import dataclass
 class Steps:
     """A window of `length` steps from each environment; episodes run on across windows."""
 
-    length: int = 256
+    num_steps: int = 256
 
     complete = False
 
-    def largest(self, num_envs: int, time_limit: int | None) -> int:
+    def max_steps(self, num_envs: int, time_limit: int | None) -> int:
         """The most environment steps one iteration can take."""
         del time_limit
-        return self.length * num_envs
+        return self.num_steps * num_envs
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class Episodes:
     the noise of their actions. What differs between them is then their policies' doing (common random numbers).
     """
 
-    limit: int | None = None
-    per_environment: int = 1
+    max_episode_steps: int | None = None
+    episodes_per_env: int = 1
     group: int = 1
 
     complete = True
 
-    def largest(self, num_envs: int, time_limit: int | None) -> int:
+    def max_steps(self, num_envs: int, time_limit: int | None) -> int:
         """The most environment steps one iteration can take, where episodes end by `time_limit` at the latest."""
-        return (time_limit or 0) * num_envs * self.per_environment
+        return (time_limit or 0) * num_envs * self.episodes_per_env
 
 
 Collect = Steps | Episodes

@@ -12,15 +12,15 @@ from jaxtyping import PyTree
 Fill = Callable[[Iterable[Any]], PyTree]  # from arrays to a tree that holds them
 
 
-def compiled(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) -> Callable[..., tuple[PyTree, PyTree]]:
+def aot_compile(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) -> Callable[..., tuple[PyTree, PyTree]]:
     """`function` compiled ahead for arguments like the examples; arguments and its first result may hold functions.
 
     What is not an array is fixed at the examples' value. A call with arrays of other shapes or dtypes is an error.
     """
-    return ready(*lowered(function, *examples))
+    return finish_compile(*lower(function, *examples))
 
 
-def lowered(
+def lower(
     function: Callable[..., tuple[PyTree, PyTree]], *examples: Any, donate: bool = False, places: Any = None
 ) -> tuple[jax.stages.Lowered, Fill]:
     """`compiled` half way: (`function` traced, the form of its first result), for `ready` to compile.
@@ -28,22 +28,22 @@ def lowered(
     With `donate`, the first argument's memory becomes the first result's: the arrays of that argument are then gone.
     `places` are the shardings of that result, where they matter.
     """
-    arrays, fill = _taken_apart(examples)
+    arrays, fill = _split_arrays(examples)
     form: list[Fill] = []
 
     def inner(*arrays: Any) -> tuple[list[Any], PyTree]:
         first, second = function(*fill(arrays))
-        made, fill_first = _taken_apart(first)
+        made, fill_first = _split_arrays(first)
         form.append(fill_first)
         return made, second
 
-    given: dict[str, Any] = {"donate_argnums": tuple(range(len(_taken_apart(examples[0])[0])))} if donate else {}
+    given: dict[str, Any] = {"donate_argnums": tuple(range(len(_split_arrays(examples[0])[0])))} if donate else {}
     given |= {} if places is None else {"out_shardings": (jax.tree.leaves(places), None)}
     program = jax.jit(inner, **given, compiler_options=compiler_options()).lower(*arrays)
     return program, form[0]
 
 
-def ready(program: jax.stages.Lowered, form: Fill) -> Callable[..., tuple[PyTree, PyTree]]:
+def finish_compile(program: jax.stages.Lowered, form: Fill) -> Callable[..., tuple[PyTree, PyTree]]:
     """Compile what `lowered` gave."""
     executable = program.compile()
 
@@ -54,7 +54,7 @@ def ready(program: jax.stages.Lowered, form: Fill) -> Callable[..., tuple[PyTree
     return call
 
 
-def _taken_apart(tree: PyTree) -> tuple[list[Any], Fill]:
+def _split_arrays(tree: PyTree) -> tuple[list[Any], Fill]:
     """The arrays of a tree, and the function that puts others in their places.
 
     A call takes arrays alone, in a list: trees of modules would be walked by Python several times.

@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 LEARNERS = "learners"  # the axis of two devices, in programs that have one
 
 
-def beside(first: Callable[[], PyTree], second: Callable[[], PyTree]) -> tuple[PyTree, PyTree]:
+def run_concurrently(first: Callable[[], PyTree], second: Callable[[], PyTree]) -> tuple[PyTree, PyTree]:
     """(first(), second()), trees of arrays: at the same time in a program over two `LEARNERS`, else in turn.
 
     Either device works out its part, and both then have both parts, to the last bit.
@@ -21,10 +21,10 @@ def beside(first: Callable[[], PyTree], second: Callable[[], PyTree]) -> tuple[P
     one, two = (jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(f)) for f in (first, second))
     mine = lambda: (first(), two)
     yours = lambda: (one, second())
-    return _summed(lax.cond(lax.axis_index(LEARNERS) == 0, mine, yours))
+    return _sum_over_learners(lax.cond(lax.axis_index(LEARNERS) == 0, mine, yours))
 
 
-def _summed(tree: PyTree) -> PyTree:
+def _sum_over_learners(tree: PyTree) -> PyTree:
     """The tree added up over both devices: one sum for each dtype, as each takes a moment to begin."""
     leaves, structure = jax.tree.flatten(tree)
     total: dict[int, Any] = {}

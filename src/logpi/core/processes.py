@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
+def ignore_sigint() -> Iterator[None]:
     """Start processes that do not hear SIGINT: Ctrl-C reaches all of a terminal's, and only one is to answer."""
     if threading.current_thread() is not threading.main_thread():
         yield

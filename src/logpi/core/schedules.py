@@ -5,7 +5,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearSchedule:
     """A straight line from `start` to `end` over the run: start + (end − start) · progress."""
 
     start: Any
@@ -16,11 +16,11 @@ class Linear:
         return self.start + (self.end - self.start) * progress
 
 
-def parse(text: str) -> Linear:
+def parse_schedule(text: str) -> LinearSchedule:
     """A schedule written "start:end", as the command line takes it.
 
     >>> parse("1e-3:0")
     Linear(start=0.001, end=0.0)
     """
     start, end = text.split(":")
-    return Linear(float(start), float(end))
+    return LinearSchedule(float(start), float(end))

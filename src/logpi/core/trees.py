@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, PyTree
 
-from logpi.core.schedules import Linear
+from logpi.core.schedules import LinearSchedule
 
 
 def scan(body: Callable[[PyTree, Any], tuple[PyTree, PyTree]], carry: PyTree, xs: PyTree) -> tuple[PyTree, PyTree]:
@@ -24,7 +24,7 @@ def scan(body: Callable[[PyTree, Any], tuple[PyTree, PyTree]], carry: PyTree, xs
     return eqx.combine(arrays, static), outs
 
 
-def copied(tree: PyTree) -> PyTree:
+def copy_arrays(tree: PyTree) -> PyTree:
     """The tree in new arrays, no two of them the same."""
     arrays, static = eqx.partition(tree, eqx.is_array)
     return eqx.combine(jax.tree.map(jnp.array, arrays), static)
@@ -37,5 +37,5 @@ def select(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
 
 def resolve(tree: PyTree, progress: Any) -> PyTree:
     """The tree with every schedule in it replaced by its value at `progress`."""
-    schedule = lambda leaf: isinstance(leaf, Linear)
+    schedule = lambda leaf: isinstance(leaf, LinearSchedule)
     return jax.tree.map(lambda leaf: leaf.at(progress) if schedule(leaf) else leaf, tree, is_leaf=schedule)

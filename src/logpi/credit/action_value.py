@@ -34,7 +34,7 @@ class ActionValue(Credit):
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Q of the rows, and their λ-returns."""
-        critic = of_actions(state.critic)
+        critic = require_action_critic(state.critic)
         following = jnp.where(tau.terminated, 0, expected_value(state, tau.next_obs))
         over = tau.done.at[-1].set(True)
         trust = jnp.where(over, 0.0, self.decay)
@@ -62,10 +62,10 @@ def expected_value(state: State, obs: PyTree) -> Float[Array, "T N"]:
 
 def every_action(critic: PyTree, obs: PyTree, pi: Categorical) -> Float[Array, " K"]:
     """Q(s, a) of every action of one observation."""
-    return jax.vmap(of_actions(critic), in_axes=(None, 0))(obs, jnp.arange(pi.logits.shape[-1], dtype=jnp.int32))
+    return jax.vmap(require_action_critic(critic), in_axes=(None, 0))(obs, jnp.arange(pi.logits.shape[-1], dtype=jnp.int32))
 
 
-def of_actions(critic: PyTree) -> PyTree:
+def require_action_critic(critic: PyTree) -> PyTree:
     """The critic itself; raises LogpiError where there is none, or one of states."""
     if critic is None or isinstance(critic, Critic):
         given = "there is no critic" if critic is None else "the critic answers V(s)"

@@ -21,12 +21,12 @@ class Credit(eqx.Module):
         """Credit and target of every row; rows that are not valid mean nothing."""
         raise NotImplementedError
 
-    def __sub__(self, baseline: Any) -> "Minus":
+    def __sub__(self, baseline: Any) -> "WithBaseline":
         """Φ − b."""
-        return Minus(self, baseline)
+        return WithBaseline(self, baseline)
 
 
-class Minus(Credit):
+class WithBaseline(Credit):
     """Φ_t = (credit's Φ_t) − b_t; the target is the credit's own."""
 
     credit: Credit
@@ -38,7 +38,7 @@ class Minus(Credit):
         return phi - self.baseline(state, tau, phi), target
 
 
-def values(critic: PyTree, obs: PyTree) -> Float[Array, "T N"]:
+def state_values(critic: PyTree, obs: PyTree) -> Float[Array, "T N"]:
     """V at every observation of a trajectory. Raises LogpiError where there is no V."""
     if critic is None:
         raise LogpiError("this credit reads V(s) and there is no critic: give the algorithm a fit and a critic=…")

@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 from logpi.credit.base import Credit
 from logpi.credit.discounted_sum import discounted_sum
-from logpi.credit.td_residual import residuals
+from logpi.credit.td_residual import td_residuals
 from logpi.types import Number, State, Trajectory
 
 
@@ -26,6 +26,6 @@ class GAE(Credit):
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The advantage, and the λ-return."""
-        delta, value = residuals(state.critic, tau, self.discount)
+        delta, value = td_residuals(state.critic, tau, self.discount)
         advantage = discounted_sum(delta, jnp.where(tau.done, 0.0, self.discount * self.decay))
         return advantage, advantage + value

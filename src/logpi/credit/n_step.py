@@ -6,7 +6,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from logpi.credit.base import Credit
-from logpi.credit.td_residual import residuals
+from logpi.credit.td_residual import td_residuals
 from logpi.types import Number, State, Trajectory
 
 
@@ -26,7 +26,7 @@ class NStep(Credit):
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The n-step advantage, and the n-step return."""
-        delta, value = residuals(state.critic, tau, self.discount)
+        delta, value = td_residuals(state.critic, tau, self.discount)
         going_on = jnp.where(tau.done, 0.0, self.discount)
         later = lambda y: jnp.concatenate([y[1:], jnp.zeros_like(y[:1])])
         advantage = lax.fori_loop(1, self.n, lambda _, y: delta + going_on * later(y), delta)

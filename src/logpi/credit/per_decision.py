@@ -30,13 +30,13 @@ class PerDecision(Credit):
         """The weighted return from each row on, also as target."""
         if not tau.complete:
             raise LogpiError("PerDecision needs whole episodes, not windows of steps: collect with Episodes()")
-        rho = ratios(state.policy, tau)
+        rho = step_ratios(state.policy, tau)
         following = jnp.concatenate([rho[1:], jnp.zeros_like(rho[:1])])
         total = discounted_sum(tau.reward, jnp.where(tau.done, 0.0, self.discount * following))
         return total, total
 
 
-def ratios(policy: PyTree, tau: Trajectory) -> Float[Array, "T N"]:
+def step_ratios(policy: PyTree, tau: Trajectory) -> Float[Array, "T N"]:
     """ρ = π(a|s) / μ(a|s) at every row of a trajectory, the exponent held within ±20."""
     difference = jax.vmap(jax.vmap(policy))(tau.obs).log_prob(tau.action) - tau.log_prob
     return jnp.exp(jnp.clip(difference, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))

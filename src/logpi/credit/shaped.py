@@ -5,11 +5,11 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.credit.base import Credit, values
+from logpi.credit.base import Credit, state_values
 from logpi.types import Number, State, Trajectory
 
 
-class ShapedCredit(Credit):
+class PotentialShapedCredit(Credit):
     """The credit of rewards r_t + γ Φ(s_{t+1}) − Φ(s_t), for a potential Φ that is 0 at the end.
 
     Over an episode the potential's part of the return telescopes to −Φ(s_0), which no action can change: every policy
@@ -32,6 +32,6 @@ class ShapedCredit(Credit):
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The credit's answers to shaped rewards."""
         over = tau.done if tau.complete else tau.terminated
-        following = jnp.where(over, 0, values(self.potential, tau.next_obs))
-        reward = tau.reward + self.discount * following - values(self.potential, tau.obs)
+        following = jnp.where(over, 0, state_values(self.potential, tau.next_obs))
+        reward = tau.reward + self.discount * following - state_values(self.potential, tau.obs)
         return self.credit(state, dataclasses.replace(tau, reward=jnp.where(tau.valid, reward, 0)))

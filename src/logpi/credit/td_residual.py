@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.credit.base import Credit, values
+from logpi.credit.base import Credit, state_values
 from logpi.types import Number, State, Trajectory
 
 
@@ -19,14 +19,14 @@ class TDResidual(Credit):
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The residual, and the one-step return."""
-        delta, value = residuals(state.critic, tau, self.discount)
+        delta, value = td_residuals(state.critic, tau, self.discount)
         return delta, delta + value
 
 
-def residuals(
+def td_residuals(
     critic: PyTree, tau: Trajectory, discount: float | Float[Array, ""]
 ) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
     """(δ, V(s)) at every row. V of the true successor counts where an episode was only truncated."""
-    value = values(critic, tau.obs)
-    following = values(critic, tau.next_obs)
+    value = state_values(critic, tau.obs)
+    following = state_values(critic, tau.next_obs)
     return tau.reward + jnp.where(tau.terminated, 0.0, discount) * following - value, value

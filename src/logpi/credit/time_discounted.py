@@ -6,7 +6,7 @@ from logpi.credit.base import Credit
 from logpi.types import Number, State, Trajectory
 
 
-class Discounted(Credit):
+class TimeDiscounted(Credit):
     """Φ_t ↦ γ^t Φ_t, t the step within its episode: the factor of the exact discounted gradient.
 
     ∇ Σ_t γ^t r_t = E Σ_t γ^t ∇log π(a_t|s_t) (Σ_{l≥t} γ^{l−t} r_l − b_t). Practice drops the factor (without it, late

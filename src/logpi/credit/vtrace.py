@@ -5,8 +5,8 @@ from jaxtyping import Array, Float
 
 from logpi.credit.base import Credit
 from logpi.credit.discounted_sum import discounted_sum
-from logpi.credit.per_decision import ratios
-from logpi.credit.td_residual import residuals
+from logpi.credit.per_decision import step_ratios
+from logpi.credit.td_residual import td_residuals
 from logpi.types import Number, State, Trajectory
 
 
@@ -33,8 +33,8 @@ class VTrace(Credit):
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The weighted advantage, and V-trace's target."""
-        delta, value = residuals(state.critic, tau, self.discount)
-        ratio = ratios(state.policy, tau)
+        delta, value = td_residuals(state.critic, tau, self.discount)
+        ratio = step_ratios(state.policy, tau)
         rho, trace = jnp.minimum(self.weight_limit, ratio), self.decay * jnp.minimum(self.trace_limit, ratio)
         beyond = discounted_sum(rho * delta, jnp.where(tau.done, 0.0, self.discount * trace))
         later = jnp.where(tau.done, 0, jnp.concatenate([beyond[1:], jnp.zeros_like(beyond[:1])]))

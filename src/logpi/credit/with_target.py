@@ -6,7 +6,7 @@ from logpi.credit.base import Credit
 from logpi.types import State, Trajectory
 
 
-class Targeting(Credit):
+class WithTarget(Credit):
     """Φ from `credit`, what V is fitted to from `target`.
 
     `Targeting(GAE(γ, λ), RewardToGo(γ))` is the pair of Algorithm 1 of Lovatto's deck: advantages by GAE, and a

@@ -88,7 +88,7 @@ class HostEnvironment(Protocol):
         ...
 
 
-def on_device(environment: Any) -> bool:
+def is_jax_environment(environment: Any) -> bool:
     """Whether the environment is written in JAX (it is then a PyTree of pure functions)."""
     import equinox as eqx  # here, since processes that only step environments import no JAX
 

@@ -11,20 +11,20 @@ import numpy as np
 from jaxtyping import PyTree
 
 from logpi.core.collection import Episodes
-from logpi.core.compilation import compiled
+from logpi.core.compilation import aot_compile
 from logpi.core.seeds import EVALUATION, derive
-from logpi.environments.protocol import on_device
+from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make
 from logpi.errors import LogpiError
-from logpi.evaluation.statistics import interval
-from logpi.policies.behavior import Behaviour, Greedy
+from logpi.evaluation.statistics import bootstrap_interval
+from logpi.policies.behavior import Behavior, Greedy
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.observations import Checked
+from logpi.rollout.observations import StoreNothing
 
-SIDE_BY_SIDE = 20
-LONG = 1.0  # seconds: what takes longer is worth starting processes for
+EVAL_ENVS = 20
+WORKER_THRESHOLD_SECONDS = 1.0  # seconds: what takes longer is worth starting processes for
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Evaluation:
     @property
     def ci(self) -> tuple[float, float]:
         """A 95 % interval for the mean return: the percentile bootstrap."""
-        return interval(self.returns, np.mean)
+        return bootstrap_interval(self.returns, np.mean)
 
 
 @dataclass(frozen=True)
-class Awaited:
+class PendingEvaluation:
     """An evaluation that has begun: whether it is over, and what it came to, which may have to be waited for."""
 
-    over: Callable[[], bool]
+    done: Callable[[], bool]
     result: Callable[[], Evaluation]
 
 
@@ -77,22 +77,22 @@ def evaluate(
     """
     if episodes < 1:
         raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
-    environment = make(env, min(episodes, SIDE_BY_SIDE), limit)
+    environment = make(env, min(episodes, EVAL_ENVS), limit)
     try:
-        return evaluator(environment, policy, episodes, stochastic)(policy, seed).result()
+        return make_evaluator(environment, policy, episodes, stochastic)(policy, seed).result()
     finally:
-        if not on_device(environment):
+        if not is_jax_environment(environment):
             environment.close()
 
 
-def evaluator(
+def make_evaluator(
     environment: Any,
     policy: PyTree,
     episodes: int,
     stochastic: bool = False,
     purpose: int = EVALUATION,
     hire: Callable[[HostRollout], None] = lambda rollout: None,
-) -> Callable[[PyTree, int], Awaited]:
+) -> Callable[[PyTree, int], PendingEvaluation]:
     """A function that begins an evaluation (policy, seed) of a policy like this one, prepared once, used many times.
 
     Each environment plays ⌈episodes / N⌉ whole episodes, and those beyond the number asked for are left out by their
@@ -100,13 +100,13 @@ def evaluator(
     that took long is over, and may leave the next ones to worker processes, which changes no bit. Those go on while
     other things are done; all others are over when they have begun. One must have its result before the next begins.
     """
-    act_like = (lambda p: Behaviour(p)) if stochastic else (lambda p: Behaviour(Greedy(p)))
+    act_like = (lambda p: Behavior(p)) if stochastic else (lambda p: Behavior(Greedy(p)))
     n = environment.spec.num_envs
-    collect = Episodes(per_environment=-(-episodes // n))
+    collect = Episodes(episodes_per_env=-(-episodes // n))
     mu = act_like(policy)
-    play = _on_device(environment, mu, collect) if on_device(environment) else _on_host(environment, mu, collect, hire)
+    play = _on_device(environment, mu, collect) if is_jax_environment(environment) else _on_host(environment, mu, collect, hire)
 
-    def begin(policy: PyTree, seed: int) -> Awaited:
+    def begin(policy: PyTree, seed: int) -> PendingEvaluation:
         over, played = play(act_like(policy), derive(seed, purpose))
 
         def result() -> Evaluation:
@@ -114,46 +114,46 @@ def evaluator(
             returns = np.where(valid, reward, 0).sum(axis=0, dtype=np.float64)
             return Evaluation(returns[:episodes], valid.sum(axis=0)[:episodes])
 
-        return Awaited(over, result)
+        return PendingEvaluation(over, result)
 
     return begin
 
 
 Played = tuple[Callable[[], bool], Callable[[], tuple[np.ndarray, np.ndarray]]]  # whether it is over; reward, valid
-Play = Callable[[Behaviour, int], Played]
+Play = Callable[[Behavior, int], Played]
 
 
-def _on_device(environment: Any, mu: Behaviour, collect: Episodes) -> Play:
-    def play(mu: Behaviour, key: Any) -> tuple[tuple, Any]:
+def _on_device(environment: Any, mu: Behavior, collect: Episodes) -> Play:
+    def play(mu: Behavior, key: Any) -> tuple[tuple, Any]:
         tau = device.rollout(environment, mu, (), key, collect)[1]
         return (), (tau.reward, tau.valid)
 
-    program = compiled(play, mu, jr.key(0))
-    return lambda mu, seed: _over(jax.device_get(program(mu, jr.key(seed))[1]))
+    program = aot_compile(play, mu, jr.key(0))
+    return lambda mu, seed: _finished(jax.device_get(program(mu, jr.key(seed))[1]))
 
 
-def _over(played: tuple[np.ndarray, np.ndarray]) -> Played:
+def _finished(played: tuple[np.ndarray, np.ndarray]) -> Played:
     return lambda: True, lambda: played
 
 
-def _on_host(environment: Any, mu: Behaviour, collect: Episodes, hire: Callable[[HostRollout], None]) -> Play:
+def _on_host(environment: Any, mu: Behavior, collect: Episodes, hire: Callable[[HostRollout], None]) -> Play:
     obs = environment.reset(0)
-    noise = compiled(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec)), mu, jr.key(0))
-    rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1], keep=Checked)
+    noise = aot_compile(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec)), mu, jr.key(0))
+    rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1], keep=StoreNothing)
     alone = [rollout]
 
     def finish() -> tuple[np.ndarray, np.ndarray]:
         fields = rollout.finish()
         return fields["reward"], fields["valid"]
 
-    def play(mu: Behaviour, seed: int) -> Played:
+    def play(mu: Behavior, seed: int) -> Played:
         began = time.perf_counter()
         rollout.start(mu, jax.device_get(noise(mu, jr.key(seed))[1]), seed)
         if not alone:
-            return rollout.over, finish
+            return rollout.done, finish
         played = finish()
-        if time.perf_counter() - began > LONG:
+        if time.perf_counter() - began > WORKER_THRESHOLD_SECONDS:
             hire(alone.pop())
-        return _over(played)
+        return _finished(played)
 
     return play

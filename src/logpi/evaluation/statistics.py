@@ -19,7 +19,7 @@ def interquartile_mean(scores: np.ndarray) -> float:
     return float(ordered[cut : len(ordered) - cut].mean())
 
 
-def interval(
+def bootstrap_interval(
     scores: np.ndarray,
     statistic: Callable[[np.ndarray], float] = interquartile_mean,
     level: float = 0.95,

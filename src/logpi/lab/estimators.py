@@ -11,18 +11,18 @@ from logpi.credit.gae import GAE
 from logpi.credit.n_step import NStep
 from logpi.credit.per_decision import PerDecision
 from logpi.credit.reward_to_go import RewardToGo
-from logpi.credit.shaped import ShapedCredit
+from logpi.credit.shaped import PotentialShapedCredit
 from logpi.credit.td_residual import TDResidual
-from logpi.credit.time_discounted import Discounted
+from logpi.credit.time_discounted import TimeDiscounted
 from logpi.credit.total_return import TotalReturn
-from logpi.lab.expectation import Rule, additive, normalised
+from logpi.lab.expectation import Rule, additive, normalized
 from logpi.objectives.base import Objective
-from logpi.objectives.importance_weighted import Weighted
+from logpi.objectives.importance_weighted import ImportanceWeighted
 from logpi.objectives.naive import naive
 from logpi.objectives.score import score
 from logpi.objectives.weights import (
-    SelfNormalised,
-    Truncated,
+    SelfNormalized,
+    TruncatedWeights,
     cumulative_weights,
     step_weights,
     trajectory_weights,
@@ -32,7 +32,7 @@ from logpi.objectives.weights import (
 Critics = Mapping[str, PyTree]
 
 
-def plainly(credit: Credit, discount: float) -> Credit:
+def identity(credit: Credit, discount: float) -> Credit:
     """The credit as it is."""
     del discount
     return credit
@@ -55,7 +55,7 @@ class Estimator:
     about: str
     credit: Callable[[float, Critics], Credit]
     objective: Objective = score
-    factor: Callable[[Credit, float], Credit] = Discounted
+    factor: Callable[[Credit, float], Credit] = TimeDiscounted
     critic: str | None = None
     off_policy: bool = False
     baselines: tuple[str, ...] = ("none",)
@@ -69,14 +69,14 @@ Q = lambda discount, critics: ActionValue(discount)
 STATE = ("none", "value")
 
 ESTIMATORS: dict[str, Estimator] = {
-    "total-return": Estimator("Σ ∇log π R(τ)", TOTAL, factor=plainly, baselines=RETURN),
+    "total-return": Estimator("Σ ∇log π R(τ)", TOTAL, factor=identity, baselines=RETURN),
     "reward-to-go": Estimator(
         "Σ γ^t ∇log π (Σ_{l≥t} γ^{l−t} r_l − b)", TO_GO, baselines=(*RETURN, "action-mean", "optimal-state")
     ),
-    "no-factor": Estimator("reward-to-go without γ^t", TO_GO, factor=plainly),
+    "no-factor": Estimator("reward-to-go without γ^t", TO_GO, factor=identity),
     "shaped": Estimator(
         "reward-to-go of r + γΦ(s') − Φ(s), Φ = ½V",
-        lambda discount, critics: ShapedCredit(RewardToGo(discount), critics["half value"], discount),
+        lambda discount, critics: PotentialShapedCredit(RewardToGo(discount), critics["half value"], discount),
         critic="half value",
     ),
     "q": Estimator(
@@ -92,31 +92,31 @@ ESTIMATORS: dict[str, Estimator] = {
         "Σ γ^t ∇log π Â^GAE(γ, 0.9) with ½V", lambda discount, critics: GAE(discount, 0.9), critic="half value"
     ),
     "trajectory-weights-total": Estimator(
-        "Π ρ · Σ ∇log π R(τ)", TOTAL, Weighted(trajectory_weights), plainly, off_policy=True
+        "Π ρ · Σ ∇log π R(τ)", TOTAL, ImportanceWeighted(trajectory_weights), identity, off_policy=True
     ),
     "trajectory-weights": Estimator(
-        "Π ρ · Σ γ^t ∇log π (reward-to-go − b)", TO_GO, Weighted(trajectory_weights), off_policy=True, baselines=STATE
+        "Π ρ · Σ γ^t ∇log π (reward-to-go − b)", TO_GO, ImportanceWeighted(trajectory_weights), off_policy=True, baselines=STATE
     ),
     "self-normalised": Estimator(
         "the same, Π ρ divided by its mean",
         TO_GO,
-        Weighted(SelfNormalised(trajectory_weights)),
+        ImportanceWeighted(SelfNormalized(trajectory_weights)),
         off_policy=True,
-        rule=normalised(Weighted(trajectory_weights)),
+        rule=normalized(ImportanceWeighted(trajectory_weights)),
     ),
     "truncated": Estimator(
-        "the same, Π ρ at most 2", TO_GO, Weighted(Truncated(trajectory_weights, 2.0)), off_policy=True
+        "the same, Π ρ at most 2", TO_GO, ImportanceWeighted(TruncatedWeights(trajectory_weights, 2.0)), off_policy=True
     ),
     "per-decision": Estimator(
         "Σ γ^t Π_{k≤t} ρ_k ∇log π (Σ_{l≥t} γ^{l−t} Π_{t<k≤l} ρ_k r_l)",
         lambda discount, critics: PerDecision(discount),
-        Weighted(cumulative_weights),
+        ImportanceWeighted(cumulative_weights),
         off_policy=True,
     ),
     "step-weights": Estimator(
-        "Σ γ^t ρ_t ∇log π (reward-to-go − b)", TO_GO, Weighted(step_weights), off_policy=True, baselines=STATE
+        "Σ γ^t ρ_t ∇log π (reward-to-go − b)", TO_GO, ImportanceWeighted(step_weights), off_policy=True, baselines=STATE
     ),
-    "unit-weights": Estimator("the same with ρ_t ≈ 1", TO_GO, Weighted(unit_weights), off_policy=True, baselines=STATE),
+    "unit-weights": Estimator("the same with ρ_t ≈ 1", TO_GO, ImportanceWeighted(unit_weights), off_policy=True, baselines=STATE),
     "naive": Estimator("Σ γ^t ∇π (reward-to-go − b), no 1/π", TO_GO, naive, baselines=STATE),
     "naive-q": Estimator("Σ γ^t ∇π Q(s, a), no 1/π", Q, naive, critic="action value"),
 }

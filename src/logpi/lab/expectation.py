@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from logpi.core.compilation import compiled
+from logpi.core.compilation import aot_compile
 from logpi.credit.base import Credit
 from logpi.lab.method import Method
 from logpi.lab.problem import Problem
@@ -31,11 +31,11 @@ class Mean(NamedTuple):
     variance: float | None = None
 
 
-Rule = Callable[["Listed", Method, Method, int], Mean]
+Rule = Callable[["EpisodeTable", Method, Method, int], Mean]
 """(all episodes, the method, the same without its baseline, m) ↦ the exact mean over batches of m."""
 
 
-class Listed:
+class EpisodeTable:
     """All episodes of a problem, by the policy itself and by the other one, with their probabilities."""
 
     def __init__(self, problem: Problem):
@@ -74,10 +74,10 @@ def alone(method: Method, state: State, tau: Trajectory) -> Float[Array, "K P"]:
     def every(state: State, columns: Trajectory) -> tuple[tuple, Array]:
         return (), lax.map(lambda column: method(state, column), columns, batch_size=CHUNK)
 
-    return compiled(every, state, columns)(state, columns)[1]
+    return aot_compile(every, state, columns)(state, columns)[1]
 
 
-def additive(listed: Listed, method: Method, plain: Method, m: int) -> Mean:
+def additive(listed: EpisodeTable, method: Method, plain: Method, m: int) -> Mean:
     """E ĝ of one episode; tr Cov of one, over m. For estimators that are means over episodes."""
     del plain
     g, chance = listed.estimates(method), listed.chance(method)
@@ -85,13 +85,13 @@ def additive(listed: Listed, method: Method, plain: Method, m: int) -> Mean:
     return Mean(mean, float(chance @ np.sum((g - mean) ** 2, axis=1)) / m)
 
 
-def of_strangers(listed: Listed, method: Method, plain: Method, m: int) -> Mean:
+def leave_one_out_mean(listed: EpisodeTable, method: Method, plain: Method, m: int) -> Mean:
     """E ĝ without the baseline: b_i does not depend on episode i, whose scores have mean 0."""
     del method, m
     return Mean(listed.chance(plain) @ listed.estimates(plain))
 
 
-def its_own_share(listed: Listed, method: Method, plain: Method, m: int) -> Mean:
+def self_inclusive_mean(listed: EpisodeTable, method: Method, plain: Method, m: int) -> Mean:
     """(1 − 1/m) E ĝ without the baseline + (1/m) E ĝ of an episode whose baseline is its own mean credit.
 
     b = (1/m) Σ_j f(τ_j), and of these only f(τ_i) depends on episode i.
@@ -101,7 +101,7 @@ def its_own_share(listed: Listed, method: Method, plain: Method, m: int) -> Mean
     return Mean(without + (with_its_own - without) / m)
 
 
-def at_each_time(listed: Listed, method: Method, plain: Method, m: int) -> Mean:
+def per_time_mean(listed: EpisodeTable, method: Method, plain: Method, m: int) -> Mean:
     """E Σ_t (1 − 1/N_t) ∇log π_t Φ_t, N_t − 1 ~ Binomial(m − 1, p_t), p_t the share of episodes that last beyond t.
 
     N_t is known before a_t, so credit of the others adds nothing; E 1/N_t = (1 − (1 − p_t)^m) / (m p_t).
@@ -111,12 +111,12 @@ def at_each_time(listed: Listed, method: Method, plain: Method, m: int) -> Mean:
     lasting = np.asarray(tau.valid) @ chance
     there = np.where(lasting > 0, lasting, 1)
     share = 1 - (1 - (1 - there) ** m) / (m * there)
-    shrunk = dataclasses.replace(plain, credit=Shrunk(plain.credit, jnp.asarray(share, float)))
+    shrunk = dataclasses.replace(plain, credit=ScaledByTime(plain.credit, jnp.asarray(share, float)))
     g = alone(shrunk, listed.problem.state(plain.critic), tau)
     return Mean(chance @ np.asarray(g, np.float64))
 
 
-class Shrunk(Credit):
+class ScaledByTime(Credit):
     """Φ_t ↦ c_t Φ_t."""
 
     credit: Credit
@@ -128,13 +128,13 @@ class Shrunk(Credit):
         return phi * self.share[:, None], target
 
 
-def normalised(unnormalised: Objective) -> Rule:
+def normalized(unnormalised: Objective) -> Rule:
     """The rule for weights of whole episodes divided by their mean, given the objective with the weights as they are.
 
     E Σ_i w_i g_i / Σ_j w_j = m ∫_0^∞ E[w g e^{−uw}] (E e^{−uw})^{m−1} du, since 1/x = ∫ e^{−ux} du.
     """
 
-    def rule(listed: Listed, method: Method, plain: Method, m: int) -> Mean:
+    def rule(listed: EpisodeTable, method: Method, plain: Method, m: int) -> Mean:
         del plain
         as_they_are = dataclasses.replace(method, name=f"{method.name}, as they are", objective=unnormalised)
         weighted = listed.estimates(as_they_are)

@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 from logpi.errors import LogpiError
 from logpi.lab.baselines import BASELINES
 from logpi.lab.estimators import ESTIMATORS
-from logpi.lab.expectation import Listed, Mean
+from logpi.lab.expectation import EpisodeTable, Mean
 from logpi.lab.method import Method
 from logpi.lab.perturbed import PERTURBED, sample
 from logpi.lab.problem import Problem, exact_gradient, problem
@@ -92,16 +92,16 @@ def measure(
     for name, value, least in (("batch", batch, 1), ("batches", batches, 3), ("reference", reference, 8 * batch)):
         if value < least:
             raise LogpiError(f"{name} is {value}; allowed: a whole number ≥ {least}")
-    pairs = chosen(estimators, baselines)
+    pairs = compatible_pairs(estimators, baselines)
     world = env if isinstance(env, Problem) else problem(env, policy, seed=seed)
-    pairs = [pair for pair in pairs if _missing(world, *pair) is None]
+    pairs = [pair for pair in pairs if _missing_requirement(world, *pair) is None]
     if not pairs:
-        missing = _missing(world, *chosen(estimators, baselines)[0])
+        missing = _missing_requirement(world, *compatible_pairs(estimators, baselines)[0])
         raise LogpiError(f"{world.name} comes without the {missing} that {', '.join(estimators)} would need")
     return list(_measured(world, pairs, (batch, batches, reference), seed))
 
 
-def chosen(estimators: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
+def compatible_pairs(estimators: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
     """The pairs (estimator, baseline) that go together, in the lists' order. Raises LogpiError where there is none."""
     for kind, names, known in (("estimator", estimators, NAMES), ("baseline", baselines, BASELINES)):
         for name in names:
@@ -132,7 +132,7 @@ def _critic(name: str, baseline: str) -> str | None:
     return ESTIMATORS[name].critic or BASELINES[baseline].critic
 
 
-def _missing(world: Problem, name: str, baseline: str) -> str | None:
+def _missing_requirement(world: Problem, name: str, baseline: str) -> str | None:
     """What the estimator would need that the problem has not."""
     if name in PERTURBED:
         return "oracle" if world.timeless is None else None
@@ -164,7 +164,7 @@ def _measured(
 
 def _scored(world: Problem, m: int, number: int, keys: Sequence[Any]) -> Callable[[str, str], Sample]:
     """(estimator, baseline) ↦ what it makes of the episodes, which are played once for all."""
-    listed = None if world.listed is None else Listed(world)
+    listed = None if world.listed is None else EpisodeTable(world)
     played = {}
 
     def scored(name: str, baseline: str) -> Sample:
@@ -195,7 +195,7 @@ def _reference(world: Problem, sizes: tuple[int, int, int], key: Any) -> Referen
     return found
 
 
-def _mean(listed: Listed, one: Method, name: str, baseline: str, m: int) -> Mean:
+def _mean(listed: EpisodeTable, one: Method, name: str, baseline: str, m: int) -> Mean:
     """The exact mean, by the baseline's rule or the estimator's own."""
     rule = BASELINES[baseline].rule or ESTIMATORS[name].rule
     return rule(listed, one, method(listed.problem, name, "none"), m)

@@ -14,7 +14,7 @@ from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.core.collection import Episodes
-from logpi.core.compilation import compiled
+from logpi.core.compilation import aot_compile
 from logpi.credit.total_return import TotalReturn
 from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
@@ -22,13 +22,13 @@ from logpi.lab.expectation import Mean
 from logpi.lab.problem import Problem, exact_gradient
 from logpi.lab.sampling import ROWS_AT_ONCE, Sample, timed
 from logpi.oracle.mdp import MDP
-from logpi.perturbation.differences import Layout, central, forward
+from logpi.perturbation.differences import PopulationLayout, central_differences, forward_differences
 from logpi.perturbation.evolution import EvolutionStrategies
 from logpi.perturbation.finite_difference import FiniteDifference
 from logpi.perturbation.protocol import Estimator
 from logpi.perturbation.regression import Regression
 from logpi.perturbation.zeroth_order import ZerothOrder, rows_of
-from logpi.policies.behavior import Behaviour, sampled
+from logpi.policies.behavior import Behavior, sampled
 from logpi.rollout import device
 from logpi.types import State, ravel, trainable
 from logpi.updates.ascent import Ascent
@@ -49,7 +49,7 @@ class Perturbed:
 
     about: str
     estimator: Estimator
-    pairing: Callable[[int], Layout]
+    pairing: Callable[[int], PopulationLayout]
     directions: Callable[[int, int], int]
     drawn: bool = True
     baselines: tuple[str, ...] = ("none",)
@@ -57,31 +57,31 @@ class Perturbed:
     def method(self, world: Problem, m: int) -> ZerothOrder:
         """The library's own, all directions in one population of stochastic policies."""
         number = self.directions(ravel(world.policy)[0].size, m)
-        members = 2 * number if self.pairing is central else number + 1
-        collect = Episodes(group=2 if self.pairing is central else members)
+        members = 2 * number if self.pairing is central_differences else number + 1
+        collect = Episodes(group=2 if self.pairing is central_differences else members)
         ascent = Ascent(optax.sgd, 1.0)
         return ZerothOrder(self.estimator, ascent, members, self.pairing, sampled, world.discount, collect)
 
 
-one_each = lambda size, m: size
-two_each = lambda size, m: 2 * size
-half = lambda size, m: -(-m // 2)
+p_directions = lambda size, m: size
+two_p_directions = lambda size, m: 2 * size
+half_batch = lambda size, m: -(-m // 2)
 
 PERTURBED: dict[str, Perturbed] = {
     "finite-difference-forward": Perturbed(
-        "[U(θ + δe_j) − U(θ)] / δ, δ = ½", FiniteDifference(STEP), forward, one_each, False
+        "[U(θ + δe_j) − U(θ)] / δ, δ = ½", FiniteDifference(STEP), forward_differences, p_directions, False
     ),
     "finite-difference-central": Perturbed(
-        "[U(θ + δe_j) − U(θ − δe_j)] / 2δ, δ = ½", FiniteDifference(STEP), central, one_each, False
+        "[U(θ + δe_j) − U(θ − δe_j)] / 2δ, δ = ½", FiniteDifference(STEP), central_differences, p_directions, False
     ),
     "regression": Perturbed(
-        "argmin_g Σ (U(θ + Δ) − U(θ) − gᵀΔ)², 2P of Δ ~ N(0, ¼I)", Regression(STEP), forward, two_each
+        "argmin_g Σ (U(θ + Δ) − U(θ) − gᵀΔ)², 2P of Δ ~ N(0, ¼I)", Regression(STEP), forward_differences, two_p_directions
     ),
     "regression-antithetic": Perturbed(
-        "argmin_g Σ ([U(θ + Δ) − U(θ − Δ)]/2 − gᵀΔ)², 2P of Δ ~ N(0, ¼I)", Regression(STEP), central, two_each
+        "argmin_g Σ ([U(θ + Δ) − U(θ − Δ)]/2 − gᵀΔ)², 2P of Δ ~ N(0, ¼I)", Regression(STEP), central_differences, two_p_directions
     ),
     "evolution-strategies": Perturbed(
-        "mean of [U(θ + σε) − U(θ − σε)] ε / 2σ, σ = ½", EvolutionStrategies(STEP), central, half
+        "mean of [U(θ + σε) − U(θ − σε)] ε / 2σ, σ = ½", EvolutionStrategies(STEP), central_differences, half_batch
     ),
 }
 
@@ -116,15 +116,15 @@ def _each(one: Callable[..., Any], rows: int, keys: Key[Array, " M"], *arguments
     def every(keys: Key[Array, "K C"], *arguments: Any) -> tuple[tuple, Any]:
         return (), lax.map(jax.vmap(lambda key: one(*arguments, key)), keys)
 
-    answers, seconds = timed(compiled(every, filled, *arguments), filled, *arguments)
+    answers, seconds = timed(aot_compile(every, filled, *arguments), filled, *arguments)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[: keys.size], answers), seconds
 
 
-def _tried(method: ZerothOrder, policy: PyTree, key: Key[Array, ""]) -> tuple[State, Behaviour, Key[Array, ""]]:
+def _tried(method: ZerothOrder, policy: PyTree, key: Key[Array, ""]) -> tuple[State, Behavior, Key[Array, ""]]:
     """(a learner, its population, a key for what it meets)."""
     k_mu, k_play = jr.split(key)
     state = method.init(policy)
-    return state, method.behaviour(state, k_mu), k_play
+    return state, method.behavior(state, k_mu), k_play
 
 
 def _played(method: ZerothOrder, environment: Any, policy: PyTree, key: Key[Array, ""]) -> tuple[Array, Array]:

@@ -15,8 +15,8 @@ from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
 from logpi.oracle.mdp import MDP
-from logpi.oracle.tables import TableActionCritic, TableCritic, TablePolicy, Timeless
-from logpi.oracle.time_augmented import with_clock
+from logpi.oracle.tables import TableActionCritic, TableCritic, TablePolicy, IgnoresTime
+from logpi.oracle.time_augmented import time_augmented
 from logpi.oracle.trajectories import count
 from logpi.policies.action_critic import ActionCritic
 from logpi.policies.policy import mlp_policy
@@ -63,7 +63,7 @@ class Problem:
         return self.other if off_policy else self.policy
 
 
-class Half(eqx.Module):
+class HalfValue(eqx.Module):
     """½ V: a critic that is wrong by a known amount."""
 
     critic: PyTree
@@ -107,24 +107,24 @@ def problem(
         policy = mlp_policy(spec.observation_space, spec.action_space, key=k_policy)
     critics = {} if critic is None else {"action value" if isinstance(critic, ActionCritic) else "value": critic}
     if "value" in critics:
-        critics["half value"] = Half(critic)
+        critics["half value"] = HalfValue(critic)
     copies = lambda n: make(env, n, horizon)
     return Problem(
-        name_of(env), copies, policy, moved(policy, k_other), critics, DISCOUNT if discount is None else discount
+        name_of(env), copies, policy, perturb_policy(policy, k_other), critics, DISCOUNT if discount is None else discount
     )
 
 
 def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> Problem:
-    clocked = with_clock(mdp)
-    pi = Timeless(policy, mdp.states)
+    clocked = time_augmented(mdp)
+    pi = IgnoresTime(policy, mdp.states)
     value = TableCritic(clocked.value(pi))
-    critics = {"value": value, "half value": Half(value), "action value": TableActionCritic(clocked.action_value(pi))}
+    critics = {"value": value, "half value": HalfValue(value), "action value": TableActionCritic(clocked.action_value(pi))}
     timed = dataclasses.replace(clocked, horizon=mdp.horizon)
     return Problem(
         name,
         lambda n: Vmap(Tabular(timed), n, mdp.horizon, name),
         pi,
-        moved(pi, k_other),
+        perturb_policy(pi, k_other),
         critics,
         float(mdp.discount),
         timed,
@@ -177,7 +177,7 @@ def _makes_a_difference(mdp: MDP, policy: PyTree) -> bool:
     return bool(jnp.linalg.norm(gradient) > NOTHING * jnp.max(jnp.abs(mdp.reward)))
 
 
-def moved(policy: PyTree, key: Key[Array, ""], distance: float = DISTANCE) -> PyTree:
+def perturb_policy(policy: PyTree, key: Key[Array, ""], distance: float = DISTANCE) -> PyTree:
     """Another policy: θ + c r ε, c the distance, r the root mean square of θ's coordinates and ε ~ N(0, I)."""
     theta, unravel = ravel(policy)
     size = jnp.sqrt(jnp.mean(theta**2))

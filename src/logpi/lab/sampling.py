@@ -12,14 +12,14 @@ from jax import lax
 from jaxtyping import Array, Key, PyTree
 
 from logpi.core.collection import Episodes
-from logpi.core.compilation import compiled
-from logpi.environments.protocol import on_device
+from logpi.core.compilation import aot_compile
+from logpi.environments.protocol import is_jax_environment
 from logpi.lab.expectation import Mean
 from logpi.lab.problem import Problem
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
-from logpi.rollout.next_observations import with_successors
+from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
 from logpi.types import State, Trajectory
 
@@ -46,37 +46,37 @@ class Sample(NamedTuple):
 def episodes(problem: Problem, policy: PyTree, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
     """(`number` whole episodes of a policy, one a column; the seconds that playing them took)."""
     first = problem.make(1)
-    return (_on_device if on_device(first) else _on_host)(problem, Behaviour(policy), number, key)
+    return (_on_device if is_jax_environment(first) else _on_host)(problem, Behavior(policy), number, key)
 
 
-def _on_device(problem: Problem, mu: Behaviour, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
+def _on_device(problem: Problem, mu: Behavior, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
     environment = problem.make(number)
     play = lambda environment, mu, key: ((), device.rollout(environment, mu, (), key, Episodes())[1])
-    return timed(compiled(play, environment, mu, key), environment, mu, key)
+    return timed(aot_compile(play, environment, mu, key), environment, mu, key)
 
 
-def _on_host(problem: Problem, mu: Behaviour, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
+def _on_host(problem: Problem, mu: Behavior, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
     environment = problem.make(SIDE_BY_SIDE)
     k_seed, k_noise = jr.split(key)
     seed = int(jr.randint(k_seed, (), 0, 2**31 - 1))
     n = environment.spec.num_envs
-    collect = Episodes(per_environment=-(-number // n))
+    collect = Episodes(episodes_per_env=-(-number // n))
     try:
         obs = environment.reset(seed)
         draw = lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec))
-        noise = jax.device_get(compiled(draw, mu, k_noise)(mu, k_noise)[1])
+        noise = jax.device_get(aot_compile(draw, mu, k_noise)(mu, k_noise)[1])
         rollout = HostRollout(environment, collect, mu, obs, noise)
         started = time.perf_counter()
-        fields = with_successors(rollout.collect(mu, noise, seed))
+        fields = with_next_obs(rollout.collect(mu, noise, seed))
         seconds = time.perf_counter() - started
     finally:
         environment.close()
-    scores = compiled(lambda mu, fields: ((), _scored(mu, fields)), mu, fields)
+    scores = aot_compile(lambda mu, fields: ((), _scored(mu, fields)), mu, fields)
     tau = Trajectory(**fields, log_prob=scores(mu, fields)[1], complete=True)
     return jax.tree.map(lambda x: jnp.asarray(x)[:, :number], tau), seconds
 
 
-def _scored(mu: Behaviour, fields: dict[str, Any]) -> Array:
+def _scored(mu: Behavior, fields: dict[str, Any]) -> Array:
     return jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
 
 
@@ -90,7 +90,7 @@ def estimates(
     def every(state: State, batches: Trajectory) -> tuple[tuple, Array]:
         return (), lax.map(lambda batch: method(state, batch), batches, batch_size=chunk)
 
-    found, seconds = timed(compiled(every, state, batches), state, batches)
+    found, seconds = timed(aot_compile(every, state, batches), state, batches)
     return np.asarray(found, np.float64), seconds
 
 

@@ -21,13 +21,13 @@ from logpi.loop.iteration import Carry
 AXIS = "environments"
 
 
-def spread(carry: Carry, num_envs: int, algorithm: Any) -> Carry:
+def shard(carry: Carry, num_envs: int, algorithm: Any) -> Carry:
     """The carry over all devices, where there are several and the environments can be shared out evenly.
 
     Whole on each of two that are to learn π and V.
     """
     devices = jax.devices()
-    if _apart(algorithm):
+    if splits_actor_critic(algorithm):
         whole = NamedSharding(Mesh(devices, (LEARNERS,)), PartitionSpec())
         return _put(carry, lambda x: whole)
     if len(devices) == 1 or num_envs % len(devices):
@@ -35,14 +35,14 @@ def spread(carry: Carry, num_envs: int, algorithm: Any) -> Carry:
     mesh = Mesh(devices, (AXIS,))
     everywhere, by_environment = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,)))
     shared = lambda x: by_environment if x.ndim and x.shape[0] % num_envs == 0 else everywhere
-    stands = _put((carry.environment, carry.running), shared)
+    stands = _put((carry.env_state, carry.partial_returns), shared)
     rest = _put((carry.state, carry.key, carry.iteration), lambda x: everywhere)
     return Carry(rest[0], rest[1], stands[0], stands[1], rest[2])
 
 
-def over_learners(function: Callable[[Carry, Any], tuple[Carry, Any]], carry: Carry) -> Callable[[Carry, Any], Any]:
+def shard_map_learners(function: Callable[[Carry, Any], tuple[Carry, Any]], carry: Carry) -> Callable[[Carry, Any], Any]:
     """The function (carry, …) ↦ (carry, …), made on both devices where the carry is on two learners; else as it is."""
-    mesh = next((x.sharding.mesh for x in jax.tree.leaves(eqx.filter(carry, _several))), None)
+    mesh = next((x.sharding.mesh for x in jax.tree.leaves(eqx.filter(carry, is_sharded))), None)
     if mesh is None or mesh.axis_names != (LEARNERS,):
         return function
     static = eqx.filter(carry, eqx.is_array, inverse=True)
@@ -60,7 +60,7 @@ def over_learners(function: Callable[[Carry, Any], tuple[Carry, Any]], carry: Ca
     return both
 
 
-def _apart(algorithm: Any) -> bool:
+def splits_actor_critic(algorithm: Any) -> bool:
     """Whether one device is to learn π, and another V."""
     alone = getattr(algorithm, "fit", None) in (None, "joint")
     return not alone and jax.default_backend() == "cpu" and len(jax.devices()) == 2
@@ -70,17 +70,17 @@ def _put(tree: PyTree, place: Callable[[jax.Array], NamedSharding]) -> PyTree:
     return jax.tree.map(lambda x: jax.device_put(x, place(x)) if eqx.is_array(x) else x, tree)
 
 
-def gathered(tree: PyTree) -> PyTree:
+def to_one_device(tree: PyTree) -> PyTree:
     """The tree on one device, for programs that know of no other."""
     one = jax.devices()[0]
-    return jax.tree.map(lambda x: jax.device_put(x, one) if _several(x) else x, tree)
+    return jax.tree.map(lambda x: jax.device_put(x, one) if is_sharded(x) else x, tree)
 
 
-def placed(arrays: PyTree) -> Any:
+def shardings_of(arrays: PyTree) -> Any:
     """Where the arrays are, if they are on several devices, for a program that shall leave its results there."""
     leaves = jax.tree.leaves(arrays)
-    return jax.tree.map(lambda x: x.sharding, arrays) if any(map(_several, leaves)) else None
+    return jax.tree.map(lambda x: x.sharding, arrays) if any(map(is_sharded, leaves)) else None
 
 
-def _several(x: Any) -> bool:
+def is_sharded(x: Any) -> bool:
     return isinstance(x, jax.Array) and len(x.sharding.device_set) > 1

@@ -12,15 +12,15 @@ import numpy as np
 from logpi.core.numpy_trees import tree_map
 
 Act = Callable[[Any, Sequence[np.ndarray]], tuple[Any, Any]]
-LEAST, MOST = 16, 8  # environments to a block, and blocks: more would cost the single process more than it spares
+MIN_BLOCK, MAX_BLOCKS = 16, 8  # environments to a block, and blocks: more would cost the single process more than it spares
 
 
 def block_size(num_envs: int) -> int:
     """How many environments are acted for in one call: all up to 31, later an even share of at least 16."""
-    return -(-num_envs // max(1, min(MOST, num_envs // LEAST)))
+    return -(-num_envs // max(1, min(MAX_BLOCKS, num_envs // MIN_BLOCK)))
 
 
-def examples(tree: Any, size: int) -> Any:
+def resize_rows(tree: Any, size: int) -> Any:
     """Arrays of `size` rows like the first of those given, repeated where there are fewer."""
     return tree_map(lambda x: np.resize(x, (size, *x.shape[1:])), tree)
 

@@ -26,27 +26,27 @@ def lower(function: Callable[..., PyTree], early: list[Any], late: list[Any]) ->
     has no counterpart for here.
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*early, *late)
-    lines = _Lines(closed, len(early))
+    lines = _Lowering(closed, len(early))
     answer = jax.tree.structure(shapes).unflatten([lines.name(v) for v in closed.jaxpr.outvars])
-    _only_plain(answer)
+    _require_plain(answer)
     needed, kept = set(jax.tree.leaves(answer)), []
     for name, text, operands in reversed(lines.lines):
         if name in needed:
             kept.append((name, f"{name} = {text}"))
             needed |= set(operands)
-    at = lambda late: tuple(line for name, line in reversed(kept) if (name in lines.late) == late)
+    at = lambda late: tuple(line for name, line in reversed(kept) if (name in lines.per_call) == late)
     constants = {name: value for name, value in lines.constants.items() if name in needed}
     return Program(constants, lines.weights, lines.inputs, at(False), at(True), answer)
 
 
-class _Lines:
+class _Lowering:
     """A jaxpr as it is walked: the lines so far, and which names are known only when the policy acts."""
 
     def __init__(self, closed: Any, early: int):
         invars = closed.jaxpr.invars
         self.weights = tuple(f"w{i}" for i in range(early))
         self.inputs = tuple(f"x{i}" for i in range(len(invars) - early))
-        self.late = set(self.inputs)
+        self.per_call = set(self.inputs)
         self.constants: dict[str, np.ndarray] = {}
         self.lines: list[Line] = []
         self._names: dict[Any, str] = dict(zip(invars, [*self.weights, *self.inputs], strict=True))
@@ -79,23 +79,23 @@ class _Lines:
             if equation.primitive.name in INLINE and inner is not None:
                 self._inline(inner, operands, equation.outvars)
                 continue
-            if equation.primitive.name in ELEMENTWISE and self.late.intersection(operands):
-                operands = self._of_one_shape(equation, operands)
+            if equation.primitive.name in ELEMENTWISE and self.per_call.intersection(operands):
+                operands = self._broadcast_operands(equation, operands)
             for var, text in zip(equation.outvars, expressions(equation), strict=True):
                 self._names[var] = operands[0] if text == "{0}" else self._line(text, operands)
 
-    def _of_one_shape(self, equation: Any, operands: tuple[str, ...]) -> tuple[str, ...]:
+    def _broadcast_operands(self, equation: Any, operands: tuple[str, ...]) -> tuple[str, ...]:
         """The operands, those known early laid out in the shape of the answer: NumPy then adds in half the time."""
         shape = tuple(map(int, equation.outvars[0].aval.shape))
         wide = lambda name: self._line(f"np.ascontiguousarray(np.broadcast_to({{0}}, {shape}))", (name,))
-        smaller = lambda name, atom: name not in self.late and tuple(atom.aval.shape) not in ((), shape)
+        smaller = lambda name, atom: name not in self.per_call and tuple(atom.aval.shape) not in ((), shape)
         pairs = zip(operands, equation.invars, strict=True)
         return tuple(wide(name) if smaller(name, atom) else name for name, atom in pairs)
 
     def _line(self, text: str, operands: tuple[str, ...]) -> str:
         name = f"r{len(self.lines)}"
         self.lines.append((name, text.format(*operands), operands))
-        self.late |= {name} if self.late.intersection(operands) else set()
+        self.per_call |= {name} if self.per_call.intersection(operands) else set()
         return name
 
     def _inline(self, inner: Any, operands: tuple[str, ...], outvars: list[Any]) -> None:
@@ -107,9 +107,9 @@ class _Lines:
         self._names |= dict(zip(outvars, results, strict=True))
 
 
-def _only_plain(tree: Any) -> None:
+def _require_plain(tree: Any) -> None:
     if type(tree) in (tuple, list, dict):
         for part in tree.values() if isinstance(tree, dict) else tree:
-            _only_plain(part)
+            _require_plain(part)
     elif not isinstance(tree, str):
         raise UnknownPrimitive(f"actions that are a {type(tree).__name__}")

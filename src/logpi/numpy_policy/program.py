@@ -24,29 +24,29 @@ class Program:
     constants: dict[str, np.ndarray]
     weights: tuple[str, ...]
     inputs: tuple[str, ...]
-    early: tuple[str, ...]
-    late: tuple[str, ...]
-    answer: Any
+    weights_only: tuple[str, ...]
+    per_call: tuple[str, ...]
+    outputs: Any
 
     def bind(self, weights: list[Any]) -> Callable[..., Any]:
         """The function of the inputs that remains once the weights are fixed."""
         return _function(self.source)(*self.constants.values(), *map(np.asarray, weights))
 
-    def fixed(self, weights: list[Any]) -> dict[str, np.ndarray]:
+    def constants_for(self, weights: list[Any]) -> dict[str, np.ndarray]:
         """Constants, weights and what depends on them alone, by their names."""
-        names = [*self.constants, *self.weights, *(line.partition(" = ")[0] for line in self.early)]
-        return Program(self.constants, self.weights, (), self.early, (), {x: x for x in names}).bind(weights)()
+        names = [*self.constants, *self.weights, *(line.partition(" = ")[0] for line in self.weights_only)]
+        return Program(self.constants, self.weights, (), self.weights_only, (), {x: x for x in names}).bind(weights)()
 
     @property
     def source(self) -> str:
         """The text of a function from constants and weights to the function of the inputs."""
-        late = [*self.late, f"return {written(self.answer)}"]
-        inner = [*self.early, f"def call({', '.join(self.inputs)}):", *[f"    {line}" for line in late], "return call"]
+        late = [*self.per_call, f"return {format_tree(self.outputs)}"]
+        inner = [*self.weights_only, f"def call({', '.join(self.inputs)}):", *[f"    {line}" for line in late], "return call"]
         given = ", ".join([*self.constants, *self.weights])
         return "\n".join([f"def bind({given}):", *[f"    {line}" for line in inner]])
 
 
-def acting(program: Program, weights: list[Any]) -> Act:
+def bind_program(program: Program, weights: list[Any]) -> Act:
     """The function (obs[N], noise[N]) ↦ (action[N], what the environment is handed) of a policy's program.
 
     Observations are dicts, tuples and arrays; of the noise there are only the leaves.
@@ -55,7 +55,7 @@ def acting(program: Program, weights: list[Any]) -> Act:
     return lambda obs, noise: call(*tree_leaves(obs), *noise)
 
 
-def written(tree: Any) -> str:
+def format_tree(tree: Any) -> str:
     """Dicts, tuples and lists of expressions, as Python writes them.
 
     >>> written({"gear": "r1", "rest": ("r2", "r3")})
@@ -63,9 +63,9 @@ def written(tree: Any) -> str:
     """
     match tree:
         case dict():
-            return "{" + ", ".join(f"{key!r}: {written(part)}" for key, part in tree.items()) + "}"
+            return "{" + ", ".join(f"{key!r}: {format_tree(part)}" for key, part in tree.items()) + "}"
         case tuple() | list():
-            inner = "".join(f"{written(part)}, " for part in tree)
+            inner = "".join(f"{format_tree(part)}, " for part in tree)
             return f"({inner})" if isinstance(tree, tuple) else f"[{inner}]"
     return str(tree)
 

@@ -20,7 +20,7 @@ DRAWS = {
 INSIDE = {Independent: "each", Reshaped: "vector", Squashed: "gaussian"}
 
 
-def draws(pi: Any) -> list[str] | None:
+def numpy_sampler(pi: Any) -> list[str] | None:
     """The method of a NumPy generator, with `{0}` for the shape, that draws each leaf of π's noise.
 
     None where π is, or holds, a distribution that is not one of logpi's.
@@ -29,8 +29,8 @@ def draws(pi: Any) -> list[str] | None:
     if kind in DRAWS:
         return [DRAWS[kind]]
     if kind in INSIDE:
-        return draws(getattr(pi, INSIDE[kind]))
+        return numpy_sampler(getattr(pi, INSIDE[kind]))
     if kind is not Product:
         return None
-    parts = [draws(part) for part in jax.tree.leaves(pi.parts, is_leaf=lambda x: hasattr(x, "noise"))]
+    parts = [numpy_sampler(part) for part in jax.tree.leaves(pi.parts, is_leaf=lambda x: hasattr(x, "noise"))]
     return None if None in parts else [one for part in parts for one in part or []]

@@ -17,7 +17,7 @@ def _array(dtype, shape, text):
 """
 
 
-def needed(lines: list[str], answer: str) -> list[str]:
+def dependencies(lines: list[str], answer: str) -> list[str]:
     """Those of the lines `name = expression` that an expression rests on, in order."""
     wanted, kept = names(answer), []
     for line in reversed(lines):
@@ -42,9 +42,9 @@ def act(program: Program, seen: list[str], drawn: list[str] | None, mode: str, s
     inputs = [
         f"{name} = {text}" for name, text in zip(program.inputs, [*seen, *(drawn or [])], strict=drawn is not None)
     ]
-    every = [*inputs, *program.late]
-    first = needed(every, mode)
-    rest = [line for line in needed(every, sample) if line not in first]
+    every = [*inputs, *program.per_call]
+    first = dependencies(every, mode)
+    rest = [line for line in dependencies(every, sample) if line not in first]
     last = [*rest, f"return {sample}"] if drawn is not None else ["raise ValueError('only the mode was exported')"]
     lines = [*first, "if rng is None:", f"    return {mode}", *last]
     return "\n".join(["def act(obs, rng=None):", *[f"    {line}" for line in lines]]) + "\n"
@@ -56,12 +56,12 @@ def imports(body: str) -> str:
     return "import base64\n\nimport numpy as np\n" + f"from scipy.special import {', '.join(special)}\n" * bool(special)
 
 
-def values(program: Program, weights: list[Any], body: str, paths: list[str]) -> str:
+def constants(program: Program, weights: list[Any], body: str, paths: list[str]) -> str:
     """The text that defines all that such code reads: constants, weights, and what was computed from these.
 
     `paths` say where in the policy the weights stand.
     """
-    known, read = program.fixed(weights), names(body)
+    known, read = program.constants_for(weights), names(body)
     where = {name: f"  # {path}" for name, path in zip(program.weights, paths, strict=True)}
     return ARRAY + "".join(f"{name} = {_value(x)}{where.get(name, '')}\n" for name, x in known.items() if name in read)
 

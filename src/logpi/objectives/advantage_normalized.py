@@ -9,7 +9,7 @@ from logpi.objectives.base import Objective
 from logpi.types import Batch
 
 
-class Standardised(Objective):
+class AdvantageNormalized(Objective):
     """Φ ↦ (Φ − mean Φ) / (std Φ + 1e-8) over the valid rows of whatever batch it is handed, then the objective.
 
     Around PPO's objective and under minibatches this is the usual per-minibatch advantage normalisation. A batch of
@@ -20,25 +20,25 @@ class Standardised(Objective):
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The objective on standardised credit."""
-        weight = standardise(batch.weight, batch.valid)
+        weight = normalize_advantages(batch.credit, batch.valid)
         return self.objective(params, dataclasses.replace(batch, weight=weight))
 
     @property
-    def unit(self) -> str:
+    def sampling_unit(self) -> str:
         """The objective's own."""
-        return self.objective.unit
+        return self.objective.sampling_unit
 
     @property
-    def comparable(self) -> bool:
+    def has_meaningful_value(self) -> bool:
         """If the objective is."""
-        return self.objective.comparable
+        return self.objective.has_meaningful_value
 
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """The objective's own figures."""
         return self.objective.info(params, batch)
 
 
-def standardise(x: Float[Array, "*B"], valid: Array) -> Float[Array, "*B"]:
+def normalize_advantages(x: Float[Array, "*B"], valid: Array) -> Float[Array, "*B"]:
     """(x − mean) / (std + 1e-8), mean and std over valid entries; 0 elsewhere.
 
     The largest entry is subtracted first: equal entries then leave exactly 0, no rounding to be blown up to ±1.

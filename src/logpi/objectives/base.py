@@ -21,12 +21,12 @@ class Objective(eqx.Module):
         raise NotImplementedError
 
     @property
-    def unit(self) -> str:
+    def sampling_unit(self) -> str:
         """`"step"`: rows may be shuffled."""
         return "step"
 
     @property
-    def comparable(self) -> bool:
+    def has_meaningful_value(self) -> bool:
         """Whether two θ can be told apart by its value; else only its gradient means something."""
         return True
 
@@ -39,9 +39,9 @@ class Objective(eqx.Module):
         """The sum of two objectives."""
         return Sum(self, other)
 
-    def __rmul__(self, factor: Number) -> "Times":
+    def __rmul__(self, factor: Number) -> "Scaled":
         """The objective times a number or a schedule."""
-        return Times(factor, self)
+        return Scaled(factor, self)
 
 
 class Sum(Objective):
@@ -56,21 +56,21 @@ class Sum(Objective):
         return self.first(params, batch) + self.second(params, batch)
 
     @property
-    def unit(self) -> str:
+    def sampling_unit(self) -> str:
         """`"trajectory"` if either is."""
-        return "trajectory" if "trajectory" in (self.first.unit, self.second.unit) else "step"
+        return "trajectory" if "trajectory" in (self.first.sampling_unit, self.second.sampling_unit) else "step"
 
     @property
-    def comparable(self) -> bool:
+    def has_meaningful_value(self) -> bool:
         """If both are."""
-        return self.first.comparable and self.second.comparable
+        return self.first.has_meaningful_value and self.second.has_meaningful_value
 
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """Both objectives' figures."""
         return self.first.info(params, batch) | self.second.info(params, batch)
 
 
-class Times(Objective):
+class Scaled(Objective):
     """c · J."""
 
     factor: Number
@@ -81,14 +81,14 @@ class Times(Objective):
         return self.factor * self.objective(params, batch)
 
     @property
-    def unit(self) -> str:
+    def sampling_unit(self) -> str:
         """The objective's own."""
-        return self.objective.unit
+        return self.objective.sampling_unit
 
     @property
-    def comparable(self) -> bool:
+    def has_meaningful_value(self) -> bool:
         """If the objective is."""
-        return self.objective.comparable
+        return self.objective.has_meaningful_value
 
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """The objective's own figures."""

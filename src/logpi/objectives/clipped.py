@@ -21,15 +21,15 @@ class Clipped(Objective):
     Source: Schulman et al. 2017 (PPO), eq. (7).
     """
 
-    clip: Any
+    clip_range: Any
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The clipped surrogate."""
         rho = ratio(params, batch)
-        near = jnp.clip(rho, 1 - self.clip, 1 + self.clip)
-        return total(jnp.minimum(rho * batch.weight, near * batch.weight), batch)
+        near = jnp.clip(rho, 1 - self.clip_range, 1 + self.clip_range)
+        return total(jnp.minimum(rho * batch.credit, near * batch.credit), batch)
 
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """`clip_fraction`: the share of valid rows with |ρ − 1| > ε."""
-        far = batch.valid & (jnp.abs(ratio(params, batch) - 1) > self.clip)
+        far = batch.valid & (jnp.abs(ratio(params, batch) - 1) > self.clip_range)
         return {"clip_fraction": jnp.sum(far, dtype=float) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)}

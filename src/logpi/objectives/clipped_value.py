@@ -25,16 +25,16 @@ class ClippedValue(Objective):
     Source: no equation of Schulman et al. 2017, but their implementation; Engstrom et al. 2020, section 3, item 1.
     """
 
-    clip: Any
+    vf_clip_range: Any
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """Minus half the mean of the larger squared error, in units of σ."""
         sigma = return_scale(params)
-        before, target = (batch.target - batch.weight) / sigma, batch.target / sigma
-        now = self.read(params, batch) / sigma
-        near = before + jnp.clip(now - before, -self.clip, self.clip)
+        before, target = (batch.target - batch.credit) / sigma, batch.target / sigma
+        now = self.predict(params, batch) / sigma
+        near = before + jnp.clip(now - before, -self.vf_clip_range, self.vf_clip_range)
         return -0.5 * mean(jnp.maximum(jnp.square(now - target), jnp.square(near - target)), batch)
 
-    def read(self, params: PyTree, batch: Batch) -> Float[Array, "*B"]:
+    def predict(self, params: PyTree, batch: Batch) -> Float[Array, "*B"]:
         """V(s) of every row."""
         return at_rows(params, batch)

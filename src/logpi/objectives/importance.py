@@ -18,7 +18,7 @@ class Importance(Objective):
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The surrogate: the predicted change of J, up to a constant."""
-        return total(ratio(params, batch) * batch.weight, batch)
+        return total(ratio(params, batch) * batch.credit, batch)
 
 
 importance = Importance()

@@ -8,11 +8,11 @@ from jaxtyping import Array, Float, PyTree
 
 from logpi.objectives.base import Objective, total
 from logpi.objectives.evaluated import at_rows
-from logpi.objectives.weights import effective
+from logpi.objectives.weights import effective_sample_size
 from logpi.types import Batch
 
 
-class Weighted(Objective):
+class ImportanceWeighted(Objective):
     """Σ w log π_θ(a|s) Φ / scale, w held fixed: its gradient is Σ w ∇log π_θ(a|s) Φ / scale at every θ.
 
     With `trajectory_weights` the mean gradient is ∇J(θ) whatever policy acted; with `step_weights` it is that of
@@ -30,19 +30,19 @@ class Weighted(Objective):
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The surrogate's value (its gradient is what means something)."""
         w = lax.stop_gradient(self.weights(params, batch))
-        return total(w * at_rows(params, batch).log_prob(batch.action) * batch.weight, batch)
+        return total(w * at_rows(params, batch).log_prob(batch.action) * batch.credit, batch)
 
     @property
-    def unit(self) -> str:
+    def sampling_unit(self) -> str:
         """The weights' own."""
         return self.weights.unit
 
     @property
-    def comparable(self) -> bool:
+    def has_meaningful_value(self) -> bool:
         """No: the weights change with θ, and are held fixed."""
         return False
 
     def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
         """`effective_sample_size` and `effective_share` of these weights, in rows or trajectories; `largest_weight`."""
         largest = jnp.max(jnp.where(batch.valid, self.weights(params, batch), 0))
-        return effective(self.weights, params, batch) | {"largest_weight": largest}
+        return effective_sample_size(self.weights, params, batch) | {"largest_weight": largest}

@@ -20,7 +20,7 @@ class Naive(Objective):
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The value: the mean of probability times credit."""
-        return total(jnp.exp(at_rows(params, batch).log_prob(batch.action)) * batch.weight, batch)
+        return total(jnp.exp(at_rows(params, batch).log_prob(batch.action)) * batch.credit, batch)
 
 
 naive = Naive()

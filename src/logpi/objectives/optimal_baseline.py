@@ -12,20 +12,20 @@ from jaxtyping import Array, Float, PyTree
 from logpi.objectives.base import Objective
 from logpi.types import Batch, ravel
 
-ROUNDING = 1e-10  # of sums of squared scores, each known to 1e-7 or so; no share of the own score, or b depends on it
+MIN_SCORE_NORM = 1e-10  # of sums of squared scores, each known to 1e-7 or so; no share of the own score, or b depends on it
 
 
-def together(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M 1"]:
+def scalar_product(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M 1"]:
     """x_i · y_i: one baseline for all parameters."""
     return jnp.sum(x * y, axis=1, keepdims=True)
 
 
-def each(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M P"]:
+def per_parameter(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M P"]:
     """x_ik y_ik: a baseline for each parameter k."""
     return x * y
 
 
-def others(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
+def leave_one_out(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
     """Σ_{j≠i} x_j: what the other trajectories say, so that the mean gradient stays what it is.
 
     Sums of those before and after i: the sum of all less x_i would round away what is small beside x_i, and so depend
@@ -37,12 +37,12 @@ def others(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
     return before + after
 
 
-def everyone(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
+def all_samples(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
     """Σ_j x_j: less noise, but a bias of order 1/m, since i itself is among them."""
     return jnp.broadcast_to(jnp.sum(x, axis=0, keepdims=True), x.shape)
 
 
-def other_half(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
+def cross_half(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
     """The sum over the half of the trajectories that i is not in: unbiased too."""
     first = (jnp.arange(x.shape[0]) < x.shape[0] // 2)[:, None]
     halves = [jnp.sum(jnp.where(side, x, 0), axis=0, keepdims=True) for side in (first, ~first)]
@@ -63,25 +63,25 @@ class OptimalBaseline(Objective):
     Source: Greensmith, Bartlett and Baxter 2004; Peters and Schaal 2008 for each parameter.
     """
 
-    product: Callable[[Any, Any], Float[Array, "M K"]] = eqx.field(static=True, default=together)
-    pooled: Callable[[Any], Float[Array, "M K"]] = eqx.field(static=True, default=others)
+    product: Callable[[Any, Any], Float[Array, "M K"]] = eqx.field(static=True, default=scalar_product)
+    pooled: Callable[[Any], Float[Array, "M K"]] = eqx.field(static=True, default=leave_one_out)
     chunk: int = eqx.field(static=True, default=16)
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """ĝᵀθ, ĝ held fixed."""
         g, h = trajectory_scores(params, batch, self.chunk)
         weight = self.pooled(self.product(g, g))
-        known = weight > ROUNDING
+        known = weight > MIN_SCORE_NORM
         b = jnp.where(known, self.pooled(self.product(h, g)) / jnp.where(known, weight, 1), 0)
         return jnp.sum((h - b * g) @ ravel(params)[0]) / batch.scale
 
     @property
-    def unit(self) -> str:
+    def sampling_unit(self) -> str:
         """`"trajectory"`: scores are summed over whole columns."""
         return "trajectory"
 
     @property
-    def comparable(self) -> bool:
+    def has_meaningful_value(self) -> bool:
         """No: ĝ changes with θ, and is held fixed."""
         return False
 
@@ -96,7 +96,7 @@ def trajectory_scores(params: PyTree, batch: Batch, chunk: int = 16) -> tuple[Fl
         log_prob = jnp.where(valid, jax.vmap(rebuilt(vector))(obs).log_prob(action), 0)
         return jnp.stack([jnp.sum(log_prob), jnp.sum(log_prob * jnp.where(valid, weight, 0))])
 
-    rows = (batch.obs, batch.action, batch.weight, batch.valid)
+    rows = (batch.obs, batch.action, batch.credit, batch.valid)
     columns = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), rows)
     pairs = lax.map(lambda column: jax.jacrev(sums)(theta, column), columns, batch_size=chunk)
     return pairs[:, 0], pairs[:, 1]

@@ -19,7 +19,7 @@ class Divergence(Objective):
 divergence = Divergence()
 
 
-class Penalised(Objective):
+class Penalized(Objective):
     """L^KLPEN = Σ [ρ Φ − β KL(π_old‖π_θ)] / scale. β = 0 is `importance`.
 
     - `penalty`: β ≥ 0; `AdaptivePenalty` finds one as it goes.

@@ -15,7 +15,7 @@ class Score(Objective):
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The surrogate's value (its gradient is what means something)."""
-        return total(at_rows(params, batch).log_prob(batch.action) * batch.weight, batch)
+        return total(at_rows(params, batch).log_prob(batch.action) * batch.credit, batch)
 
 
 score = Score()

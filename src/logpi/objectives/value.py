@@ -20,11 +20,11 @@ class Value(Objective):
     - `read`: (critic, batch) ↦ its answers; `value` asks for V(s), `action_value` for Q(s, a).
     """
 
-    read: Callable[[Any, Batch], Float[Array, "*B"]] = eqx.field(static=True, default=at_rows)
+    predict: Callable[[Any, Batch], Float[Array, "*B"]] = eqx.field(static=True, default=at_rows)
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """Minus half the mean squared error, in units of σ."""
-        error = (self.read(params, batch) - batch.target) / return_scale(params)
+        error = (self.predict(params, batch) - batch.target) / return_scale(params)
         return -0.5 * mean(error**2, batch)
 
 
@@ -32,7 +32,7 @@ value = Value()
 action_value = Value(at_actions)
 
 
-class OnCritic(Objective):
+class CriticTerm(Objective):
     """An objective of the critic, asked of a policy and critic learned together (`ActorCritic`)."""
 
     objective: Objective

@@ -22,7 +22,7 @@ class Weights(Protocol):
         ...
 
     @property
-    def unit(self) -> str:
+    def sampling_unit(self) -> str:
         """`"step"`, or `"trajectory"` where rows of a column depend on each other."""
         ...
 
@@ -40,7 +40,7 @@ class Ratios(eqx.Module):
 
     accumulate: Callable[[Any], Float[Array, "*B"]] = eqx.field(static=True)
     average: Callable[[Any, Batch], Any] = eqx.field(static=True)
-    unit: str = eqx.field(static=True)
+    sampling_unit: str = eqx.field(static=True)
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, "*B"]:
         """The weights."""
@@ -75,7 +75,7 @@ unit_weights = Ratios(jnp.zeros_like, mean, "step")
 """w_t = 1: the simplification ρ ≈ 1 for a π that has hardly left μ, made explicit. The gradient is that of `score`."""
 
 
-class SelfNormalised(eqx.Module):
+class SelfNormalized(eqx.Module):
     """w / mean w: the weights' mean over the batch is exactly 1.
 
     The estimate is bounded by the largest credit and has less variance, for a bias of order 1/m.
@@ -90,7 +90,7 @@ class SelfNormalised(eqx.Module):
         return w / jnp.maximum(self.average(w, batch), 1e-12)
 
     @property
-    def unit(self) -> str:
+    def sampling_unit(self) -> str:
         """The weights' own."""
         return self.weights.unit
 
@@ -100,7 +100,7 @@ class SelfNormalised(eqx.Module):
         return self.weights.average
 
 
-class Truncated(eqx.Module):
+class TruncatedWeights(eqx.Module):
     """min(w, c): no datum counts for more than c. Less variance, for a bias towards μ.
 
     - `limit`: c > 0.
@@ -116,7 +116,7 @@ class Truncated(eqx.Module):
         return jnp.minimum(self.weights(params, batch), self.limit)
 
     @property
-    def unit(self) -> str:
+    def sampling_unit(self) -> str:
         """The weights' own."""
         return self.weights.unit
 
@@ -126,11 +126,11 @@ class Truncated(eqx.Module):
         return self.weights.average
 
 
-def effective(weights: Weights, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
+def effective_sample_size(weights: Weights, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
     """`effective_sample_size` (Σw)²/Σw², how many rows or trajectories the weighted batch is worth; `effective_share`
     of those there are. Source: Kong 1992."""
     w, counted = weights(params, batch), batch.valid
-    if weights.unit == "trajectory":
+    if weights.sampling_unit == "trajectory":
         w, counted = w[-1], jnp.any(counted, axis=0)
     w = jnp.where(counted, w, 0)
     size = jnp.sum(w) ** 2 / jnp.maximum(jnp.sum(w**2), 1e-30)

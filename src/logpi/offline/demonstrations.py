@@ -10,17 +10,17 @@ from jaxtyping import Array, PyTree
 
 from logpi.core.collection import Collect, Episodes
 from logpi.core.seeds import DEMONSTRATION, derive
-from logpi.environments.protocol import on_device
+from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make
 from logpi.errors import LogpiError
-from logpi.loop.compile import compile_iteration
-from logpi.loop.device import Stretch
-from logpi.loop.iteration import begin
-from logpi.policies.behavior import Behaviour
+from logpi.loop.compile import make_loop
+from logpi.loop.device import CallBudget
+from logpi.loop.iteration import init_carry
+from logpi.policies.behavior import Behavior
 from logpi.types import State, Trajectory
 
 
-def gather(policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, limit: int | None = None) -> Trajectory:
+def collect_episodes(policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, limit: int | None = None) -> Trajectory:
     """Whole episodes of a policy, one a column, its own actions sampled; `Greedy(policy)` takes the likeliest.
 
     - `env`: whatever `make` takes; one that is made already plays an episode in each of its copies.
@@ -39,9 +39,9 @@ def gather(policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, limit
     environment = make(env, episodes, limit)
     seed = derive(seed, DEMONSTRATION)
     watching = Watching(Episodes(limit))
-    carry = begin(watching, environment, policy, None, jr.key(seed))
-    info = compile_iteration(watching, environment, carry, seed, capacity=1).run(carry, Stretch(0, 1, 1, 1))[1][0]
-    if not on_device(environment) and isinstance(env, str):
+    carry = init_carry(watching, environment, policy, None, jr.key(seed))
+    info = make_loop(watching, environment, carry, seed, capacity=1).run(carry, CallBudget(0, 1, 1, 1))[1][0]
+    if not is_jax_environment(environment) and isinstance(env, str):
         environment.close()
     return jax.tree.map(jnp.asarray, info["tau"])
 
@@ -60,12 +60,12 @@ class Watching(eqx.Module):
         del progress
         return self
 
-    def behaviour(self, state: State, key: Array) -> Behaviour:
+    def behaviour(self, state: State, key: Array) -> Behavior:
         """μ = the policy."""
         del key
-        return Behaviour(state.policy)
+        return Behavior(state.policy)
 
-    def learn(self, state: State, mu: Behaviour, tau: Trajectory, key: Array) -> tuple[State, dict[str, Any]]:
+    def learn(self, state: State, mu: Behavior, tau: Trajectory, key: Array) -> tuple[State, dict[str, Any]]:
         """The state as it was, and τ."""
         del mu, key
         return state, {"tau": tau}

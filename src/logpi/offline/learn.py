@@ -8,10 +8,10 @@ import jax.random as jr
 from jaxtyping import Array, PyTree
 
 from logpi.core.trees import scan
-from logpi.environments.protocol import on_device
+from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make, name_of
 from logpi.errors import LogpiError
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.presets.cloning import cloning
 from logpi.presets.recipe import Recipe
 from logpi.types import State, Trajectory
@@ -50,7 +50,7 @@ def learn_offline(
 def _iterate(algorithm: Any, state: State, tau: Trajectory, xs: tuple[Array, Array]) -> tuple[State, dict[str, Array]]:
     def iteration(state: State, x: tuple[Array, Array]) -> tuple[State, dict[str, Array]]:
         progress, key = x
-        return algorithm.at(progress).learn(state, Behaviour(state.policy), tau, key)
+        return algorithm.at(progress).learn(state, Behavior(state.policy), tau, key)
 
     return scan(iteration, state, xs)
 
@@ -66,6 +66,6 @@ def clone(tau: Trajectory, env: Any, recipe: Recipe | None = None, *, seed: int 
     settings = recipe.settings(name_of(env))
     k_networks, _ = jr.split(jr.key(seed))
     algorithm, policy, _ = recipe.build(environment.spec, settings, k_networks)
-    if isinstance(env, str) and not on_device(environment):
+    if isinstance(env, str) and not is_jax_environment(environment):
         environment.close()
     return learn_offline(algorithm, tau, policy, seed=seed)[0].policy

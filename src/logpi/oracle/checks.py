@@ -9,7 +9,7 @@ from logpi.errors import LogpiError
 TOLERANCE = 1e-5  # how far a distribution's sum may be from 1
 
 
-def table(name: str, given: Any) -> np.ndarray:
+def as_table(name: str, given: Any) -> np.ndarray:
     """What was given as an array of float64. Raises LogpiError if it holds no numbers, or rows of unequal lengths."""
     try:
         return np.asarray(given, np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from logpi.oracle import gradient, optimal, solve, trajectories
-from logpi.oracle.checks import check, table
+from logpi.oracle.checks import check, as_table
 from logpi.types import Trajectory
 
 
@@ -52,9 +52,9 @@ class MDP(eqx.Module):
     ):
         """An MDP from tables, arrays or nested lists."""
         given = {"transition": transition, "reward": reward, "initial": initial}
-        tables = [table(name, x) for name, x in given.items()]
+        tables = [as_table(name, x) for name, x in given.items()]
         ends = np.zeros(tables[0].shape[:1], bool) if terminal is None else np.asarray(terminal, bool)
-        check(tables[0], tables[1], tables[2], float(table("discount", discount)), horizon, ends)
+        check(tables[0], tables[1], tables[2], float(as_table("discount", discount)), horizon, ends)
         self.transition, self.reward, self.initial = (jnp.asarray(x, float) for x in tables)
         self.discount = jnp.asarray(discount, float)
         self.terminal, self.horizon = jnp.asarray(ends), horizon

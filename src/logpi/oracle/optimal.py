@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from logpi.oracle.solve import of_table, utility, world
+from logpi.oracle.solve import of_table, utility, live_dynamics
 
 NEVER = -1e4  # a logit whose probability is exactly 0
 ROUNDS = 1000  # policy iteration ends long before; rounding alone could keep it going
@@ -47,7 +47,7 @@ def _iterated(mdp: Any) -> Float[Array, "S A"]:
 
 
 def _backward(mdp: Any) -> Float[Array, "H S A"]:
-    reward, transition = world(mdp)
+    reward, transition = live_dynamics(mdp)
 
     def back(after: Array, _: None) -> tuple[Array, Array]:
         q = reward + mdp.discount * jnp.einsum("ijk,k->ij", transition, after)

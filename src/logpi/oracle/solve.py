@@ -31,7 +31,7 @@ def log_table(mdp: Any, policy: Any) -> Float[Array, "*H S A"]:
     return jax.nn.log_softmax(logits)
 
 
-def world(mdp: Any) -> tuple[Float[Array, "S A"], Float[Array, "S A S"]]:
+def live_dynamics(mdp: Any) -> tuple[Float[Array, "S A"], Float[Array, "S A S"]]:
     """Expected rewards r(s, a) and transitions between states that are not terminal; all else is 0."""
     alive = (~mdp.terminal).astype(mdp.transition.dtype)
     reward = jnp.sum(mdp.transition * mdp.reward, axis=-1) * alive[:, None]
@@ -49,7 +49,7 @@ def of_table(mdp: Any, pi: Float[Array, "*K S A"]) -> tuple[Float[Array, "*H S"]
 
     V = (I − γ P_π)⁻¹ r_π, or V_t = Σ_a π_t Q_t from V_H = 0 back; Q = r + γ P V.
     """
-    reward, transition = world(mdp)
+    reward, transition = live_dynamics(mdp)
     action_value = lambda value: reward + mdp.discount * jnp.einsum("ijk,k->ij", transition, value)
     if mdp.horizon is None:
         flow, gain = jnp.einsum("ij,ijk->ik", pi, transition), jnp.sum(pi * reward, axis=-1)
@@ -76,7 +76,7 @@ def utility(mdp: Any, policy: Any) -> Float[Array, ""]:
 def occupancy(mdp: Any, policy: Any) -> Float[Array, "*H S"]:
     """d = (I − γ P_πᵀ)⁻¹ ρ0, or d_{t+1} = γ P_πᵀ d_t from d_0 = ρ0 on; 0 in terminal states."""
     pi = jnp.exp(log_table(mdp, policy))
-    flow = mdp.discount * jnp.einsum("...ij,ijk->...ki", pi, world(mdp)[1])
+    flow = mdp.discount * jnp.einsum("...ij,ijk->...ki", pi, live_dynamics(mdp)[1])
     if mdp.horizon is None:
         return jnp.linalg.solve(jnp.eye(mdp.states) - flow, mdp.initial)
     by_time = jnp.broadcast_to(flow, (mdp.horizon, *flow.shape[-2:]))

@@ -37,7 +37,7 @@ class TableActionCritic(eqx.Module):
         return (obs @ self.table)[action]
 
 
-class Timeless(eqx.Module):
+class IgnoresTime(eqx.Module):
     """A network of a task, on the same task `with_clock`: it does not look at the clock.
 
     - `network`: reads e_s of S states.

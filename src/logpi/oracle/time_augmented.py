@@ -8,7 +8,7 @@ from logpi.errors import LogpiError
 from logpi.oracle.mdp import MDP
 
 
-def with_clock(mdp: MDP) -> MDP:
+def time_augmented(mdp: MDP) -> MDP:
     """The same task with states (t, s), number t·S + s, and one terminal state more, number H·S.
 
     The clock ends it, so it has no horizon of its own. V of a finite horizon depends on time; here it is a function of

@@ -8,7 +8,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from logpi.errors import LogpiError
-from logpi.perturbation.directions import all_of_it, drawn, gaussian, number_given
+from logpi.perturbation.directions import keep_all, sample_directions, gaussian, default_num_directions
 from logpi.perturbation.evolution import mean_and_variance
 from logpi.perturbation.protocol import Estimate
 from logpi.types import Number
@@ -32,12 +32,12 @@ class ARS(eqx.Module):
     algorithm 2.
     """
 
-    scale: Number
+    sigma: Number
     top: int | None = eqx.field(static=True, default=None)
-    draw: Callable = eqx.field(static=True, default=gaussian)
-    number: int | None = eqx.field(static=True, default=None)
+    distribution: Callable = eqx.field(static=True, default=gaussian)
+    num_directions: int | None = eqx.field(static=True, default=None)
 
-    count, directions, keep = number_given, drawn, all_of_it
+    count, directions, keep = default_num_directions, sample_directions, keep_all
 
     def __call__(
         self, kept: Float[Array, "M P"], plus: Float[Array, "K M"], minus: Float[Array, "K M"], span: float
@@ -49,5 +49,5 @@ class ARS(eqx.Module):
         best = lax.top_k(jnp.maximum(above, below), self.top or len(above))[1]
         deviation = jnp.std(jnp.concatenate([above[best], below[best]]))
         unit = jnp.where(deviation > 0, deviation, 1)
-        terms = ((above - below)[best] / unit)[:, None] * kept[best] / self.scale
+        terms = ((above - below)[best] / unit)[:, None] * kept[best] / self.sigma
         return *mean_and_variance(terms), {}

@@ -7,7 +7,7 @@ import numpy as np
 from logpi.errors import LogpiError
 
 
-class Layout(NamedTuple):
+class PopulationLayout(NamedTuple):
     """Member i is θ + offset[i] · Δ[row[i]]; direction j compares the members plus[j] and minus[j].
 
     `span` is how far apart they stand, in units of Δ.
@@ -17,10 +17,10 @@ class Layout(NamedTuple):
     offset: np.ndarray
     plus: np.ndarray
     minus: np.ndarray
-    span: float
+    separation: float
 
 
-def central(members: int) -> Layout:
+def central_differences(members: int) -> PopulationLayout:
     """Antithetic pairs, θ + Δ beside θ − Δ: even terms of U cancel, so the error is O(‖Δ‖²). N / 2 directions.
 
     Pairs share their random numbers under `Episodes(group=2)`. Raises LogpiError for an odd number.
@@ -31,10 +31,10 @@ def central(members: int) -> Layout:
     if members < 2 or members % 2:
         raise LogpiError(f"num_envs is {members}; allowed: an even number, as central differences come in pairs")
     place = np.arange(members)
-    return Layout(place // 2, 1.0 - 2.0 * (place % 2), place[::2], place[1::2], 2.0)
+    return PopulationLayout(place // 2, 1.0 - 2.0 * (place % 2), place[::2], place[1::2], 2.0)
 
 
-def forward(members: int) -> Layout:
+def forward_differences(members: int) -> PopulationLayout:
     """θ itself, then θ + Δ for every direction: the error is O(‖Δ‖). N − 1 directions.
 
     All compare with the first, so all should share their random numbers: `Episodes(group=N)`. Raises LogpiError for
@@ -46,4 +46,4 @@ def forward(members: int) -> Layout:
     if members < 2:
         raise LogpiError(f"num_envs is {members}; allowed: at least 2, as forward differences need θ itself beside it")
     place = np.arange(members)
-    return Layout(np.maximum(place - 1, 0), (place > 0).astype(float), place[1:], 0 * place[1:], 1.0)
+    return PopulationLayout(np.maximum(place - 1, 0), (place > 0).astype(float), place[1:], 0 * place[1:], 1.0)

@@ -34,27 +34,27 @@ class Drawing(Protocol):
     """An estimate whose directions are drawn: by `draw`, `scale` long, `number` of them if that is given."""
 
     @property
-    def scale(self) -> Number: ...
+    def sigma(self) -> Number: ...
 
     @property
-    def draw(self) -> Callable: ...
+    def distribution(self) -> Callable: ...
 
     @property
-    def number(self) -> int | None: ...
+    def num_directions(self) -> int | None: ...
 
 
-def number_given(self: Drawing, size: int, at_once: int) -> int:
+def default_num_directions(self: Drawing, size: int, at_once: int) -> int:
     """m; as many as are tried at once where none is given."""
     del size
-    return self.number or at_once
+    return self.num_directions or at_once
 
 
-def drawn(self: Drawing, key: Key[Array, ""], size: int, index: Int[Array, " C"]) -> Float[Array, "C P"]:
+def sample_directions(self: Drawing, key: Key[Array, ""], size: int, index: Int[Array, " C"]) -> Float[Array, "C P"]:
     """σ ε, drawn afresh."""
-    return self.scale * self.draw(key, index.size, size)
+    return self.sigma * self.distribution(key, index.size, size)
 
 
-def all_of_it(self: Drawing, moved: Float[Array, "C P"]) -> Float[Array, "C P"]:
+def keep_all(self: Drawing, moved: Float[Array, "C P"]) -> Float[Array, "C P"]:
     """The displacements as they are."""
     del self
     return moved

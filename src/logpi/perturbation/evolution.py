@@ -6,8 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from logpi.perturbation.directions import all_of_it, drawn, gaussian, number_given
-from logpi.perturbation.fitness_shaping import unshaped
+from logpi.perturbation.directions import keep_all, sample_directions, gaussian, default_num_directions
+from logpi.perturbation.fitness_shaping import identity_shaping
 from logpi.perturbation.protocol import Estimate
 from logpi.types import Number
 
@@ -28,19 +28,19 @@ class EvolutionStrategies(eqx.Module):
     scalable alternative to reinforcement learning" (no weight decay, no virtual batch normalisation).
     """
 
-    scale: Number
-    draw: Callable = eqx.field(static=True, default=gaussian)
-    number: int | None = eqx.field(static=True, default=None)
-    shaping: Callable = eqx.field(static=True, default=unshaped)
+    sigma: Number
+    distribution: Callable = eqx.field(static=True, default=gaussian)
+    num_directions: int | None = eqx.field(static=True, default=None)
+    shaping: Callable = eqx.field(static=True, default=identity_shaping)
 
-    count, directions, keep = number_given, drawn, all_of_it
+    count, directions, keep = default_num_directions, sample_directions, keep_all
 
     def __call__(
         self, kept: Float[Array, "M P"], plus: Float[Array, "K M"], minus: Float[Array, "K M"], span: float
     ) -> Estimate:
         """The mean of F ε / σ."""
         above, below = self.shaping(jnp.stack([jnp.mean(plus, axis=0), jnp.mean(minus, axis=0)]))
-        terms = ((above - below) / span)[:, None] * kept / self.scale**2
+        terms = ((above - below) / span)[:, None] * kept / self.sigma**2
         return *mean_and_variance(terms), {}
 
 

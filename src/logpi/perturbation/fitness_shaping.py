@@ -4,12 +4,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
-def unshaped(returns: Float[Array, "2 M"]) -> Float[Array, "2 M"]:
+def identity_shaping(returns: Float[Array, "2 M"]) -> Float[Array, "2 M"]:
     """The returns themselves."""
     return returns
 
 
-def centred_ranks(returns: Float[Array, "2 M"]) -> Float[Array, "2 M"]:
+def centered_ranks(returns: Float[Array, "2 M"]) -> Float[Array, "2 M"]:
     """Ranks among all the returns, from −½ for the least to ½ for the greatest; equal returns share their mean rank.
 
     Source: Salimans et al. 2017 (there, equal returns are ranked by their place).

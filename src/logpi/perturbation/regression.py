@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from logpi.perturbation.directions import all_of_it, drawn, gaussian, number_given
+from logpi.perturbation.directions import keep_all, sample_directions, gaussian, default_num_directions
 from logpi.perturbation.protocol import Estimate
 from logpi.types import Number
 
@@ -29,11 +29,11 @@ class Regression(eqx.Module):
     methods for robotics", on finite-difference methods.
     """
 
-    scale: Number
-    draw: Callable = eqx.field(static=True, default=gaussian)
-    number: int | None = eqx.field(static=True, default=None)
+    sigma: Number
+    distribution: Callable = eqx.field(static=True, default=gaussian)
+    num_directions: int | None = eqx.field(static=True, default=None)
 
-    count, directions, keep = number_given, drawn, all_of_it
+    count, directions, keep = default_num_directions, sample_directions, keep_all
 
     def __call__(
         self, kept: Float[Array, "M P"], plus: Float[Array, "K M"], minus: Float[Array, "K M"], span: float

@@ -16,12 +16,12 @@ from logpi.credit.total_return import TotalReturn
 from logpi.objectives.base import mean
 from logpi.objectives.evaluated import at_rows
 from logpi.objectives.linear import LinearObjective
-from logpi.perturbation.differences import Layout, central
+from logpi.perturbation.differences import PopulationLayout, central_differences
 from logpi.perturbation.protocol import Estimate, Estimator, Info
-from logpi.policies.behavior import Behaviour, Greedy
-from logpi.policies.normalization import absorb
+from logpi.policies.behavior import Behavior, Greedy
+from logpi.policies.normalization import update_statistics
 from logpi.types import Batch, Number, State, Trajectory, ravel, trainable
-from logpi.updates.minibatches import flat
+from logpi.updates.minibatches import flatten_rows
 from logpi.updates.protocol import Update
 
 
@@ -35,7 +35,7 @@ class Accumulated(eqx.Module):
     """
 
     opt: PyTree
-    kept: Float[Array, "M W"]
+    displacements: Float[Array, "M W"]
     plus: Float[Array, "K M"]
     minus: Float[Array, "K M"]
     done: Int[Array, ""]
@@ -64,7 +64,7 @@ class ZerothOrder(eqx.Module):
     estimator: Estimator
     update: Update
     population: int = eqx.field(static=True)
-    pairing: Callable[[int], Layout] = eqx.field(static=True, default=central)
+    pairing: Callable[[int], PopulationLayout] = eqx.field(static=True, default=central_differences)
     acting: Callable[[PyTree], PyTree] = eqx.field(static=True, default=Greedy)
     discount: Number = 1.0
     collect: Episodes = eqx.field(static=True, default=Episodes(group=2))
@@ -79,7 +79,7 @@ class ZerothOrder(eqx.Module):
         at_once, total = len(self._layout().plus), self._total(theta.size)
         room = -(-total // at_once) * at_once
         shape = jax.eval_shape(self.estimator.keep, jnp.zeros((at_once, theta.size))).shape
-        returns = jnp.zeros((self.collect.per_environment, room))
+        returns = jnp.zeros((self.collect.episodes_per_env, room))
         waiting = Accumulated(
             self.update.init(policy),
             jnp.zeros((room, *shape[1:])),
@@ -94,7 +94,7 @@ class ZerothOrder(eqx.Module):
         """The algorithm with its schedules at a share `progress` ∈ [0, 1] of the run's steps."""
         return resolve(self, progress)
 
-    def behaviour(self, state: State, key: Key[Array, ""]) -> Behaviour:
+    def behavior(self, state: State, key: Key[Array, ""]) -> Behavior:
         """The population μ: θ moved by the directions that are next."""
         theta, rest = trainable(state.policy)
         vector, unravel = ravel_pytree(theta)
@@ -102,20 +102,20 @@ class ZerothOrder(eqx.Module):
         index = state.opt.done + jnp.arange(len(layout.plus), dtype=jnp.int32)
         moves = self.estimator.directions(key, vector.size, index)[layout.row]
         members = vector[None] + jnp.asarray(layout.offset, vector.dtype)[:, None] * moves
-        return Behaviour(self.acting(eqx.combine(jax.vmap(unravel)(members), rest)), per_environment=True)
+        return Behavior(self.acting(eqx.combine(jax.vmap(unravel)(members), rest)), per_environment=True)
 
-    def learn(self, state: State, mu: Behaviour, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
+    def learn(self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
         """One iteration of learning: (state, μ, τ, key) → (state', figures)."""
         waiting = self._remember(state, mu, tau)
         total = self._total(ravel(state.policy)[0].size)
         complete = waiting.done >= total
         gradient, variance, info = self.estimator(
-            waiting.kept[:total], waiting.plus[:, :total], waiting.minus[:, :total], self._layout().span
+            waiting.displacements[:total], waiting.plus[:, :total], waiting.minus[:, :total], self._layout().separation
         )
         batch = _batch(state.policy, tau)
         policy, opt, figures = self.update(LinearObjective(gradient), state.policy, batch, state.opt.opt, key)
         renewed = eqx.combine(trainable(policy)[0], waiting.statistics)
-        done = Accumulated(opt, waiting.kept, waiting.plus, waiting.minus, jnp.int32(0), waiting.statistics)
+        done = Accumulated(opt, waiting.displacements, waiting.plus, waiting.minus, jnp.int32(0), waiting.statistics)
         error = jnp.sqrt(jnp.sum(variance))
         info = info | figures | {"standard_error": error, "signal_to_noise": jnp.linalg.norm(gradient) / error}
         info = {name: jnp.where(complete, x, jnp.nan) for name, x in info.items()}
@@ -123,18 +123,18 @@ class ZerothOrder(eqx.Module):
         info |= _figures(stepped, renewed, batch) | {"directions": jnp.minimum(waiting.done, total).astype(float)}
         return State(renewed, state.critic, select(complete, done, waiting), state.critic_opt), info
 
-    def estimate(self, mu: Behaviour, returns: Float[Array, "K N"]) -> Estimate:
+    def estimate(self, mu: Behavior, returns: Float[Array, "K N"]) -> Estimate:
         """(ĝ, its variance, figures) of one population alone, from K returns of each member."""
-        return self.estimator(*self._sides(mu, returns), self._layout().span)
+        return self.estimator(*self._sides(mu, returns), self._layout().separation)
 
-    def _layout(self) -> Layout:
+    def _layout(self) -> PopulationLayout:
         return self.pairing(self.population)
 
     def _total(self, size: int) -> int:
         """How many directions make an estimate."""
         return self.estimator.count(size, len(self._layout().plus))
 
-    def _remember(self, state: State, mu: Behaviour, tau: Trajectory) -> Accumulated:
+    def _remember(self, state: State, mu: Behavior, tau: Trajectory) -> Accumulated:
         """What is known after this rollout."""
         old = state.opt
         phi, target = TotalReturn(self.discount)(state, tau)
@@ -147,18 +147,18 @@ class ZerothOrder(eqx.Module):
             put(old.plus, plus, 1),
             put(old.minus, minus, 1),
             old.done + jnp.int32(len(kept)),
-            absorb(old.statistics, jax.tree.map(rows, tau.obs), rows(target), rows(tau.valid)),
+            update_statistics(old.statistics, jax.tree.map(rows, tau.obs), rows(target), rows(tau.valid)),
         )
 
-    def _sides(self, mu: Behaviour, returns: Float[Array, "K N"]) -> tuple[Array, Array, Array]:
+    def _sides(self, mu: Behavior, returns: Float[Array, "K N"]) -> tuple[Array, Array, Array]:
         """(what is kept of the displacements, returns on both sides). Displacements are read from μ, as were tried."""
         layout = self._layout()
         members = rows_of(mu)
-        moved = (members[layout.plus] - members[layout.minus]) / layout.span
+        moved = (members[layout.plus] - members[layout.minus]) / layout.separation
         return self.estimator.keep(moved), returns[:, layout.plus], returns[:, layout.minus]
 
 
-def rows_of(mu: Behaviour) -> Float[Array, "N P"]:
+def rows_of(mu: Behavior) -> Float[Array, "N P"]:
     """θ of each member of a population."""
     return jax.vmap(lambda theta: ravel_pytree(theta)[0])(trainable(mu.policy)[0])
 
@@ -168,7 +168,7 @@ def _batch(policy: PyTree, tau: Trajectory) -> Batch:
     nothing = jnp.zeros_like(tau.reward)
     old = jax.vmap(jax.vmap(policy))(tau.obs)
     scale = jnp.maximum(jnp.sum(jnp.any(tau.valid, axis=0), dtype=float), 1)
-    return flat(Batch(tau.obs, tau.action, tau.log_prob, nothing, nothing, tau.valid, old, scale))
+    return flatten_rows(Batch(tau.obs, tau.action, tau.log_prob, nothing, nothing, tau.valid, old, scale))
 
 
 def _figures(stepped: PyTree, renewed: PyTree, batch: Batch) -> Info:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from logpi.errors import LogpiError
 from logpi.policies.encoder import OneHot, encoder
 from logpi.policies.mlp import MLP
-from logpi.policies.normalization import Scale, Unchanged, nothing_seen
+from logpi.policies.normalization import ReturnScale, Identity, initial_moments
 from logpi.policies.policy import encoding
 
 
@@ -23,7 +23,7 @@ class ActionCritic(eqx.Module):
     encode: Callable[[PyTree], Float[Array, " D"]]
     encode_action: Callable[[PyTree], Float[Array, " K"]]
     network: Callable[[Float[Array, " I"]], Float[Array, " 1"]]
-    scale: Scale | Unchanged
+    scale: ReturnScale | Identity
 
     def __call__(self, obs: PyTree, action: PyTree) -> Float[Array, ""]:
         """Q(obs, action) for one raw observation."""
@@ -53,7 +53,7 @@ def mlp_action_critic(
     """
     encode, size = encoding(observation_space, normalise)
     encode_action = _from_zero(action_space)
-    scale = Scale(nothing_seen(())) if normalise_returns else Unchanged()
+    scale = ReturnScale(initial_moments(())) if normalise_returns else Identity()
     network = MLP((size + encode_action.size, *hidden, 1), 1.0, key=key)
     return ActionCritic(encode, encode_action, network, scale)
 

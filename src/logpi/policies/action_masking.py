@@ -9,13 +9,13 @@ from gymnasium import spaces
 from jaxtyping import Array, Bool, PyTree, Shaped
 
 from logpi.errors import LogpiError
-from logpi.policies.encoder import place
+from logpi.policies.encoder import space_path
 
 KEY = "action_mask"
 PATH = (KEY,)
 
 
-class Masked(eqx.Module):
+class ActionMasked(eqx.Module):
     """π(·|obs) over the legal actions alone: those whose entry of obs["action_mask"] is not 0.
 
     z_a ↦ −∞ where a is illegal. The mask of a MultiDiscrete space is its dimensions' masks one after the other, and
@@ -31,10 +31,10 @@ class Masked(eqx.Module):
     def __call__(self, obs: PyTree) -> Any:
         """π(·|obs) for one raw observation."""
         logits = self.policy.network(self.policy.encode(obs))
-        return self.policy.head(jnp.where(legal(obs[KEY], self.sizes), logits, -jnp.inf))
+        return self.policy.head(jnp.where(valid_mask(obs[KEY], self.sizes), logits, -jnp.inf))
 
 
-def legal(mask: Shaped[Array, " K"], sizes: tuple[int, ...]) -> Bool[Array, " K"]:
+def valid_mask(mask: Shaped[Array, " K"], sizes: tuple[int, ...]) -> Bool[Array, " K"]:
     """Where the mask is not 0; all of a dimension's entries where it is 0 in every one of them."""
     ends = itertools.accumulate(sizes)
     parts = [mask[end - n : end].astype(bool) for n, end in zip(sizes, ends, strict=True)]
@@ -52,9 +52,9 @@ def masked(policy: Any, observation_space: spaces.Space, action_space: spaces.Sp
     shape = observation_space[KEY].shape
     if sizes is None or shape != (sum(sizes),):
         fits = f"its shape to be ({sum(sizes)},)" if sizes else "a Discrete or MultiDiscrete action space"
-        given = f"{place('observation', PATH)} is {observation_space[KEY]} and the action space {action_space}"
+        given = f"{space_path('observation', PATH)} is {observation_space[KEY]} and the action space {action_space}"
         raise LogpiError(f"{given}; a mask needs {fits}")
-    return Masked(policy, sizes)
+    return ActionMasked(policy, sizes)
 
 
 def _sizes(space: spaces.Space) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ from logpi.errors import LogpiError
 from logpi.types import trainable
 
 
-class Behaviour(eqx.Module):
+class Behavior(eqx.Module):
     """obs[N] ↦ Distribution[N]: one policy for all environments, or a population with one θ for each.
 
     Methods that perturb actions and methods that perturb parameters share every rollout through this one idea.

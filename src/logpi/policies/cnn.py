@@ -13,10 +13,10 @@ from jaxtyping import Array, Float, Key
 
 from logpi.policies.action_masking import masked
 from logpi.policies.critic import Critic
-from logpi.policies.head_for_space import head
-from logpi.policies.images import sight
+from logpi.policies.head_for_space import head_for_space
+from logpi.policies.images import image_encoder
 from logpi.policies.mlp import MLP
-from logpi.policies.normalization import Scale, Unchanged, nothing_seen
+from logpi.policies.normalization import ReturnScale, Identity, initial_moments
 from logpi.policies.policy import Policy
 
 LARGE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
@@ -135,8 +135,8 @@ def cnn_policy(
     >>> policy(jnp.zeros((84, 84, 4), jnp.uint8)).logits.shape
     (6,)
     """
-    encode, shapes, rest = sight(observation_space, normalise)
-    read, outputs = head(action_space, std, squash, initial_std)
+    encode, shapes, rest = image_encoder(observation_space, normalise)
+    read, outputs = head_for_space(action_space, std, squash, initial_std)
     policy = Policy(encode, CNN(shapes, rest, (*hidden, outputs), 0.01, key=key), read)
     return masked(policy, observation_space, action_space)
 
@@ -150,6 +150,6 @@ def cnn_critic(
     key: Key[Array, ""],
 ) -> Critic:
     """A critic for observations that are, or hold, pictures; its options are those of `mlp_critic`."""
-    encode, shapes, rest = sight(observation_space, normalise)
-    scale = Scale(nothing_seen(())) if normalise_returns else Unchanged()
+    encode, shapes, rest = image_encoder(observation_space, normalise)
+    scale = ReturnScale(initial_moments(())) if normalise_returns else Identity()
     return Critic(encode, CNN(shapes, rest, (*hidden, 1), 1.0, key=key), scale)

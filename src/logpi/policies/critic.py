@@ -8,7 +8,7 @@ from gymnasium import spaces
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.policies.mlp import MLP
-from logpi.policies.normalization import Scale, Unchanged, nothing_seen
+from logpi.policies.normalization import ReturnScale, Identity, initial_moments
 from logpi.policies.policy import encoding
 
 
@@ -20,7 +20,7 @@ class Critic(eqx.Module):
 
     encode: Callable[[PyTree], Any]
     network: Callable[[Any], Float[Array, " 1"]]
-    scale: Scale | Unchanged
+    scale: ReturnScale | Identity
 
     def __call__(self, obs: PyTree) -> Float[Array, ""]:
         """V(obs) for one raw observation."""
@@ -53,5 +53,5 @@ def mlp_critic(
     - `normalise_returns`: keep running statistics of returns and learn V/σ.
     """
     encode, size = encoding(observation_space, normalise)
-    scale = Scale(nothing_seen(())) if normalise_returns else Unchanged()
+    scale = ReturnScale(initial_moments(())) if normalise_returns else Identity()
     return Critic(encode, MLP((size, *hidden, 1), 1.0, key=key), scale)

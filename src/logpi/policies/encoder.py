@@ -30,7 +30,7 @@ class Ravel(eqx.Module):
         return jnp.ravel(x).astype(float)
 
     @property
-    def measured(self) -> tuple[bool, ...]:
+    def normalized_entries(self) -> tuple[bool, ...]:
         """All of them are quantities, which have a scale to be normalised by."""
         return (True,) * self.size
 
@@ -45,7 +45,7 @@ class Bits(eqx.Module):
         return jnp.ravel(x).astype(float)
 
     @property
-    def measured(self) -> tuple[bool, ...]:
+    def normalized_entries(self) -> tuple[bool, ...]:
         """None of them is a quantity."""
         return (False,) * self.size
 
@@ -61,7 +61,7 @@ class OneHot(eqx.Module):
         return jax.nn.one_hot(x - self.start, self.size)
 
     @property
-    def measured(self) -> tuple[bool, ...]:
+    def normalized_entries(self) -> tuple[bool, ...]:
         """None of them is a quantity."""
         return (False,) * self.size
 
@@ -87,7 +87,7 @@ class OneHots(eqx.Module):
         return jnp.sum(hits.astype(float), axis=0)
 
     @property
-    def measured(self) -> tuple[bool, ...]:
+    def normalized_entries(self) -> tuple[bool, ...]:
         """None of them is a quantity."""
         return (False,) * self.size
 
@@ -112,7 +112,7 @@ class Concatenated(eqx.Module):
         return jnp.concatenate(vectors) if vectors else jnp.zeros(0)
 
     @property
-    def measured(self) -> tuple[bool, ...]:
+    def normalized_entries(self) -> tuple[bool, ...]:
         """Which entries are quantities: those that are in the parts."""
         return tuple(itertools.chain.from_iterable(part.measured for part in self.parts))
 
@@ -140,23 +140,23 @@ def encoder(space: spaces.Space, path: Path = (), leave_out: Callable[[Path], bo
         case spaces.MultiDiscrete():
             return OneHots(tuple(space.nvec.ravel().tolist()), tuple(space.start.ravel().tolist()))
         case spaces.Dict() | spaces.Tuple():
-            parts = branches(space)
+            parts = subspaces(space)
             return Concatenated(
                 tuple(parts), tuple(encoder(part, (*path, key), leave_out) for key, part in parts.items())
             )
     raise unsupported("observation", path, space)
 
 
-def branches(space: spaces.Space) -> dict[str | int, spaces.Space]:
+def subspaces(space: spaces.Space) -> dict[str | int, spaces.Space]:
     """The parts of a Dict or Tuple space by their keys or places; those of a Dict in the order of its keys."""
     return dict(sorted(space.items())) if isinstance(space, spaces.Dict) else dict(enumerate(space))  # type: ignore[arg-type]
 
 
-def place(kind: str, path: Path) -> str:
+def space_path(kind: str, path: Path) -> str:
     """What a leaf of the "observation" or "action" space is called: its path as Python would index it."""
     return f"{kind} space" + (f": {''.join(f'[{key!r}]' for key in path)}" if path else "")
 
 
 def unsupported(kind: str, path: Path, space: spaces.Space) -> LogpiError:
     """What to raise for a leaf that logpi cannot use."""
-    return LogpiError(f"{place(kind, path)} is {space}; supported: {SUPPORTED}")
+    return LogpiError(f"{space_path(kind, path)} is {space}; supported: {SUPPORTED}")

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 from gymnasium import spaces
 
 from logpi.errors import LogpiError
-from logpi.policies.encoder import Path, branches, place, unsupported
-from logpi.policies.heads import Continuous, Discrete, Joint, MultiBinary, MultiDiscrete, Shape, Squash, StateDependent
+from logpi.policies.encoder import Path, subspaces, space_path, unsupported
+from logpi.policies.heads import GaussianHead, CategoricalHead, ProductHead, BernoulliHead, MultiCategoricalHead, ReshapeHead, TanhHead, StateDependentGaussianHead
 from logpi.types import Frozen
 
 Fitted = tuple[Any, int]
 """A head, and how many numbers it reads."""
 
 
-def head(space: spaces.Space, std: str = "learned", squash: bool = False, initial_std: float = 1.0) -> Fitted:
+def head_for_space(space: spaces.Space, std: str = "learned", squash: bool = False, initial_std: float = 1.0) -> Fitted:
     """The head that fits an action space, and how many numbers it reads.
 
     Its actions have the structure and the shapes of the space's: dictionaries for Dict, tuples for Tuple; whole numbers
@@ -39,39 +39,39 @@ def head(space: spaces.Space, std: str = "learned", squash: bool = False, initia
 
 
 def _learned(size: int, initial_std: float) -> Fitted:
-    return Continuous(jnp.full(size, math.log(initial_std), float)), size
+    return GaussianHead(jnp.full(size, math.log(initial_std), float)), size
 
 
 def _fixed(size: int, initial_std: float) -> Fitted:
-    return Continuous(Frozen(jnp.full(size, math.log(initial_std), float))), size
+    return GaussianHead(Frozen(jnp.full(size, math.log(initial_std), float))), size
 
 
 def _state(size: int, initial_std: float) -> Fitted:
-    return StateDependent(initial_std), 2 * size
+    return StateDependentGaussianHead(initial_std), 2 * size
 
 
 VECTORS: Mapping[str, Callable[[int, float], Fitted]] = {"learned": _learned, "fixed": _fixed, "state": _state}
 
 
 def _squashed(inner: Any, outputs: int) -> Fitted:
-    return Squash(inner), outputs
+    return TanhHead(inner), outputs
 
 
 def _fitted(space: spaces.Space, vector: Callable[[int], Fitted], bounded: bool, path: Path) -> Fitted:
     """The head for a space; `vector` makes that of a Box of so many numbers, with bounds if it must be `bounded`."""
-    inner = lambda: {key: _fitted(part, vector, bounded, (*path, key)) for key, part in branches(space).items()}
+    inner = lambda: {key: _fitted(part, vector, bounded, (*path, key)) for key, part in subspaces(space).items()}
     match space:
         case spaces.Discrete():
-            return Discrete(), int(space.n)
+            return CategoricalHead(), int(space.n)
         case spaces.MultiDiscrete():
             sizes = tuple(space.nvec.ravel().tolist())
-            return _shaped(MultiDiscrete(sizes), space.shape), sum(sizes)
+            return _shaped(MultiCategoricalHead(sizes), space.shape), sum(sizes)
         case spaces.MultiBinary():
-            return _shaped(MultiBinary(), space.shape), math.prod(space.shape)
+            return _shaped(BernoulliHead(), space.shape), math.prod(space.shape)
         case spaces.Box():
             if bounded and not space.is_bounded("both"):
                 raise LogpiError(
-                    f"squash is true, but {place('action', path)} is {space}, and there are no bounds on some sides to"
+                    f"squash is true, but {space_path('action', path)} is {space}, and there are no bounds on some sides to"
                     " squash actions into; allowed: squash false, or a Box bounded on all sides"
                 )
             made, outputs = vector(math.prod(space.shape))
@@ -80,9 +80,9 @@ def _fitted(space: spaces.Space, vector: Callable[[int], Fitted], bounded: bool,
             parts = inner()
             heads = {key: made for key, (made, _) in parts.items()}
             sizes = tuple(outputs for _, outputs in parts.values())
-            return Joint(heads if isinstance(space, spaces.Dict) else tuple(heads.values()), sizes), sum(sizes)
+            return ProductHead(heads if isinstance(space, spaces.Dict) else tuple(heads.values()), sizes), sum(sizes)
     raise unsupported("action", path, space)
 
 
 def _shaped(made: Any, shape: tuple[int, ...]) -> Any:
-    return made if len(shape) == 1 else Shape(made, shape)
+    return made if len(shape) == 1 else ReshapeHead(made, shape)

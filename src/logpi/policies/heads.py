@@ -20,7 +20,7 @@ from logpi.distributions.squashed import Squashed
 from logpi.types import Frozen
 
 
-class Discrete(eqx.Module):
+class CategoricalHead(eqx.Module):
     """Reads a network's output as the logits of a categorical distribution."""
 
     def __call__(self, logits: Float[Array, " K"]) -> Categorical:
@@ -28,7 +28,7 @@ class Discrete(eqx.Module):
         return Categorical(logits)
 
 
-class MultiDiscrete(eqx.Module):
+class MultiCategoricalHead(eqx.Module):
     """Reads a network's output as the logits of one categorical distribution after the other, of the given sizes."""
 
     sizes: tuple[int, ...] = eqx.field(static=True)
@@ -43,7 +43,7 @@ class MultiDiscrete(eqx.Module):
         return Independent(Categorical(jnp.stack(rows)))
 
 
-class MultiBinary(eqx.Module):
+class BernoulliHead(eqx.Module):
     """Reads a network's output as the logits of switches."""
 
     def __call__(self, logits: Float[Array, " A"]) -> Bernoulli:
@@ -51,7 +51,7 @@ class MultiBinary(eqx.Module):
         return Bernoulli(logits)
 
 
-class Continuous(eqx.Module):
+class GaussianHead(eqx.Module):
     """Reads a network's output as the mean of a Gaussian whose σ is the same in every state.
 
     log σ is learned, or `Frozen` and stays as it is. Actions are in units of half the box: −1 … 1 is what the
@@ -65,7 +65,7 @@ class Continuous(eqx.Module):
         return Gaussian(mean, self.log_std.value if isinstance(self.log_std, Frozen) else self.log_std)
 
 
-class StateDependent(eqx.Module):
+class StateDependentGaussianHead(eqx.Module):
     """Reads half of a network's output as the mean of a Gaussian, the other half as log σ/σ₀."""
 
     initial_std: float = eqx.field(static=True)
@@ -76,7 +76,7 @@ class StateDependent(eqx.Module):
         return Gaussian(mean, log_ratio + math.log(self.initial_std))
 
 
-class Squash(eqx.Module):
+class TanhHead(eqx.Module):
     """A Gaussian head, its actions squashed into the bounds by tanh."""
 
     head: Callable[[Float[Array, " F"]], Gaussian]
@@ -86,7 +86,7 @@ class Squash(eqx.Module):
         return Squashed(self.head(x))
 
 
-class Shape(eqx.Module):
+class ReshapeHead(eqx.Module):
     """A head of vectors, its actions laid out in `shape`."""
 
     head: Callable[[Float[Array, " F"]], Any]
@@ -97,7 +97,7 @@ class Shape(eqx.Module):
         return Reshaped(self.head(x), self.shape)
 
 
-class Joint(eqx.Module):
+class ProductHead(eqx.Module):
     """A tree of heads, each reading its own stretch of a network's output: `sizes`, in the order of the leaves."""
 
     heads: PyTree

@@ -10,11 +10,11 @@ from gymnasium import spaces
 from jaxtyping import Array, Float, PyTree, UInt8
 
 from logpi.policies.action_masking import PATH
-from logpi.policies.encoder import Path, branches, encoder
-from logpi.policies.normalization import Normalise, nothing_seen
+from logpi.policies.encoder import Path, subspaces, encoder
+from logpi.policies.normalization import Normalize, initial_moments
 
 
-class Picture(eqx.Module):
+class ImageEncoder(eqx.Module):
     """Bytes as numbers from 0 to 1, with channels last."""
 
     highest: float = eqx.field(static=True)
@@ -26,11 +26,11 @@ class Picture(eqx.Module):
         return x.astype(float) / self.highest
 
 
-class Sight(eqx.Module):
+class ImageAndVectorEncoder(eqx.Module):
     """An observation as its pictures, in the order of their paths, and a vector of all the rest."""
 
     paths: tuple[Path, ...] = eqx.field(static=True)
-    pictures: tuple[Picture, ...]
+    pictures: tuple[ImageEncoder, ...]
     rest: Callable[[PyTree], Float[Array, " D"]]
 
     def __call__(self, obs: PyTree) -> tuple[tuple[Float[Array, "H W C"], ...], Float[Array, " D"]]:
@@ -38,28 +38,28 @@ class Sight(eqx.Module):
         return tuple(p(_at(obs, path)) for p, path in zip(self.pictures, self.paths, strict=True)), self.rest(obs)
 
 
-def pictures(space: spaces.Space, path: Path = ()) -> dict[Path, spaces.Box]:
+def image_leaves(space: spaces.Space, path: Path = ()) -> dict[Path, spaces.Box]:
     """The pictures in a space, by their paths: Boxes of bytes (uint8) with three axes."""
     if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3:
         return {path: space}
     if not isinstance(space, spaces.Dict | spaces.Tuple):
         return {}
-    return {at: box for key, part in branches(space).items() for at, box in pictures(part, (*path, key)).items()}
+    return {at: box for key, part in subspaces(space).items() for at, box in image_leaves(part, (*path, key)).items()}
 
 
-def sight(space: spaces.Space, normalise: bool) -> tuple[Sight, list[tuple[int, ...]], int]:
+def image_encoder(space: spaces.Space, normalise: bool) -> tuple[ImageAndVectorEncoder, list[tuple[int, ...]], int]:
     """What tells pictures from the rest, each picture's shape (H, W, C), and the length of the rest.
 
     Channels are the first axis if that is shorter than the last (stacked frames), else the last. With `normalise` the
     rest is normalised by its running statistics; pictures never are.
     """
-    found = pictures(space)
+    found = image_leaves(space)
     rest = encoder(space, leave_out=lambda path: path in found or path == PATH)
     first = {path: box.shape[0] < box.shape[-1] for path, box in found.items()}
-    made = [Picture(max(1.0, float(box.high.max())), first[path]) for path, box in found.items()]
+    made = [ImageEncoder(max(1.0, float(box.high.max())), first[path]) for path, box in found.items()]
     shapes = [(*box.shape[1:], box.shape[0]) if first[path] else box.shape for path, box in found.items()]
-    numbers = Normalise(rest, nothing_seen((rest.size,))) if normalise and rest.size else rest
-    return Sight(tuple(found), tuple(made), numbers), shapes, rest.size
+    numbers = Normalize(rest, initial_moments((rest.size,))) if normalise and rest.size else rest
+    return ImageAndVectorEncoder(tuple(found), tuple(made), numbers), shapes, rest.size
 
 
 def _at(obs: Any, path: Path) -> Any:

@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, Float, Key
 
 
-class Linear(eqx.Module):
+class Dense(eqx.Module):
     """x ↦ xW + b."""
 
     weight: Float[Array, "I O"]
@@ -46,14 +46,14 @@ class MLP(eqx.Module):
     nearly uniform whatever it sees (Andrychowicz et al. 2021, §3.2). Biases are zero.
     """
 
-    layers: tuple[Linear, ...]
+    layers: tuple[Dense, ...]
 
     def __init__(self, sizes: Sequence[int], last_gain: float, *, key: Key[Array, ""]):
         """Layers of the given sizes, input first and output last."""
         gains = [2**0.5] * (len(sizes) - 2) + [last_gain]
         keys = jr.split(key, len(gains))
         self.layers = tuple(
-            Linear(jax.nn.initializers.orthogonal(gain)(k, (i, o)), jnp.zeros(o))
+            Dense(jax.nn.initializers.orthogonal(gain)(k, (i, o)), jnp.zeros(o))
             for i, o, gain, k in zip(sizes[:-1], sizes[1:], gains, keys, strict=True)
         )
 

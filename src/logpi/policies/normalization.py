@@ -36,12 +36,12 @@ class Moments(eqx.Module):
         )
 
 
-def nothing_seen(shape: tuple[int, ...]) -> Frozen:
+def initial_moments(shape: tuple[int, ...]) -> Frozen:
     """The moments before any data: mean 0 and variance 1, so that they change nothing."""
     return Frozen(Moments(jnp.zeros(()), jnp.zeros(shape), jnp.ones(shape)))
 
 
-class Normalise(eqx.Module):
+class Normalize(eqx.Module):
     """x ↦ clip((encode(x) − mean) / √(variance + ε), ±limit), with the running moments of all observations so far.
 
     Quantities alone, the numbers of a Box, are normalised; unit vectors and switches stay 0 and 1.
@@ -55,13 +55,13 @@ class Normalise(eqx.Module):
     def __call__(self, obs: PyTree) -> Float[Array, " D"]:
         """The normalised observation, as a vector."""
         moments = self.moments.value
-        x, measured = self.encode(obs), self.encode.measured
+        x, measured = self.encode(obs), self.encode.normalized_entries
         z = (x - moments.mean) / jnp.sqrt(moments.variance + self.epsilon)
         z = jnp.clip(z, -self.limit, self.limit)
         return z if all(measured) else jnp.where(jnp.array(measured), z, x)
 
 
-class Scale(eqx.Module):
+class ReturnScale(eqx.Module):
     """x ↦ σ x, with σ the running standard deviation of the returns: lets a critic learn V/σ and answer V."""
 
     moments: Frozen
@@ -77,7 +77,7 @@ class Scale(eqx.Module):
         return x * self.sigma
 
 
-class Unchanged(eqx.Module):
+class Identity(eqx.Module):
     """x ↦ x: in the place of a normalisation that is not wanted."""
 
     def __call__(self, x: Float[Array, "*D"]) -> Float[Array, "*D"]:
@@ -85,22 +85,22 @@ class Unchanged(eqx.Module):
         return x
 
 
-def absorb(tree: PyTree, obs: PyTree, returns: Float[Array, " B"], valid: Bool[Array, " B"]) -> PyTree:
+def update_statistics(tree: PyTree, obs: PyTree, returns: Float[Array, " B"], valid: Bool[Array, " B"]) -> PyTree:
     """The tree with all its running statistics brought up to date from the valid rows."""
 
     def renew(node: PyTree) -> PyTree:
-        if isinstance(node, Normalise):
+        if isinstance(node, Normalize):
             x = jax.vmap(node.encode)(obs)
-        elif isinstance(node, Scale):
+        elif isinstance(node, ReturnScale):
             x = returns
         else:
             return node
         return eqx.tree_at(lambda n: n.moments, node, Frozen(node.moments.value.absorb(x, valid)))
 
-    return jax.tree.map(renew, tree, is_leaf=lambda n: isinstance(n, Normalise | Scale))
+    return jax.tree.map(renew, tree, is_leaf=lambda n: isinstance(n, Normalize | ReturnScale))
 
 
 def return_scale(critic: PyTree) -> Float[Array, ""]:
     """The σ that a critic measures values in: 1 if it keeps no statistics of returns."""
-    nodes = jax.tree.leaves(critic, is_leaf=lambda n: isinstance(n, Scale))
-    return next((node.sigma for node in nodes if isinstance(node, Scale)), jnp.ones(()))
+    nodes = jax.tree.leaves(critic, is_leaf=lambda n: isinstance(n, ReturnScale))
+    return next((node.sigma for node in nodes if isinstance(node, ReturnScale)), jnp.ones(()))

@@ -11,9 +11,9 @@ from logpi.distributions.protocol import Distribution
 from logpi.errors import LogpiError
 from logpi.policies.action_masking import PATH, masked
 from logpi.policies.encoder import encoder
-from logpi.policies.head_for_space import head
+from logpi.policies.head_for_space import head_for_space
 from logpi.policies.mlp import MLP
-from logpi.policies.normalization import Normalise, nothing_seen
+from logpi.policies.normalization import Normalize, initial_moments
 
 
 class Policy(eqx.Module):
@@ -39,7 +39,7 @@ def encoding(space: spaces.Space, normalise: bool) -> tuple[Any, int]:
     encode = encoder(space, leave_out=lambda path: path == PATH)
     if not encode.size:
         raise LogpiError(f"observation space {space} has nothing that a network could see; allowed: one number or more")
-    return (Normalise(encode, nothing_seen((encode.size,))) if normalise else encode), encode.size
+    return (Normalize(encode, initial_moments((encode.size,))) if normalise else encode), encode.size
 
 
 def mlp_policy(
@@ -66,6 +66,6 @@ def mlp_policy(
         (2,)
     """
     encode, size = encoding(observation_space, normalise)
-    read, outputs = head(action_space, std, squash, initial_std)
+    read, outputs = head_for_space(action_space, std, squash, initial_std)
     policy = Policy(encode, MLP((size, *hidden, outputs), 0.01, key=key), read)
     return masked(policy, observation_space, action_space)

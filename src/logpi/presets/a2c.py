@@ -25,8 +25,8 @@ def a2c(
     return logpi.PolicyGradient(
         credit=logpi.GAE(discount, decay),
         objective=logpi.score + entropy_weight * logpi.entropy,
-        update=logpi.Ascent(logpi.adam, learning_rate, max_norm=max_gradient_norm),
+        update=logpi.Ascent(logpi.adam, learning_rate, max_grad_norm=max_gradient_norm),
         fit="joint",
-        value_weight=value_weight,
+        vf_coef=value_weight,
         collect=logpi.Steps(rollout_length),
     )

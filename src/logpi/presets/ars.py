@@ -27,7 +27,7 @@ def ars(
     import optax
 
     return logpi.ZerothOrder(
-        estimator=logpi.ARS(perturbation, top, number=directions),
+        estimator=logpi.ARS(perturbation, top, num_directions=directions),
         update=logpi.Ascent(optax.sgd, learning_rate),
         discount=discount,
         **population(num_envs, "central", stochastic, episodes, limit),

@@ -27,7 +27,7 @@ def evolution(
 
     Source: Salimans et al. 2017, "Evolution strategies as a scalable alternative to reinforcement learning".
     """
-    shaping = logpi.centred_ranks if ranks else logpi.unshaped
+    shaping = logpi.centered_ranks if ranks else logpi.identity_shaping
     return logpi.ZerothOrder(
         estimator=logpi.EvolutionStrategies(perturbation, getattr(logpi, draw), directions, shaping),
         update=logpi.Ascent(logpi.adam, learning_rate),

@@ -12,7 +12,7 @@ from logpi.environments.protocol import Spec
 from logpi.policies.action_critic import mlp_action_critic
 from logpi.policies.cnn import cnn_critic, cnn_policy
 from logpi.policies.critic import mlp_critic
-from logpi.policies.images import pictures
+from logpi.policies.images import image_leaves
 from logpi.policies.policy import mlp_policy
 
 HEAD = ("std", "squash", "initial_std")
@@ -26,7 +26,7 @@ def networks(
     The critic is Q(s, a) if `of_actions`.
     """
     seen, actions = spec.observation_space, spec.action_space
-    policy_of, critic_of = (cnn_policy, cnn_critic) if pictures(seen) else (mlp_policy, mlp_critic)
+    policy_of, critic_of = (cnn_policy, cnn_critic) if image_leaves(seen) else (mlp_policy, mlp_critic)
     critic_of = functools.partial(mlp_action_critic, action_space=actions) if of_actions else critic_of
     both = {"hidden": settings["hidden"], "normalise": settings["normalise_observations"]}
     options = {name: settings[name] for name in HEAD}

@@ -27,6 +27,6 @@ def npg(
         credit=logpi.GAE(discount, decay),
         objective=logpi.score,
         update=logpi.NaturalGradient(max_kl, cg_iterations, damping),
-        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch=critic_minibatch, epochs=critic_epochs),
+        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch_size=critic_minibatch, epochs=critic_epochs),
         collect=logpi.Steps(rollout_length),
     )

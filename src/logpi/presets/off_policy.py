@@ -27,10 +27,10 @@ def off_policy(
     """
     return logpi.PolicyGradient(
         credit=logpi.GAE(discount, decay),
-        objective=logpi.Standardised(logpi.Weighted(logpi.step_weights)) + entropy_weight * logpi.entropy,
+        objective=logpi.AdvantageNormalized(logpi.ImportanceWeighted(logpi.step_weights)) + entropy_weight * logpi.entropy,
         update=logpi.Ascent(logpi.adam, learning_rate),
         fit=logpi.Ascent(logpi.adam, critic_learning_rate, epochs=critic_epochs),
         epochs=epochs,
-        min_effective_share=min_effective_share,
+        min_effective_sample_share=min_effective_share,
         collect=logpi.Steps(rollout_length),
     )

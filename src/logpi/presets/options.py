@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from logpi.core.schedules import Linear, parse
+from logpi.core.schedules import LinearSchedule, parse_schedule
 from logpi.errors import LogpiError
 
 
@@ -26,12 +26,12 @@ def _number(low: float, high: float, above: bool = False) -> Callable[[Any], Any
             raise ValueError
         return x
 
-    def read(given: Any) -> float | Linear:
+    def read(given: Any) -> float | LinearSchedule:
         if isinstance(given, str) and ":" in given:
-            given = parse(given)
-        if isinstance(given, Linear):
+            given = parse_schedule(given)
+        if isinstance(given, LinearSchedule):
             numbers = _number(low, high)
-            return Linear(numbers(given.start), numbers(given.end))
+            return LinearSchedule(numbers(given.start), numbers(given.end))
         return inside(float(given))
 
     return read
@@ -163,7 +163,7 @@ OPTIONS: dict[str, Option] = {
 }
 
 
-def read(name: str, given: Any, known: Any) -> Any:
+def read_option(name: str, given: Any, known: Any) -> Any:
     """The value of an option, checked; raises LogpiError naming the key, the value and what is allowed."""
     if name not in known:
         raise LogpiError(f"unknown option {name}; allowed: {', '.join(known)}")

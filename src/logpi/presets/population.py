@@ -10,7 +10,7 @@ def population(num_envs: int, differences: str, stochastic: bool, episodes: int,
     central = differences == "central"
     return {
         "population": num_envs,
-        "pairing": logpi.central if central else logpi.forward,
+        "pairing": logpi.central_differences if central else logpi.forward_differences,
         "acting": logpi.sampled if stochastic else logpi.Greedy,
         "collect": logpi.Episodes(limit, episodes, group=2 if central else num_envs),
     }

@@ -34,17 +34,17 @@ def ppo(
     Source: Schulman et al. 2017, "Proximal policy optimization algorithms", eqs. (7) and (9).
     """
     at_once = epochs if separate and max_kl is None and not recompute else 1  # nothing is to be seen between these
-    ascent = logpi.Ascent(logpi.adam, learning_rate, minibatch=minibatch, epochs=at_once, max_norm=max_gradient_norm)
-    surrogate = logpi.Standardised(logpi.Clipped(clip)) if standardise else logpi.Clipped(clip)
+    ascent = logpi.Ascent(logpi.adam, learning_rate, minibatch_size=minibatch, epochs=at_once, max_grad_norm=max_gradient_norm)
+    surrogate = logpi.AdvantageNormalized(logpi.Clipped(clip)) if standardise else logpi.Clipped(clip)
     return logpi.PolicyGradient(
         credit=logpi.GAE(discount, decay),
         objective=surrogate + entropy_weight * logpi.entropy,
         update=ascent,
         fit=ascent if separate else "joint",
-        value_weight=value_weight,
+        vf_coef=value_weight,
         critic_objective=logpi.value if clip_value is None else logpi.ClippedValue(clip_value),
         epochs=epochs // at_once,
-        recompute=recompute,
-        max_kl=max_kl,
+        recompute_advantages=recompute,
+        target_kl=max_kl,
         collect=logpi.Steps(rollout_length),
     )

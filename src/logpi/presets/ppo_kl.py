@@ -28,7 +28,7 @@ def ppo_kl(
     ascent = logpi.Ascent(logpi.adam, learning_rate, minibatch, epochs, max_gradient_norm)
     return logpi.PolicyGradient(
         credit=logpi.GAE(discount, decay),
-        objective=logpi.Standardised(logpi.importance) + entropy_weight * logpi.entropy,
+        objective=logpi.AdvantageNormalized(logpi.importance) + entropy_weight * logpi.entropy,
         update=logpi.AdaptivePenalty(ascent, target_kl, penalty),
         fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch, epochs),
         collect=logpi.Steps(rollout_length),

@@ -27,7 +27,7 @@ def q_actor_critic(
     return logpi.PolicyGradient(
         credit=logpi.ActionValue(discount, decay) - logpi.action_mean_baseline,
         objective=logpi.score + entropy_weight * logpi.entropy,
-        update=logpi.Ascent(logpi.adam, learning_rate, max_norm=max_gradient_norm),
+        update=logpi.Ascent(logpi.adam, learning_rate, max_grad_norm=max_gradient_norm),
         fit=logpi.Ascent(logpi.adam, critic_learning_rate, epochs=critic_epochs),
         critic_objective=logpi.action_value,
         collect=logpi.Steps(rollout_length),

@@ -11,7 +11,7 @@ from typing import Any
 
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
-from logpi.presets.options import read
+from logpi.presets.options import read_option
 
 NETWORKS: Mapping[str, Any] = MappingProxyType(
     {
@@ -40,13 +40,13 @@ class Recipe:
     given: Mapping[str, Any]
     start: Any = None
 
-    def starting_from(self, policy: Any) -> "Recipe":
+    def from_policy(self, policy: Any) -> "Recipe":
         """The same recipe, but learning begins from this policy, such as a clone, and not from a new one."""
         return replace(self, start=policy)
 
-    def having(self, **options: Any) -> "Recipe":
+    def with_options(self, **options: Any) -> "Recipe":
         """The same recipe, but for these options."""
-        read_all = {name: read(name, value, self.defaults) for name, value in options.items()}
+        read_all = {name: read_option(name, value, self.defaults) for name, value in options.items()}
         return replace(self, given=MappingProxyType({**self.given, **read_all}))
 
     def tuned(self, environment: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Recipe:
     def settings(self, environment: str) -> dict[str, Any]:
         """The value of every option on a task. Raises LogpiError if they do not fit together."""
         tuned = {name: x for name, x in self.tuned(environment).items() if name != "steps"}
-        settings = {name: read(name, x, self.defaults) for name, x in {**self.defaults, **tuned, **self.given}.items()}
+        settings = {name: read_option(name, x, self.defaults) for name, x in {**self.defaults, **tuned, **self.given}.items()}
         batch = settings["num_envs"] * settings.get("rollout_length", 1)
         minibatch = settings.get("minibatch", 1)
         if minibatch > batch and "rollout_length" in settings:
@@ -78,26 +78,26 @@ class Recipe:
         policy, critic = networks(spec, settings, key, of_actions)
         policy = policy if self.start is None else self.start
         critic = None if getattr(composed, "fit", None) is None else critic
-        return _metered(composed, settings["gradient_groups"]), policy, critic
+        return _with_noise_meter(composed, settings["gradient_groups"]), policy, critic
 
     def algorithm(self, settings: Mapping[str, Any]) -> Any:
         """The algorithm with these settings, without networks."""
-        return _metered(self._composed(settings), settings["gradient_groups"])
+        return _with_noise_meter(self._composed(settings), settings["gradient_groups"])
 
     def _composed(self, settings: Mapping[str, Any]) -> Any:
         return self.compose(**{name: settings[name] for name in inspect.signature(self.compose).parameters})
 
 
-def _metered(algorithm: Any, groups: int | None) -> Any:
+def _with_noise_meter(algorithm: Any, groups: int | None) -> Any:
     """The algorithm with a meter of its gradients, if one is asked for."""
     if groups is None:
         return algorithm
-    from logpi.algorithms.gradient_noise import Metered
+    from logpi.algorithms.gradient_noise import GradientNoiseMeter
     from logpi.algorithms.policy_gradient import PolicyGradient
 
     if not isinstance(algorithm, PolicyGradient):
         raise LogpiError(f"gradient_groups is {groups}; allowed: none, since this method has no gradient of log π")
-    return Metered(algorithm, groups)
+    return GradientNoiseMeter(algorithm, groups)
 
 
 def preset(**networks: Any) -> Callable[[Callable[..., Any]], Callable[..., Recipe]]:
@@ -113,7 +113,7 @@ def preset(**networks: Any) -> Callable[[Callable[..., Any]], Callable[..., Reci
 
         @functools.wraps(compose)
         def recipe(**options: Any) -> Recipe:
-            given = {name: read(name, value, defaults) for name, value in options.items()}
+            given = {name: read_option(name, value, defaults) for name, value in options.items()}
             return Recipe(compose.__name__.replace("_", "-"), compose, defaults, MappingProxyType(given))
 
         return recipe

@@ -37,7 +37,7 @@ ALGORITHMS: dict[str, Callable[..., Recipe]] = {
 }
 
 
-def algorithm(name: str) -> Callable[..., Recipe]:
+def find_algorithm(name: str) -> Callable[..., Recipe]:
     """The preset of that name; raises LogpiError, listing the names there are."""
     if name not in ALGORITHMS:
         raise LogpiError(f"unknown algorithm {name}; allowed: {', '.join(ALGORITHMS)}")

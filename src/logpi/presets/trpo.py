@@ -29,7 +29,7 @@ def trpo(
     return logpi.PolicyGradient(
         credit=logpi.GAE(discount, decay),
         objective=logpi.importance,
-        update=logpi.TrustRegion(max_kl, cg_iterations, damping, backtracks=backtracks, ratio=backtrack_ratio),
-        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch=critic_minibatch, epochs=critic_epochs),
+        update=logpi.TrustRegion(max_kl, cg_iterations, damping, backtracks=backtracks, backtrack_ratio=backtrack_ratio),
+        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch_size=critic_minibatch, epochs=critic_epochs),
         collect=logpi.Steps(rollout_length),
     )

@@ -22,7 +22,7 @@ def vpg(
     Source: Algorithm 1 of Lovatto's deck (2019); Schulman et al. 2016 (GAE); Achiam 2018 (Spinning Up).
     """
     return logpi.PolicyGradient(
-        credit=logpi.Targeting(logpi.GAE(discount, decay), logpi.RewardToGo(discount)),
+        credit=logpi.WithTarget(logpi.GAE(discount, decay), logpi.RewardToGo(discount)),
         objective=logpi.score + entropy_weight * logpi.entropy,
         update=logpi.Ascent(logpi.adam, learning_rate),
         fit=logpi.Ascent(logpi.adam, critic_learning_rate, epochs=critic_epochs),

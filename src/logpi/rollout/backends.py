@@ -8,18 +8,18 @@ from threadpoolctl import ThreadpoolController
 from logpi.core.collection import Collect
 from logpi.environments.protocol import HostEnvironment
 from logpi.numpy_policy.actor import Actor
-from logpi.rollout.buffers import observed
-from logpi.rollout.collector import Collector, Share
-from logpi.rollout.episode_replay import Kept
+from logpi.rollout.buffers import observation_fields
+from logpi.rollout.collector import Collector, Shard
+from logpi.rollout.episode_replay import EpisodeSnapshot
 from logpi.rollout.observations import Store
 from logpi.rollout.workers import shared_memory
-from logpi.rollout.workers.messages import Assignment
-from logpi.rollout.workers.pool import Crew
+from logpi.rollout.workers.messages import WorkerSetup
+from logpi.rollout.workers.pool import WorkerPool
 
 Rows = dict[str, Any]
 
 
-class Hands(Protocol):
+class RolloutBackend(Protocol):
     """Collects rollouts, one at a time, into sets of arrays."""
 
     @property
@@ -31,7 +31,7 @@ class Hands(Protocol):
         """Begin a rollout with these weights into one of the sets."""
         ...
 
-    def over(self) -> bool:
+    def done(self) -> bool:
         """Whether it is done."""
         ...
 
@@ -47,12 +47,12 @@ class Hands(Protocol):
         """Begin new episodes everywhere."""
         ...
 
-    def resume(self, kept: Kept, seed: int) -> np.ndarray:
+    def resume(self, kept: EpisodeSnapshot, seed: int) -> np.ndarray:
         """Bring the environments back to where they stood: which of them began a new episode instead."""
         ...
 
 
-class Alone:
+class InProcess:
     """This process collects by itself: all that there is to do is done when a rollout is started."""
 
     def __init__(
@@ -60,9 +60,9 @@ class Alone:
     ):
         """`environment` stands at `obs`; rollouts are written into `rows`."""
         n = environment.spec.num_envs
-        self._collector = Collector(environment, collect, Share(0, n, n, actor.block))
+        self._collector = Collector(environment, collect, Shard(0, n, n, actor.block))
         self._collector.obs = obs
-        self._actor, self._store, self._rows = actor, store(observed(rows)), rows
+        self._actor, self._store, self._rows = actor, store(observation_fields(rows)), rows
         self._threads = ThreadpoolController()
 
     @property
@@ -76,7 +76,7 @@ class Alone:
         with self._threads.limit(limits=1, user_api="blas"):  # small products take less time than threads to start
             self._collector.collect(self._actor.bind(weights), draws, seed, self._rows, self._store)
 
-    def over(self) -> bool:
+    def done(self) -> bool:
         """It is done already."""
         return True
 
@@ -92,23 +92,23 @@ class Alone:
         """Begin new episodes everywhere."""
         self._collector.begin(seed)
 
-    def resume(self, kept: Kept, seed: int) -> np.ndarray:
+    def resume(self, kept: EpisodeSnapshot, seed: int) -> np.ndarray:
         """Bring the environments back to where they stood: which of them began a new episode instead."""
         return self._collector.resume(kept, seed)
 
 
-class Hired:
+class InWorkers:
     """The workers of a crew collect, into memory that they share with this process."""
 
-    def __init__(self, crew: Crew, collect: Collect, actor: Actor, store: type[Store], sets: list[Rows]):
+    def __init__(self, crew: WorkerPool, collect: Collect, actor: Actor, store: type[Store], sets: list[Rows]):
         """Each of the sets has `rows` like those to write into, and `draws` and `weights` like those to come."""
         assert actor.program is not None
-        places, size = shared_memory.places({"sets": sets, "beats": np.zeros(crew.workers, np.int64)})
-        descriptor = shared_memory.memory(size)
+        places, size = shared_memory.layout({"sets": sets, "beats": np.zeros(crew.workers, np.int64)})
+        descriptor = shared_memory.allocate(size)
         arrays = shared_memory.views(descriptor, places)
         self._crew, self._sets = crew, arrays["sets"]
-        told = Assignment(actor.program, actor.block, collect, store, places)
-        crew.assign(told, descriptor, arrays["beats"])
+        told = WorkerSetup(actor.program, actor.block, collect, store, places)
+        crew.setup(told, descriptor, arrays["beats"])
 
     @property
     def obs(self) -> Any:
@@ -122,9 +122,9 @@ class Hired:
             place[...] = np.asarray(x)
         self._crew.start(seed, which)
 
-    def over(self) -> bool:
+    def done(self) -> bool:
         """Whether all have answered."""
-        return self._crew.over
+        return self._crew.done
 
     def finish(self) -> None:
         """Wait for it."""
@@ -138,6 +138,6 @@ class Hired:
         """Begin new episodes everywhere."""
         self._crew.begin(seed)
 
-    def resume(self, kept: Kept, seed: int) -> np.ndarray:
+    def resume(self, kept: EpisodeSnapshot, seed: int) -> np.ndarray:
         """Bring the environments back to where they stood: which of them began a new episode instead."""
         return self._crew.resume(kept, seed)

@@ -8,10 +8,10 @@ from logpi.core.collection import Collect, Steps
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.rollout.observations import Store
 
-PLAIN = ("action", "sent", "reward", "time", "terminated", "truncated", "valid")
+STEP_FIELDS = ("action", "sent", "reward", "time", "terminated", "truncated", "valid")
 
 
-def empty_rows(collect: Collect, draws: list[np.ndarray], store: type[Store], obs: Any, answer: Any) -> dict[str, Any]:
+def allocate_buffers(collect: Collect, draws: list[np.ndarray], store: type[Store], obs: Any, answer: Any) -> dict[str, Any]:
     """Arrays [T, columns, ...] for observations like `obs[N]` and (action, what is sent) like `answer`.
 
     A window has a column for each environment, whole episodes have one for each of them. What is sent is kept for
@@ -21,7 +21,7 @@ def empty_rows(collect: Collect, draws: list[np.ndarray], store: type[Store], ob
     if isinstance(collect, Steps):
         length, columns, kept = draws[0].shape[0], n, n
     else:
-        length, columns, kept = draws[0].shape[1], n * collect.per_environment, 0
+        length, columns, kept = draws[0].shape[1], n * collect.episodes_per_env, 0
     action, sent = answer
     flag = lambda: np.zeros((length, columns), bool)
     return {
@@ -32,9 +32,9 @@ def empty_rows(collect: Collect, draws: list[np.ndarray], store: type[Store], ob
         "terminated": flag(),
         "truncated": flag(),
         "valid": flag(),
-    } | store.room(obs, length, columns)
+    } | store.allocate(obs, length, columns)
 
 
-def observed(rows: dict[str, Any]) -> dict[str, Any]:
+def observation_fields(rows: dict[str, Any]) -> dict[str, Any]:
     """The fields that observations are kept in."""
-    return {name: x for name, x in rows.items() if name not in PLAIN}
+    return {name: x for name, x in rows.items() if name not in STEP_FIELDS}

@@ -10,13 +10,13 @@ from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.protocol import HostEnvironment, Step
 from logpi.numpy_policy.blocks import Act, Blocks
-from logpi.rollout.episode_replay import Kept, replay
-from logpi.rollout.observations import Both, Store
-from logpi.rollout.window import play
+from logpi.rollout.episode_replay import EpisodeSnapshot, replay
+from logpi.rollout.observations import StorePairs, Store
+from logpi.rollout.window import collect_window
 
 
 @dataclass(frozen=True)
-class Share:
+class Shard:
     """Which part of a rollout is whose: environments `first` … `first + count − 1` of `total`, acted for in blocks."""
 
     first: int
@@ -28,17 +28,17 @@ class Share:
 class Collector:
     """Collects the share of one process, in its own arrays or in memory that several share."""
 
-    def __init__(self, environment: HostEnvironment, collect: Collect, share: Share):
+    def __init__(self, environment: HostEnvironment, collect: Collect, share: Shard):
         """`environment` has the share's copies."""
         self._environment, self._collect, self._share = environment, collect, share
         self._blocks = Blocks(share.first, share.count, share.block)
         self._time = np.zeros(share.count, np.int32)
-        self._beat = np.zeros(1, np.int64)
+        self._heartbeat = np.zeros(1, np.int64)
         self.obs: Any = None
 
-    def watched_by(self, beat: np.ndarray) -> None:
+    def set_heartbeat(self, beat: np.ndarray) -> None:
         """Count steps in this array, where others can see that there is progress."""
-        self._beat = beat
+        self._heartbeat = beat
 
     def begin(self, seed: int, episode: np.ndarray | None = None) -> None:
         """Begin new episodes everywhere; or these, in environments that can."""
@@ -50,7 +50,7 @@ class Collector:
             self.obs = environment.reset(seed) if group == 1 else environment.reset(seed, group)
         self._time[:] = 0
 
-    def resume(self, kept: Kept, seed: int) -> np.ndarray:
+    def resume(self, kept: EpisodeSnapshot, seed: int) -> np.ndarray:
         """Bring the environments back to where they stood when that was kept: which began a new episode instead."""
         self.obs, lost = replay(self._environment, seed, kept)
         self._time[:] = np.where(lost, 0, kept["length"])
@@ -60,18 +60,18 @@ class Collector:
         """One rollout with this share's noise, into `rows` [T, N, ...]; whole episodes begin afresh from `seed`."""
         self._observations, self._rows = store, rows
         self._actions, self._sent = tree_leaves(rows["action"]), tree_leaves(rows["sent"])
-        if isinstance(self._environment, Gymnasium) and isinstance(store, Both) and isinstance(self._collect, Steps):
+        if isinstance(self._environment, Gymnasium) and isinstance(store, StorePairs) and isinstance(self._collect, Steps):
             self._play(self._environment, act, draws)
         elif isinstance(self._collect, Steps):
             self._window(act, draws)
         else:
             self.begin(seed)
-            self._episodes(act, draws, self._collect.per_environment)
+            self._episodes(act, draws, self._collect.episodes_per_env)
 
     def _play(self, environment: Gymnasium, act: Act, draws: list[np.ndarray]) -> None:
         mine = slice(self._share.first, self._share.first + self._share.count)
         rows = tree_map(lambda x: x[:, mine], self._rows)
-        self.obs, self._time = play(environment, self._blocks, act, draws, self.obs, self._time, rows, self._beat)
+        self.obs, self._time = collect_window(environment, self._blocks, act, draws, self.obs, self._time, rows, self._heartbeat)
 
     def _window(self, act: Act, draws: list[np.ndarray]) -> None:
         first, count = self._share.first, self._share.count
@@ -86,7 +86,7 @@ class Collector:
             for buffer, x in zip(self._sent, tree_leaves(native), strict=True):
                 buffer[t, columns] = x
             if not step.valid.all() and t:
-                self._cut(t - 1, np.flatnonzero(failed(step, nobody)))
+                self._cut(t - 1, np.flatnonzero(failed_steps(step, nobody)))
             self._advance(step)
 
     def _episodes(self, act: Act, draws: list[np.ndarray], per_environment: int) -> None:
@@ -105,7 +105,7 @@ class Collector:
             some = np.flatnonzero(step.valid)
             columns = episode * total + first + everyone
             self._write((self._time[some], columns[some]), some, obs, action, step)
-            valid[:, columns[failed(step, idle)]] = False  # such an episode is begun again
+            valid[:, columns[failed_steps(step, idle)]] = False  # such an episode is begun again
             self._advance(step)
             episode += step.valid & (step.terminated | step.truncated)
 
@@ -119,7 +119,7 @@ class Collector:
         rows["terminated"][place] = step.terminated[some]
         rows["truncated"][place] = step.truncated[some]
         rows["valid"][place] = step.valid[some]
-        self._beat[0] += 1
+        self._heartbeat[0] += 1
 
     def _cut(self, row: int, some: np.ndarray) -> None:
         """What failed in the next row was last seen here: its episode is cut, and V of what followed still counts."""
@@ -132,6 +132,6 @@ class Collector:
         self._time[step.terminated | step.truncated | ~step.valid] = 0
 
 
-def failed(step: Step, idle: np.ndarray) -> np.ndarray:
+def failed_steps(step: Step, idle: np.ndarray) -> np.ndarray:
     """Environments that raised and were made anew: their step is no transition, and their episode ends before it."""
     return step.truncated & ~step.valid & ~idle

@@ -10,12 +10,12 @@ from jaxtyping import Array, Key, PyTree
 
 from logpi.core.collection import Collect, Steps
 from logpi.environments.protocol import Environment
-from logpi.policies.behavior import Behaviour
-from logpi.rollout.noise import draw, episode_keys, longest, shared, window_keys
+from logpi.policies.behavior import Behavior
+from logpi.rollout.noise import sample_noise, episode_keys, max_episode_length, shared, window_keys
 from logpi.types import Trajectory
 
 
-def begin(environment: Environment, collect: Collect, key: Key[Array, ""]) -> PyTree:
+def init_env_state(environment: Environment, collect: Collect, key: Key[Array, ""]) -> PyTree:
     """What a rollout carries to the next one: the environments' state, nothing if every rollout starts afresh."""
     if collect.complete:
         return ()
@@ -24,19 +24,19 @@ def begin(environment: Environment, collect: Collect, key: Key[Array, ""]) -> Py
 
 
 def rollout(
-    environment: Environment, mu: Behaviour, carry: PyTree, key: Key[Array, ""], collect: Collect
+    environment: Environment, mu: Behavior, carry: PyTree, key: Key[Array, ""], collect: Collect
 ) -> tuple[PyTree, Trajectory]:
     """(μ, where the environments stand) ↦ (where they stand now, τ)."""
     if isinstance(collect, Steps):
-        return _window(environment, mu, carry, key, collect.length)
-    limit = longest(collect, environment.spec)
-    keys = jr.split(key, collect.per_environment)
+        return _window(environment, mu, carry, key, collect.num_steps)
+    limit = max_episode_length(collect, environment.spec)
+    keys = jr.split(key, collect.episodes_per_env)
     columns = jax.vmap(lambda k: _episodes(environment, mu, k, limit, collect.group))(keys)
     rows = {name: jax.tree.map(_side_by_side, value) for name, value in columns.items()}
     return carry, Trajectory(**rows, complete=True)
 
 
-def _act(environment: Environment, mu: Behaviour, state: PyTree, obs: PyTree, noise: PyTree, key: Any) -> tuple:
+def _act(environment: Environment, mu: Behavior, state: PyTree, obs: PyTree, noise: PyTree, key: Any) -> tuple:
     """One step of everybody, as a row of a trajectory without its time."""
     pi = mu(obs)
     action = pi.push(noise)
@@ -54,9 +54,9 @@ def _act(environment: Environment, mu: Behaviour, state: PyTree, obs: PyTree, no
     return state, step.obs, row
 
 
-def _window(environment: Environment, mu: Behaviour, carry: PyTree, key: Any, length: int) -> tuple:
+def _window(environment: Environment, mu: Behavior, carry: PyTree, key: Any, length: int) -> tuple:
     k_noise, k_step = window_keys(key)
-    noise = draw(mu, carry[1], k_noise, length)
+    noise = sample_noise(mu, carry[1], k_noise, length)
 
     def body(carry: PyTree, x: PyTree) -> tuple:
         state, obs, time = carry
@@ -68,12 +68,12 @@ def _window(environment: Environment, mu: Behaviour, carry: PyTree, key: Any, le
     return carry, Trajectory(**rows)
 
 
-def _episodes(environment: Environment, mu: Behaviour, key: Any, limit: int, group: int) -> dict[str, Any]:
+def _episodes(environment: Environment, mu: Behavior, key: Any, limit: int, group: int) -> dict[str, Any]:
     """One episode from each environment, padded to [limit, N]; stops when the last one has ended."""
     k_reset, k_noise, k_step = episode_keys(key)
     each = lambda key: shared(key, environment.spec.num_envs, group)
     state, obs = environment.reset(each(k_reset))
-    noise = draw(mu, obs, k_noise, limit, group)
+    noise = sample_noise(mu, obs, k_noise, limit, group)
     alive = jnp.ones(environment.spec.num_envs, bool)
 
     def row_at(t: Array, state: PyTree, obs: PyTree, alive: Array) -> tuple:

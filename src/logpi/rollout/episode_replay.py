@@ -6,13 +6,13 @@ import numpy as np
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
 
-Kept = dict[str, Any]
+EpisodeSnapshot = dict[str, Any]
 
 
-class Unfinished:
+class ActionLog:
     """What each environment was sent since its episode began. Nothing is done per step: a rollout is added whole."""
 
-    def __init__(self, sent: Any, kept: Kept | None = None, lost: np.ndarray | None = None):
+    def __init__(self, sent: Any, kept: EpisodeSnapshot | None = None, lost: np.ndarray | None = None):
         """Go on from what was kept, where it was not lost; `sent` are buffers [T, N, ...] like those to come."""
         nothing = tree_map(lambda x: np.zeros((0, *x.shape[2:]), x.dtype), sent)
         n = tree_leaves(sent)[0].shape[1]
@@ -31,12 +31,12 @@ class Unfinished:
             piece = tree_map(lambda x, i=i, first=first: x[first:, i].copy(), sent)
             self._pieces[i] = (piece,) if ends.size or begun[i] else (*before, piece)
 
-    def pieces(self) -> list[tuple[Any, ...]]:
+    def segments(self) -> list[tuple[Any, ...]]:
         """All of it, by environment; what is handed out does not change when more is added."""
         return list(self._pieces)
 
 
-def snapshot(episode: np.ndarray, obs: Any, pieces: list[tuple[Any, ...]]) -> Kept:
+def snapshot(episode: np.ndarray, obs: Any, pieces: list[tuple[Any, ...]]) -> EpisodeSnapshot:
     """Where each environment stands, as arrays: its episode, what it shows, and the actions that led there."""
     joined = [tree_map(lambda *x: np.concatenate(x), *some) for some in pieces]
     length = np.asarray([len(tree_leaves(some)[0]) for some in joined])
@@ -48,7 +48,7 @@ def snapshot(episode: np.ndarray, obs: Any, pieces: list[tuple[Any, ...]]) -> Ke
     }
 
 
-def share(kept: Kept, mine: slice) -> Kept:
+def snapshot_shard(kept: EpisodeSnapshot, mine: slice) -> EpisodeSnapshot:
     """What was kept of some neighbouring environments."""
     ends = np.cumsum(kept["length"])
     first = (ends - kept["length"])[mine]
@@ -57,20 +57,20 @@ def share(kept: Kept, mine: slice) -> Kept:
     return own | {"action": tree_map(lambda x: x[rows], kept["action"])}
 
 
-def replay(environment: Any, seed: int, kept: Kept) -> tuple[Any, np.ndarray]:
+def replay(environment: Any, seed: int, kept: EpisodeSnapshot) -> tuple[Any, np.ndarray]:
     """Bring every environment back to where it stood: (what they show now, which ones could not be brought back).
 
     One that does not show again what it had shown does not replay: it begins its next episode.
     """
-    obs, lost = _sent_again(environment, seed, kept, kept["episode"], kept["length"])
+    obs, lost = _replay_actions(environment, seed, kept, kept["episode"], kept["length"])
     for now, before in zip(tree_leaves(obs), tree_leaves(kept["obs"]), strict=True):
         lost |= (now != before).reshape(len(now), -1).any(axis=1)
     if lost.any():
-        obs, _ = _sent_again(environment, seed, kept, kept["episode"] + lost, np.where(lost, 0, kept["length"]))
+        obs, _ = _replay_actions(environment, seed, kept, kept["episode"] + lost, np.where(lost, 0, kept["length"]))
     return obs, lost
 
 
-def _sent_again(environment: Any, seed: int, kept: Kept, episode: Any, length: Any) -> tuple[Any, np.ndarray]:
+def _replay_actions(environment: Any, seed: int, kept: EpisodeSnapshot, episode: Any, length: Any) -> tuple[Any, np.ndarray]:
     """Begin these episodes and take their first `length` steps: (what is shown, where an episode ended too soon)."""
     obs, ended = environment.restart(seed, episode), np.zeros(len(length), bool)
     first = np.cumsum(kept["length"]) - kept["length"]

@@ -3,11 +3,11 @@
 import jax
 from jaxtyping import Array, Float, PyTree, Shaped
 
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 
 
-def scores(
-    mu: Behaviour, obs: PyTree[Shaped[Array, "T C ..."]], action: PyTree[Shaped[Array, "T C ..."]], num_envs: int
+def behavior_log_probs(
+    mu: Behavior, obs: PyTree[Shaped[Array, "T C ..."]], action: PyTree[Shaped[Array, "T C ..."]], num_envs: int
 ) -> Float[Array, "T C"]:
     """log μ of every action, where column e · N + i is environment i: its own member of a population acted there."""
     rows = lambda tree: jax.tree.map(lambda x: x.reshape(-1, num_envs, *x.shape[2:]), tree)

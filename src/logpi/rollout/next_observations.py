@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 
-def with_successors(fields: dict[str, Any], where: Callable[..., Any] = jnp.where) -> dict[str, Any]:
+def with_next_obs(fields: dict[str, Any], where: Callable[..., Any] = jnp.where) -> dict[str, Any]:
     """The fields with `obs` and `next_obs` [T, N, ...], whichever way they were kept; in JAX unless `where` is NumPy's.
 
     On the device `next_obs` of what was kept once is part of the program that reads it: nothing is sent twice.

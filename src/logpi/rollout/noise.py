@@ -8,10 +8,10 @@ from jaxtyping import Array, Key, PyTree
 from logpi.core.collection import Collect, Episodes, Steps
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 
 
-def draw(mu: Behaviour, obs: PyTree, key: Key[Array, ""], length: int, group: int = 1) -> PyTree:
+def sample_noise(mu: Behavior, obs: PyTree, key: Key[Array, ""], length: int, group: int = 1) -> PyTree:
     """Noise for `length` steps of acting on observations shaped like `obs[N]`: leaves [length, N, ...].
 
     Noise depends on shapes alone, so the same key gives the same draws on the device and on the host. Each group of
@@ -27,17 +27,17 @@ def shared(key: Key[Array, ""], num_envs: int, group: int) -> Key[Array, "..."]:
     return key if group == 1 else jr.split(key, num_envs // group)[jnp.arange(num_envs) // group]
 
 
-def rollout_noise(mu: Behaviour, obs: PyTree, key: Key[Array, ""], collect: Collect, spec: Spec) -> PyTree:
+def rollout_noise(mu: Behavior, obs: PyTree, key: Key[Array, ""], collect: Collect, spec: Spec) -> PyTree:
     """All the noise of the rollout that `device.rollout` would make from this key.
 
     Leaves are [T, N, ...] for a window of steps, [k, limit, N, ...] for k whole episodes from each environment.
     Raises LogpiError for whole episodes of a task without a time limit.
     """
     if isinstance(collect, Steps):
-        return draw(mu, obs, window_keys(key)[0], collect.length)
-    limit = longest(collect, spec)
-    keys = jr.split(key, collect.per_environment)
-    return jax.vmap(lambda k: draw(mu, obs, episode_keys(k)[1], limit, collect.group))(keys)
+        return sample_noise(mu, obs, window_keys(key)[0], collect.num_steps)
+    limit = max_episode_length(collect, spec)
+    keys = jr.split(key, collect.episodes_per_env)
+    return jax.vmap(lambda k: sample_noise(mu, obs, episode_keys(k)[1], limit, collect.group))(keys)
 
 
 def window_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
@@ -52,7 +52,7 @@ def episode_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""], K
     return k_reset, k_noise, k_step
 
 
-def longest(collect: Episodes, spec: Spec) -> int:
+def max_episode_length(collect: Episodes, spec: Spec) -> int:
     """How long an episode can be; raises LogpiError if nothing says, or if the environment was made for longer ones.
 
     Also if its copies do not make whole groups.
@@ -64,9 +64,9 @@ def longest(collect: Episodes, spec: Spec) -> int:
         )
     if spec.time_limit is None:
         raise LogpiError(f"{spec.name} has no time limit, and whole episodes need one: Episodes(limit=…), or --limit")
-    if collect.limit is not None and collect.limit < spec.time_limit:
+    if collect.max_episode_steps is not None and collect.max_episode_steps < spec.time_limit:
         raise LogpiError(
-            f"Episodes(limit={collect.limit}) is shorter than the time limit of {spec.name}, {spec.time_limit}:"
-            f" make the environment with it, make(…, time_limit={collect.limit})"
+            f"Episodes(limit={collect.max_episode_steps}) is shorter than the time limit of {spec.name}, {spec.time_limit}:"
+            f" make the environment with it, make(…, time_limit={collect.max_episode_steps})"
         )
     return spec.time_limit

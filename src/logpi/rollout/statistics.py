@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 from logpi.types import Trajectory
 
 
-def statistics(tau: Trajectory, running: Float[Array, " N"]) -> tuple[dict[str, Array], Float[Array, " N"]]:
+def episode_statistics(tau: Trajectory, running: Float[Array, " N"]) -> tuple[dict[str, Array], Float[Array, " N"]]:
     """(figures, the return so far of each unfinished episode), given the latter from the rollout before.
 
     Figures: `episodes` that ended; `return_mean, return_min, return_max, length_mean` over them, NaN if none did;

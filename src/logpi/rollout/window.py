@@ -16,7 +16,7 @@ from logpi.numpy_policy.blocks import Act, Blocks
 End = tuple[int, int, bool, bool]  # row, environment, terminated, and whether the step was one
 
 
-def play(
+def collect_window(
     environment: Gymnasium,
     blocks: Blocks,
     act: Act,

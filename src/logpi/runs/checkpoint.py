@@ -32,7 +32,7 @@ class Checkpoint:
 
     path: Path
     arrays: dict[str, np.ndarray]
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def save(directory: Path, tree: PyTree, **facts: Any) -> None:
@@ -84,10 +84,10 @@ def restore(saved: Checkpoint, like: PyTree, prefix: str = "") -> PyTree:
     for path, leaf in wanted.items():
         if (shape := saved.arrays[path].shape) != (expected := _data(leaf).shape):
             raise LogpiError(f"checkpoint {saved.path}: {path} was saved as {shape}, expected {expected}")
-    return pick(saved, like, prefix)
+    return load_unchecked(saved, like, prefix)
 
 
-def pick(saved: Checkpoint, like: PyTree, prefix: str = "") -> PyTree:
+def load_unchecked(saved: Checkpoint, like: PyTree, prefix: str = "") -> PyTree:
     """As `restore`, for arrays whose shapes are not known beforehand: only the tree's structure has to fit."""
     flat, treedef = jax.tree_util.tree_flatten_with_path(like)
     put = lambda path, leaf: _put(saved.arrays[_name(path, prefix)], leaf) if _is_array(leaf) else leaf

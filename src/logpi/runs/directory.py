@@ -11,7 +11,7 @@ from typing import Any
 
 from logpi.errors import LogpiError
 from logpi.runs.files import finite, write_json
-from logpi.runs.lock import hold, this_process
+from logpi.runs.lock import lock_run, this_process
 
 
 class RunDirectory:
@@ -75,13 +75,13 @@ class RunDirectory:
 
 
 @contextmanager
-def fresh(path: Path) -> Iterator[None]:
+def new_run_directory(path: Path) -> Iterator[None]:
     """Make the directory of a new run and hold its lock. Raises LogpiError for one that already holds a run."""
     try:
         (path / "checkpoints").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LogpiError(f"cannot write to {path}: {error.strerror}") from None
-    with hold(path):
+    with lock_run(path):
         if (path / "run.json").exists():
             raise LogpiError(f"{path} already holds a run: go on with it, logpi resume {path}, or give another --out")
         yield

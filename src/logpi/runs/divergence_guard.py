@@ -8,7 +8,7 @@ from logpi.errors import NothingLearned
 PATIENCE = 10  # iterations in a row
 
 
-class LeftOut:
+class StopOnSkippedUpdates:
     """Counts iterations in a row whose updates were all left out, since nothing finite came of them."""
 
     def __init__(self, directory: Path):

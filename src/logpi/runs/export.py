@@ -17,13 +17,13 @@ from logpi.errors import LogpiError
 from logpi.numpy_policy import source
 from logpi.numpy_policy.lower import lower
 from logpi.numpy_policy.primitives import UnknownPrimitive
-from logpi.numpy_policy.program import Program, written
-from logpi.numpy_policy.samplers import draws
+from logpi.numpy_policy.program import Program, format_tree
+from logpi.numpy_policy.samplers import numpy_sampler
 from logpi.runs import configuration
 from logpi.runs.run import Run
 from logpi.spaces.actions import to_native
 from logpi.spaces.serialize import from_json
-from logpi.spaces.tree import buffer_dtype, empty, leaf_spaces, lifted
+from logpi.spaces.tree import buffer_dtype, empty, leaf_spaces, map_leaves
 
 MARK = '"""A policy exported by logpi'
 
@@ -85,14 +85,14 @@ def module(policy: PyTree, observation_space: spaces.Space, action_space: spaces
         raise LogpiError(
             f"the policy uses {lacking}, which logpi does not write in NumPy: it cannot be exported"
         ) from None
-    cast = lifted(action_space, lambda leaf: lambda name: f"{name}.astype('{leaf.dtype}')")
-    mode, sample = (written(cast(part)) for part in program.answer)
+    cast = map_leaves(action_space, lambda leaf: lambda name: f"{name}.astype('{leaf.dtype}')")
+    mode, sample = (format_tree(cast(part)) for part in program.outputs)
     seen = list(leaf_spaces(observation_space))
     given = [f"np.asarray(obs{path}, '{buffer_dtype(leaf)}').reshape({leaf.shape})" for path, leaf in seen]
-    drawn = draws(pi)
+    drawn = numpy_sampler(pi)
     body = source.act(program, given, None if drawn is None else _noise(drawn, noise), mode, sample)
     head = _head(about, seen, list(leaf_spaces(action_space)))
-    return head + source.imports(body) + "\n\n" + body + source.values(program, flat, body, paths)
+    return head + source.imports(body) + "\n\n" + body + source.constants(program, flat, body, paths)
 
 
 def _lowered(bound: Any, weights: list[Any], obs: PyTree, native: Any) -> tuple[Program, Any, list[Any]]:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from logpi.core.schedules import Linear
+from logpi.core.schedules import LinearSchedule
 from logpi.errors import LogpiError
 
 
@@ -51,7 +51,7 @@ def finite(value: Any) -> Any:
         return {name: finite(x) for name, x in value.items()}
     if isinstance(value, list | tuple):
         return [finite(x) for x in value]
-    if isinstance(value, Linear):
+    if isinstance(value, LinearSchedule):
         return f"{value.start}:{value.end}"
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -13,7 +13,7 @@ from logpi.runs.files import read_json
 
 
 @contextmanager
-def hold(directory: Path) -> Iterator[None]:
+def lock_run(directory: Path) -> Iterator[None]:
     """Hold a run's directory; the lock is let go when the process ends, however it ends.
 
     Raises LogpiError, naming process and host, where another one holds it.

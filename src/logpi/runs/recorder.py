@@ -18,11 +18,11 @@ from logpi.runs.progress import Progress
 FIRST = ("iteration", "steps", "episodes", "return_mean", "return_min", "return_max", "length_mean")
 
 
-class Kept(eqx.Module):
+class ResumeState(eqx.Module):
     """All that a run needs to go on: what iterations hand on, and the episodes under way on the host."""
 
     carry: PyTree
-    unfinished: PyTree
+    episodes: PyTree
 
 
 class Recorder:
@@ -34,14 +34,14 @@ class Recorder:
         A checkpoint is saved at the first iteration that ends `every` seconds or more after the last.
         """
         self._directory, self._title, self._listeners, self._every = directory, title, listeners, every
-        self._latest: Callable[[], Kept] | None = None
+        self._latest: Callable[[], ResumeState] | None = None
         self._saved: dict[str, int] = {}
         self._due = time.monotonic() + every
         self.progress, self.compile_seconds = Progress(), 0.0
         self.rows: list[dict[str, Any]] = []
         self._events = self._close_events = lambda *_: None
 
-    def begin(self, progress: Progress, kept: Callable[[], Kept]) -> None:
+    def begin(self, progress: Progress, kept: Callable[[], ResumeState]) -> None:
         """Where the run stands before the first iteration of this process: that, too, can be resumed."""
         self.progress, self._latest = progress, kept
         self.rows = read_metrics(self._directory.path / "metrics.jsonl")
@@ -51,11 +51,11 @@ class Recorder:
         else:
             self._save(checkpoints.LAST)
 
-    def lend(self, consumed: bool) -> None:
+    def invalidate(self, consumed: bool) -> None:
         """What was kept last is used by the next iterations; if it is consumed, there is nothing to save until then."""
         self._latest = None if consumed else self._latest
 
-    def record(self, infos: Sequence[dict[str, Any]], evaluation: Evaluation | None, kept: Callable[[], Kept]) -> bool:
+    def record(self, infos: Sequence[dict[str, Any]], evaluation: Evaluation | None, kept: Callable[[], ResumeState]) -> bool:
         """Iterations: a row for each, a checkpoint after the last if one is due; whether a listener wants to stop.
 
         `evaluation` and `kept` belong to the last of them.
@@ -114,7 +114,7 @@ class Recorder:
         figures = {name: None if value is None else float(value) for name, value in info.items()}
         counts = {"iteration": now.iteration, "steps": now.steps, "episodes": now.episodes}
         row = {"learning_rate": None} | figures | counts | {"steps_per_second": float(info["steps"]) / seconds}
-        row |= realised(self.rows[-1], row) if self.rows else {}
+        row |= realized_improvement(self.rows[-1], row) if self.rows else {}
         if evaluation is not None:
             row |= {"eval_return_mean": evaluation.mean, "eval_length_mean": float(evaluation.lengths.mean())}
         return {name: row[name] for name in (*FIRST, *sorted(set(row) - set(FIRST)))}
@@ -152,7 +152,7 @@ class Recorder:
         }
 
 
-def realised(before: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+def realized_improvement(before: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """What the update before brought: how much better this batch's returns are than its own, with a standard error."""
     number = lambda r, name: math.nan if r.get(name) is None else float(r[name])
     return {

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from logpi.errors import LogpiError
-from logpi.spaces.tree import check, lifted
+from logpi.spaces.tree import check, map_leaves
 
 
 def to_native(space: spaces.Space) -> Callable[[Any], Any]:
@@ -20,7 +20,7 @@ def to_native(space: spaces.Space) -> Callable[[Any], Any]:
       bounds passes as it is. Then clipped to whatever bounds there are, and rounded if the box holds whole numbers.
     """
     check(space, "action")
-    return lifted(space, _leaf)
+    return map_leaves(space, _leaf)
 
 
 def from_native(space: spaces.Space) -> Callable[[Any], Any]:
@@ -31,10 +31,10 @@ def from_native(space: spaces.Space) -> Callable[[Any], Any]:
       both bounds are one number, 0.
     """
     check(space, "action")
-    return lifted(space, _leaf_back)
+    return map_leaves(space, _leaf_back)
 
 
-def sent(space: spaces.Space, name: str, first: int = 0) -> Callable[[Any], Any]:
+def to_gymnasium(space: spaces.Space, name: str, first: int = 0) -> Callable[[Any], Any]:
     """The map from a policy's actions to what a Gymnasium environment is handed: of its dtypes, whole numbers as such.
 
     Raises LogpiError, naming the environment, for an action that is not finite; they are numbered from `first`.
@@ -54,7 +54,7 @@ def sent(space: spaces.Space, name: str, first: int = 0) -> Callable[[Any], Any]
 
         return send
 
-    return lifted(space, one)
+    return map_leaves(space, one)
 
 
 def _leaf(space: Any) -> Callable[[Any], Any]:

@@ -38,25 +38,25 @@ def check(space: spaces.Space, what: str) -> None:
             )
 
 
-def lifted(space: spaces.Space, make: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:
+def map_leaves(space: spaces.Space, make: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:
     """One function of trees shaped like the space, from the function `make` gives for each leaf of it."""
     match space:
         case spaces.Dict():
-            named = {name: lifted(part, make) for name, part in space.items()}
+            named = {name: map_leaves(part, make) for name, part in space.items()}
             return lambda *trees: {name: f(*[tree[name] for tree in trees]) for name, f in named.items()}
         case spaces.Tuple():
-            parts = [lifted(part, make) for part in space]
+            parts = [map_leaves(part, make) for part in space]
             return lambda *trees: tuple(f(*leaves) for f, *leaves in zip(parts, *trees, strict=True))
     return make(space)
 
 
-def writer(space: spaces.Space) -> Callable[[Any, int, Any], None]:
+def row_writer(space: spaces.Space) -> Callable[[Any, int, Any], None]:
     """The function (arrays, i, x) that writes x, one element of the space, into row i of arrays like the space."""
     match space:
         case spaces.Dict():
-            parts = [(name, writer(part)) for name, part in space.items()]
+            parts = [(name, row_writer(part)) for name, part in space.items()]
         case spaces.Tuple():
-            parts = list(enumerate(map(writer, space)))
+            parts = list(enumerate(map(row_writer, space)))
         case _:
             return operator.setitem
 
@@ -74,12 +74,12 @@ def empty(space: spaces.Space, rows: int) -> Callable[[], Any]:
         shape, dtype = (rows, *leaf.shape), buffer_dtype(leaf)
         return lambda: np.zeros(shape, dtype)
 
-    return lifted(space, zeros)
+    return map_leaves(space, zeros)
 
 
-def kept(space: spaces.Space) -> Callable[[Any], Any]:
+def copy_as_stored(space: spaces.Space) -> Callable[[Any], Any]:
     """The function that copies a batch of elements into the dtypes they are kept in."""
-    return lifted(space, lambda leaf: functools.partial(np.array, dtype=buffer_dtype(leaf)))
+    return map_leaves(space, lambda leaf: functools.partial(np.array, dtype=buffer_dtype(leaf)))
 
 
 def buffer_dtype(space: spaces.Space) -> np.dtype:

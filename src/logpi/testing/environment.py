@@ -13,7 +13,7 @@ from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.protocol import Step
 from logpi.environments.registry import make
 from logpi.errors import LogpiError
-from logpi.spaces.tree import check, empty, leaf_spaces, lifted
+from logpi.spaces.tree import check, empty, leaf_spaces, map_leaves
 from logpi.testing.expect import close, offers, require, same_kind
 from logpi.testing.starts import check_ends, check_starts
 
@@ -103,7 +103,7 @@ def random_actions(space: spaces.Space, rows: int, seed: int) -> Any:
                 return lambda: rng.integers(0, leaf.n, shape).astype(np.int32)
         return lambda: rng.integers(0, leaf.nvec, shape).astype(np.int32)
 
-    return lifted(space, draw)()
+    return map_leaves(space, draw)()
 
 
 def _play(player: Any, actions: list[Any], seed: int) -> Played:
@@ -160,7 +160,7 @@ def _bounds(player: Any, spec: Any, action: Any, seed: int) -> None:
     boxes = [leaf for _, leaf in leaf_spaces(spec.action_space) if isinstance(leaf, spaces.Box)]
     if not boxes:
         return
-    at_most = lambda size: lifted(spec.action_space, lambda leaf: lambda x: _stretched(leaf, x, size))(action)
+    at_most = lambda size: map_leaves(spec.action_space, lambda leaf: lambda x: _stretched(leaf, x, size))(action)
     one, far = (_play(player, [at_most(size)], seed).steps[0] for size in (1.0, 50.0))
     remedy = "map actions with logpi.spaces.actions.to_native: −1 … 1 spans the bounds, what is beyond is clipped"
     require(close(one, far, 1e-5), "an action beyond its bounds does more than one at them", remedy)

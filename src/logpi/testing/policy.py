@@ -13,9 +13,9 @@ from jaxtyping import Array, Key, PyTree
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.errors import LogpiError
-from logpi.policies.behavior import Behaviour
-from logpi.spaces.actions import sent
-from logpi.spaces.tree import kept, leaf_spaces, lifted
+from logpi.policies.behavior import Behavior
+from logpi.spaces.actions import to_gymnasium
+from logpi.spaces.tree import copy_as_stored, leaf_spaces, map_leaves
 from logpi.testing.distribution import METHODS
 from logpi.testing.expect import close, offers, require, same_kind
 from logpi.types import ravel, trainable
@@ -54,8 +54,8 @@ def observations(space: spaces.Space, rows: int, seed: int = 0) -> Any:
     """So many elements of a space, as a rollout keeps them: leaves [rows, ...]."""
     space = copy.deepcopy(space)
     space.seed(seed)
-    stacked = lifted(space, lambda leaf: lambda *xs: np.stack(xs))(*[space.sample() for _ in range(rows)])
-    return jax.tree.map(jnp.asarray, kept(space)(stacked))
+    stacked = map_leaves(space, lambda leaf: lambda *xs: np.stack(xs))(*[space.sample() for _ in range(rows)])
+    return jax.tree.map(jnp.asarray, copy_as_stored(space)(stacked))
 
 
 def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, Any], Any]:
@@ -68,7 +68,7 @@ def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, A
         return {"noise": noise, "action": action, "log_prob": pi.log_prob(action), "entropy": pi.entropy()}
 
     def handed(policy: PyTree, obs: PyTree) -> Any:
-        pi = Behaviour(policy)(obs)
+        pi = Behavior(policy)(obs)
         return pi.to_env(pi.push(pi.noise(key)))
 
     remedy = "compute with JAX on the observation alone: no state, no Python branches on values, no NumPy"
@@ -90,7 +90,7 @@ def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, A
 
 def _actions(own: Any, space: spaces.Space) -> None:
     """Actions, as they are handed on, lie in the action space."""
-    wanted = lifted(space, _like)()
+    wanted = map_leaves(space, _like)()
     same_kind(own, wanted, "the action", "give actions the structure of the action space, one row an observation")
     for (path, leaf), x in zip(leaf_spaces(space), tree_leaves(own), strict=True):
         require(np.isfinite(x).all(), f"the action{path} is not finite", "keep parameters finite for every observation")
@@ -99,7 +99,7 @@ def _actions(own: Any, space: spaces.Space) -> None:
         counts = np.broadcast_to(2 if isinstance(leaf, spaces.MultiBinary) else _count(leaf), x.shape)
         bad = x[(x < 0) | (x >= counts)]
         require(not bad.size, f"the action{path} is {bad[:1]} in {leaf}", "count from 0; the adapter adds the start")
-    native = sent(space, "the environment")(own)
+    native = to_gymnasium(space, "the environment")(own)
     row = tree_map(lambda x: x[0, ...], native)
     require(_contained(space, row), f"{row} does not lie in the action space {space}", "give actions of its shapes")
 
@@ -115,7 +115,7 @@ def _count(leaf: Any) -> Any:
 
 def _contained(space: spaces.Space, x: Any) -> bool:
     one = lambda leaf: lambda x: leaf.contains(x.item() if isinstance(leaf, spaces.Discrete) else x)
-    return all(tree_leaves(lifted(space, one)(x)))
+    return all(tree_leaves(map_leaves(space, one)(x)))
 
 
 def _gradients(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> None:
@@ -125,7 +125,7 @@ def _gradients(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> None:
     theta, rest = trainable(unravel(flat + 0.1 * jr.normal(key, flat.shape)))
 
     def figure(theta: PyTree) -> Array:
-        pi = Behaviour(eqx.combine(theta, rest))(obs)
+        pi = Behavior(eqx.combine(theta, rest))(obs)
         action = jax.lax.stop_gradient(pi.push(pi.noise(key)))
         weights = 1 + jnp.arange(ROWS, dtype=jnp.float32)
         return jnp.sum(weights * pi.log_prob(action))

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from jaxtyping import Array, Key, PyTree
 
 from logpi.objectives.importance import importance
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.policies.policy import mlp_policy
 from logpi.testing.expect import kinds, offers, require, same_kind
 from logpi.types import Batch, ravel, trainable
@@ -55,7 +55,7 @@ def check_update(update: Any, *, seed: int = 0) -> None:
     step(after, batch, new_opt)
     remedy = "let opt come out as it went in, weak types included: jnp.asarray(x, dtype) in init"
     require(len(count) == 1, "the second call was traced anew", remedy)
-    weighing = lambda weight: eqx.tree_at(lambda b: b.weight, batch, jnp.full_like(batch.weight, weight))
+    weighing = lambda weight: eqx.tree_at(lambda b: b.weight, batch, jnp.full_like(batch.credit, weight))
     still, bad = (step(policy, weighing(weight), opt)[0] for weight in (0.0, jnp.nan))
     remedy = "leave θ as it is then: jnp.where(good, new, old)"
     require(_still(policy, after, still), "a zero gradient changes the parameters", remedy)
@@ -69,7 +69,7 @@ def _problem(key: Key[Array, ""]) -> tuple[PyTree, Batch]:
     flat, unravel = ravel(policy)
     policy = unravel(flat + 0.3 * jr.normal(k_stir, flat.shape))
     obs = jr.normal(k_obs, (ROWS, 3))
-    old = Behaviour(policy)(obs)
+    old = Behavior(policy)(obs)
     action = old.sample(k_action)
     weight = jr.normal(k_weight, (ROWS,))
     valid, scale = jnp.ones(ROWS, bool), jnp.float32(ROWS)

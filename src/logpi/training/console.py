@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 Record = dict[str, Any]
-COLLAPSED = 10  # iterations in a row with next to no entropy, before it is said
+COLLAPSE_PATIENCE = 10  # iterations in a row with next to no entropy, before it is said
 
 
 class Reporter:
@@ -21,18 +21,18 @@ class Reporter:
         self._console = Console(file=sys.stderr, highlight=False)
         self._steps, self._every, self._last = steps, every, -every
         self._recent: list[float] = []
-        self._certain = 0
+        self._collapsed_iterations = 0
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=self._console, transient=True, refresh_per_second=5)
         self._task = self._bar.add_task("compiling …", total=steps)
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """One line, above the bar if there is one."""
         self._console.print(line, soft_wrap=True, markup=False)
 
     def record(self, record: Record) -> None:
         """One iteration."""
-        self._watch(record.get("entropy"))
+        self._warn_of_collapse(record.get("entropy"))
         if record.get("return_mean") is not None:
             self._recent = [*self._recent[-9:], record["return_mean"]]
         mean = sum(self._recent) / len(self._recent) if self._recent else float("nan")
@@ -41,25 +41,25 @@ class Reporter:
             self._bar.update(self._task, completed=record["steps"], description=figures)
         elif time.monotonic() - self._last >= self._every:
             self._last = time.monotonic()
-            self.say(f"{record['steps']:>10,} / {self._steps:,} steps  {figures}")
+            self.log(f"{record['steps']:>10,} / {self._steps:,} steps  {figures}")
 
-    def _watch(self, entropy: float | None) -> None:
+    def _warn_of_collapse(self, entropy: float | None) -> None:
         """Say once where actions have become all but certain: nothing more will be learned from trying others."""
         certain = entropy is not None and 0 <= entropy < 1e-3
-        if self._certain < COLLAPSED:
-            self._certain = self._certain + 1 if certain else 0
-            if self._certain == COLLAPSED:
-                self.say(
-                    f"warning: entropy has been below 0.001 for {COLLAPSED} iterations: the policy tries nothing else"
+        if self._collapsed_iterations < COLLAPSE_PATIENCE:
+            self._collapsed_iterations = self._collapsed_iterations + 1 if certain else 0
+            if self._collapsed_iterations == COLLAPSE_PATIENCE:
+                self.log(
+                    f"warning: entropy has been below 0.001 for {COLLAPSE_PATIENCE} iterations: the policy tries nothing else"
                     " any more; if it is not good yet, a larger entropy_weight or a smaller learning_rate may help"
                 )
 
-    def summary(self, figures: Record) -> None:
+    def show_summary(self, figures: Record) -> None:
         """The last figures, in place of the bar."""
         self._bar.stop()
         self._console.print(_table(figures))
 
-    def table(self, rows: Sequence[Record]) -> None:
+    def show_table(self, rows: Sequence[Record]) -> None:
         """Several runs' figures, a line each, in place of the bar."""
         self._bar.stop()
         table = Table(*rows[0], box=None, padding=(0, 2))

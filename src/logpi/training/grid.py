@@ -9,7 +9,7 @@ Points = Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
 Row = dict[str, Any]
 
 
-def combinations(points: Points) -> list[dict[str, Any]]:
+def grid_points(points: Points) -> list[dict[str, Any]]:
     """Every combination of the values in a mapping; combinations that are given as they are.
 
     >>> combinations({"clip": [0.1, 0.2], "decay": [0.9]})
@@ -20,7 +20,7 @@ def combinations(points: Points) -> list[dict[str, Any]]:
     return [dict(zip(points, values, strict=True)) for values in itertools.product(*points.values())]
 
 
-def summarised(rows: Iterable[Row], names: Sequence[str], figures: Sequence[str]) -> list[Row]:
+def summarize(rows: Iterable[Row], names: Sequence[str], figures: Sequence[str]) -> list[Row]:
     """A row for each point: its options, how many seeds, each figure's mean over them, the least and the greatest.
 
     >>> rows = [{"clip": 0.1, "seed": 0, "return_mean": 10.0}, {"clip": 0.1, "seed": 1, "return_mean": 20.0}]
@@ -30,9 +30,9 @@ def summarised(rows: Iterable[Row], names: Sequence[str], figures: Sequence[str]
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in names), []).append(row)
-    over = lambda group: {name: _spread([row[name] for row in group if row[name] is not None]) for name in figures}
+    over = lambda group: {name: _mean_and_range([row[name] for row in group if row[name] is not None]) for name in figures}
     return [dict(zip(names, point, strict=True)) | {"seeds": len(g)} | over(g) for point, g in groups.items()]
 
 
-def _spread(values: list[float]) -> str:
+def _mean_and_range(values: list[float]) -> str:
     return f"{statistics.mean(values):.1f} ({min(values):.1f} … {max(values):.1f})" if values else "–"

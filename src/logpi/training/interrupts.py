@@ -25,14 +25,14 @@ class Interrupts:
         """Nothing is listened to before `with`."""
         self._before: dict[int, Any] = {}
         self._droppable = False
-        self.wanted: type[BaseException] | None = None
+        self.requested: type[BaseException] | None = None
 
     @contextmanager
-    def droppable(self, may: bool = True) -> Iterator[None]:
+    def abortable(self, may: bool = True) -> Iterator[None]:
         """Work that SIGTERM may break off, raising `Terminated`; or may not, and then it is finished first."""
         self._droppable = may
         try:
-            if may and self.wanted is Terminated:
+            if may and self.requested is Terminated:
                 raise Terminated
             yield
         finally:
@@ -51,11 +51,11 @@ class Interrupts:
             signal.signal(number, answer if answer is not None else signal.SIG_DFL)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self.wanted = self.wanted or KeyboardInterrupt
+        self.requested = self.requested or KeyboardInterrupt
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # the second one need not wait for Python
         os.write(2, b"\nlogpi: finishing this iteration and saving; once more to end at once\n")
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
-        self.wanted = Terminated
+        self.requested = Terminated
         if self._droppable:
             raise Terminated

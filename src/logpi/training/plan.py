@@ -8,19 +8,19 @@ from typing import Any
 import jax
 from jaxtyping import Array, Key, PyTree
 
-from logpi.algorithms.expert import Imitating
+from logpi.algorithms.expert import ActsAsExpert
 from logpi.core.collection import Episodes
-from logpi.core.processes import unheard
+from logpi.core.processes import ignore_sigint
 from logpi.core.seeds import SELECTION
-from logpi.environments.protocol import on_device
+from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import check, make, name_of
 from logpi.errors import LogpiError
-from logpi.evaluation.evaluate import evaluator
-from logpi.loop.device import Stretch
+from logpi.evaluation.evaluate import make_evaluator
+from logpi.loop.device import CallBudget
 from logpi.presets.recipe import Recipe
 from logpi.rollout.host import HostRollout
 from logpi.rollout.workers.config import IN_PROCESS, Workers
-from logpi.rollout.workers.pool import Crew
+from logpi.rollout.workers.pool import WorkerPool
 from logpi.runs.run import load
 
 DEFAULT_STEPS = 1_000_000
@@ -61,88 +61,88 @@ class Plan:
         return f"{self.name} on {self.environment.spec.name}, seed {self.seed}"
 
     @property
-    def largest(self) -> int:
+    def max_iteration_steps(self) -> int:
         """The most environment steps that one iteration can take."""
         return self.algorithm.collect.largest(self.environment.spec.num_envs, self.environment.spec.time_limit)
 
-    def fits(self, steps: int) -> bool:
+    def has_room(self, steps: int) -> bool:
         """Whether an iteration begins after so many steps: it fits in what is left, or it is the first."""
-        return steps == 0 or steps + self.largest <= self.steps
+        return steps == 0 or steps + self.max_iteration_steps <= self.steps
 
-    def due(self, steps: int) -> int:
+    def evaluations_due(self, steps: int) -> int:
         """How many evaluations are due after so many steps: all of them where no other iteration fits."""
-        return steps * self.evaluations // self.steps if self.fits(steps) else self.evaluations
+        return steps * self.evaluations // self.steps if self.has_room(steps) else self.evaluations
 
-    def stretch(self, steps: int, most: int) -> Stretch:
+    def next_call(self, steps: int, most: int) -> CallBudget:
         """At most so many iterations from here to where the next evaluation is due, or the budget spent."""
-        until = -(-(self.due(steps) + 1) * self.steps // self.evaluations) if self.evaluations else self.steps
-        return Stretch(steps, self.steps, until, self.largest, most)
+        until = -(-(self.evaluations_due(steps) + 1) * self.steps // self.evaluations) if self.evaluations else self.steps
+        return CallBudget(steps, self.steps, until, self.max_iteration_steps, most)
 
 
-def settle(
+def make_plan(
     env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTree], seed: int, stack: ExitStack
 ) -> Plan:
     """Settle options, environment and networks; what is opened here is closed with the stack."""
     k_networks, key = jax.random.split(jax.random.key(seed))
     if isinstance(recipe, Recipe):
-        recipe = recipe if networks[0] is None else recipe.starting_from(networks[0])
+        recipe = recipe if networks[0] is None else recipe.from_policy(networks[0])
         tuned = recipe.tuned(name_of(env))
         settings = recipe.settings(name_of(env))
         if settings.get("expert", "") is None:
             raise LogpiError(f"{recipe.name} needs an expert: --expert DIR, a run whose policy it imitates")
-        environment = _made(env, settings["num_envs"], settings.get("limit"), stack)
+        environment = open_environment(env, settings["num_envs"], settings.get("limit"), stack)
         algorithm, policy, critic = recipe.build(environment.spec, settings, k_networks)
         algorithm = with_expert(algorithm, settings)
         budget = steps or tuned.get("steps", DEFAULT_STEPS)
         return Plan(env, environment, recipe.name, algorithm, policy, critic, budget, settings, tuned, key, seed)
     if networks[0] is None:
         raise LogpiError("an algorithm put together from parts needs its networks: train(…, policy=…, critic=…)")
-    limit = recipe.collect.limit if isinstance(recipe.collect, Episodes) else None
-    environment = _made(env, getattr(recipe, "population", 8), limit, stack)
+    limit = recipe.collect.max_episode_steps if isinstance(recipe.collect, Episodes) else None
+    environment = open_environment(env, getattr(recipe, "population", 8), limit, stack)
     settings = {"num_envs": environment.spec.num_envs}
     return Plan(env, environment, "custom", recipe, *networks, steps or DEFAULT_STEPS, settings, {}, key, seed)
 
 
 def with_expert(algorithm: Any, settings: dict[str, Any]) -> Any:
     """The algorithm, imitating the expert that the settings name, if they do."""
-    return Imitating(load(settings["expert"]).policy, algorithm) if "expert" in settings else algorithm
+    return ActsAsExpert(load(settings["expert"]).policy, algorithm) if "expert" in settings else algorithm
 
 
-def evaluation(plan: Plan, stack: ExitStack) -> Any:
+def evaluation_of_plan(plan: Plan, stack: ExitStack) -> Any:
     """A function that begins a policy's evaluation on environments of its own; None where there can be none."""
-    spec, source = plan.environment.spec, _another(plan.source)
+    spec, source = plan.environment.spec, recreatable(plan.source)
     if spec.time_limit is None or source is None:
         return None
-    copies = _made(source, EVALUATION_EPISODES, spec.time_limit, stack)
-    run = evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION, hire=_hiring(plan, copies, stack))
+    copies = open_environment(source, EVALUATION_EPISODES, spec.time_limit, stack)
+    run = make_evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION, hire=_use_training_workers(plan, copies, stack))
     return lambda policy: run(policy, 0)
 
 
-def _hiring(plan: Plan, copies: Any, stack: ExitStack) -> Callable[[HostRollout], None]:
+def _use_training_workers(plan: Plan, copies: Any, stack: ExitStack) -> Callable[[HostRollout], None]:
     """Leaves rollouts on these copies to processes of their own, as many as the run's workers, where it has any."""
 
     def hire(rollout: HostRollout) -> None:
-        number = plan.workers.fitting(copies.spec.num_envs, rollout.size, plan.steps)
-        if number and not rollout.obstacle:
-            crew = Crew(copies, number, step_timeout=plan.workers.step_timeout)
+        number = plan.workers.resolve_count(copies.spec.num_envs, rollout.size, plan.steps)
+        if number and not rollout.why_not_parallel:
+            crew = WorkerPool(copies, number, step_timeout=plan.workers.step_timeout)
             stack.callback(crew.close)
-            rollout.hire(crew)
+            rollout.use_workers(crew)
 
     return hire
 
 
-def _made(env: Any, num_envs: int, time_limit: int | None, stack: ExitStack) -> Any:
+def open_environment(env: Any, num_envs: int, time_limit: int | None, stack: ExitStack) -> Any:
     """The environment; closed at the end if it was opened here: one that was handed over stays its owner's."""
-    with unheard():
+    with ignore_sigint():
         environment = make(env, num_envs, time_limit)
-    if not on_device(environment) and (isinstance(env, str) or callable(env)):
+    if not is_jax_environment(environment) and (isinstance(env, str) or callable(env)):
         stack.callback(environment.close)
     return environment
 
 
-def _another(env: Any) -> Any:
+def recreatable(env: Any) -> Any:
     """What can be made again beside the environment that trains: the thing itself, or its name; None if neither."""
-    if isinstance(env, str) or callable(env) or on_device(env):
+    if isinstance(env, str) or callable(env) or is_jax_environment(env):
         return env
     try:
         check(name_of(env))

@@ -11,21 +11,21 @@ import jax
 import numpy as np
 
 from logpi.core.compilation import use_persistent_cache
-from logpi.environments.protocol import on_device
+from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import name_of
 from logpi.errors import LogpiError
-from logpi.loop.vectorized import joined
+from logpi.loop.vectorized import stack_hyperparameters
 from logpi.presets.ppo import ppo
 from logpi.presets.recipe import NETWORKS, Recipe
-from logpi.runs.directory import RunDirectory, default_path, fresh
+from logpi.runs.directory import RunDirectory, default_path, new_run_directory
 from logpi.runs.run import Run
 from logpi.training.console import Reporter
-from logpi.training.grid import Points, combinations, summarised
-from logpi.training.many_runs import drive_together, nth
-from logpi.training.plan import Plan, settle, with_expert
-from logpi.training.train import configured, refuse
+from logpi.training.grid import Points, grid_points, summarize
+from logpi.training.many_runs import train_many, tree_index
+from logpi.training.plan import Plan, make_plan, with_expert
+from logpi.training.train import run_configuration, validate_arguments
 
-SHOWN = ("return_mean", "eval_return_mean")
+SUMMARY_METRICS = ("return_mean", "eval_return_mean")
 
 
 def train_seeds(
@@ -48,14 +48,14 @@ def train_seeds(
     differ; a run can be resumed on its own. Raises LogpiError for an environment on the host.
     """
     recipe = ppo() if algorithm is None else algorithm
-    refuse(steps, 0, evaluations, checkpoint_seconds)
+    validate_arguments(steps, 0, evaluations, checkpoint_seconds)
     seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
     place = lambda plan: Path(out) / f"seed-{plan.seed}" if out else default_path(name_of(env), plan.name, plan.seed)
     with ExitStack() as stack:
-        plans = _settled(env, [recipe], steps, seeds, stack)
+        plans = _make_plans(env, [recipe], steps, seeds, stack)
         plans = [replace(p, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds) for p in plans]
-        runs, reporter = _driven(plans, [place(plan) for plan in plans], stack)
-        reporter.table([{"seed": plan.seed} | _result(run) for plan, run in zip(plans, runs, strict=True)])
+        runs, reporter = _train_all(plans, [place(plan) for plan in plans], stack)
+        reporter.show_table([{"seed": plan.seed} | _result(run) for plan, run in zip(plans, runs, strict=True)])
         return runs
 
 
@@ -79,65 +79,65 @@ def sweep(
     Returns a row for each run: its options, seed, returns, and directory. Values that make one run's numbers infinite
     leave the others as they are. Raises LogpiError for options that change the program, and environments on the host.
     """
-    refuse(steps, 0, 0, 0.0)
+    validate_arguments(steps, 0, 0, 0.0)
     seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
-    settings = combinations(points)
+    settings = grid_points(points)
     _refuse_shapes(settings)
     root = Path(out) if out else default_path(name_of(env), algorithm.name, "sweep")
     with ExitStack() as stack:
-        plans = _settled(env, [algorithm.having(**point) for point in settings], steps, seeds, stack)
+        plans = _make_plans(env, [algorithm.with_options(**point) for point in settings], steps, seeds, stack)
         plans = [replace(plan, evaluations=1) for plan in plans]
         labels = [point for point in settings for _ in seeds]
-        places = [root / _named(point) / f"seed-{plan.seed}" for point, plan in zip(labels, plans, strict=True)]
-        runs, reporter = _driven(plans, places, stack)
+        places = [root / _point_directory(point) / f"seed-{plan.seed}" for point, plan in zip(labels, plans, strict=True)]
+        runs, reporter = _train_all(plans, places, stack)
         parts = zip(labels, plans, runs, strict=True)
         rows = [{**point, "seed": plan.seed, **_result(run)} for point, plan, run in parts]
-        reporter.table(summarised(rows, list(settings[0]), SHOWN))
+        reporter.show_table(summarize(rows, list(settings[0]), SUMMARY_METRICS))
     return rows
 
 
 def _result(run: Run) -> dict[str, Any]:
-    return {name: run.summary[name] for name in SHOWN} | {"directory": str(run.directory)}
+    return {name: run.summary[name] for name in SUMMARY_METRICS} | {"directory": str(run.directory)}
 
 
-def _settled(env: Any, recipes: Sequence[Recipe], steps: int | None, seeds: list[int], stack: ExitStack) -> list[Plan]:
+def _make_plans(env: Any, recipes: Sequence[Recipe], steps: int | None, seeds: list[int], stack: ExitStack) -> list[Plan]:
     """A plan for each recipe and seed; the environment is made once."""
     use_persistent_cache()
     if not seeds or not recipes:
         raise LogpiError("there is nothing to train: give at least one seed, and at least one value of each option")
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise LogpiError(f"seeds are {', '.join(map(str, seeds))}; allowed: whole numbers ≥ 0, each of them once")
-    first = settle(env, recipes[0], steps, (None, None), seeds[0], stack)
-    if not on_device(first.environment):
+    first = make_plan(env, recipes[0], steps, (None, None), seeds[0], stack)
+    if not is_jax_environment(first.environment):
         raise LogpiError(
             f"{name_of(env)} is no environment written in JAX, and only these are trained many at a time:"
             " `logpi envs` lists them; else train one seed after the other"
         )
-    return [plan for recipe in recipes for plan in _over_seeds(first, recipe, seeds)]
+    return [plan for recipe in recipes for plan in _plans_over_seeds(first, recipe, seeds)]
 
 
-def _over_seeds(first: Plan, recipe: Recipe, seeds: list[int]) -> list[Plan]:
+def _plans_over_seeds(first: Plan, recipe: Recipe, seeds: list[int]) -> list[Plan]:
     """Plans like the first, with this recipe: networks and keys from each seed, as `settle` draws them."""
     settings = recipe.settings(name_of(first.source))
     k_networks, keys = jax.vmap(jax.random.split, out_axes=1)(jax.vmap(jax.random.key)(np.asarray(seeds)))
     build = lambda key: recipe.build(first.environment.spec, settings, key)[1:]
     policies, critics = eqx.filter_vmap(build)(k_networks)
     algorithm = first.algorithm if settings == first.settings else with_expert(recipe.algorithm(settings), settings)
-    start = lambda i: {"seed": seeds[i], "key": keys[i], "policy": nth(policies, i), "critic": nth(critics, i)}
+    start = lambda i: {"seed": seeds[i], "key": keys[i], "policy": tree_index(policies, i), "critic": tree_index(critics, i)}
     return [replace(first, algorithm=algorithm, settings=settings, **start(i)) for i in range(len(seeds))]
 
 
-def _driven(plans: list[Plan], places: list[Path], stack: ExitStack) -> tuple[list[Run], Reporter]:
+def _train_all(plans: list[Plan], places: list[Path], stack: ExitStack) -> tuple[list[Run], Reporter]:
     """Train, each in its place."""
-    joined([plan.algorithm for plan in plans])  # what cannot be one program is refused before anything is written
+    stack_hyperparameters([plan.algorithm for plan in plans])  # what cannot be one program is refused before anything is written
     reporter = stack.enter_context(Reporter(sum(plan.steps for plan in plans)))
     for place in places:
-        stack.enter_context(fresh(place))
-    directories = [RunDirectory(p, configured(plan), reporter.say) for plan, p in zip(plans, places, strict=True)]
-    return drive_together(plans, directories, reporter, stack), reporter
+        stack.enter_context(new_run_directory(place))
+    directories = [RunDirectory(p, run_configuration(plan), reporter.log) for plan, p in zip(plans, places, strict=True)]
+    return train_many(plans, directories, reporter, stack), reporter
 
 
-def _named(point: Mapping[str, Any]) -> str:
+def _point_directory(point: Mapping[str, Any]) -> str:
     """A directory's name: the options and their values."""
     return ",".join(f"{name.replace('_', '-')}={value}" for name, value in point.items()).replace("/", "-") or "."
 

@@ -13,15 +13,15 @@ from logpi.core.describe import describe
 from logpi.environments.registry import name_of
 from logpi.errors import LogpiError
 from logpi.presets.ppo import ppo
-from logpi.rollout.workers.config import Workers, workers_of
+from logpi.rollout.workers.config import Workers, parse_workers
 from logpi.runs import checkpoints, configuration, progress
-from logpi.runs.directory import RunDirectory, default_path, fresh
-from logpi.runs.lock import hold
+from logpi.runs.directory import RunDirectory, default_path, new_run_directory
+from logpi.runs.lock import lock_run
 from logpi.runs.progress import Progress
 from logpi.runs.run import Run
 from logpi.training.console import Reporter
-from logpi.training.driver import Callback, drive
-from logpi.training.plan import Plan, settle
+from logpi.training.driver import Callback, run_training
+from logpi.training.plan import Plan, make_plan
 
 
 def train(
@@ -57,18 +57,18 @@ def train(
     SIGINT finishes what is under way, saves and raises KeyboardInterrupt; SIGTERM saves and raises SystemExit(143).
     Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
     """
-    refuse(steps, seed, evaluations, checkpoint_seconds)
-    how = workers_of(workers)
+    validate_arguments(steps, seed, evaluations, checkpoint_seconds)
+    how = parse_workers(workers)
     use_persistent_cache()
     with ExitStack() as stack:
-        plan = settle(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
+        plan = make_plan(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
         plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds, workers=how)
         reporter = stack.enter_context(Reporter(plan.steps))
         if plan.tuned:
-            reporter.say(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
+            reporter.log(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
         path = Path(out) if out is not None else default_path(name_of(env), plan.name, seed)
-        stack.enter_context(fresh(path))
-        return drive(plan, RunDirectory(path, configured(plan), reporter.say), callbacks, reporter, stack)
+        stack.enter_context(new_run_directory(path))
+        return run_training(plan, RunDirectory(path, run_configuration(plan), reporter.log), callbacks, reporter, stack)
 
 
 def resume(
@@ -99,28 +99,28 @@ def resume(
     """
     path = Path(directory)
     said = configuration.read(path)
-    refuse(steps, said["seed"], said["evaluations"], said["checkpoint_seconds"])
+    validate_arguments(steps, said["seed"], said["evaluations"], said["checkpoint_seconds"])
     source = env if env is not None else configuration.environment(said, path)
     recipe = algorithm if algorithm is not None else configuration.recipe(said, path)
     use_persistent_cache()
     with ExitStack() as stack:
-        plan = settle(source, recipe, steps or said["steps"], (policy, critic), said["seed"], stack)
+        plan = make_plan(source, recipe, steps or said["steps"], (policy, critic), said["seed"], stack)
         plan = replace(plan, evaluations=said["evaluations"], checkpoint_seconds=said["checkpoint_seconds"])
-        plan = replace(plan, workers=workers_of(workers))
+        plan = replace(plan, workers=parse_workers(workers))
         reporter = stack.enter_context(Reporter(plan.steps))
-        stack.enter_context(hold(path))
-        begun = checkpoints.there(path / "checkpoints", checkpoints.LAST)  # none: it was ended before it began
-        saved = checkpoints.newest(path / "checkpoints", say=reporter.say) if begun else None
-        stood = progress.read(saved.facts) if saved else Progress()
-        checkpoints.tidy(path / "checkpoints", stood.iteration)
-        now = configured(plan) | {"environment": said["environment"], "started": said.get("started")}
+        stack.enter_context(lock_run(path))
+        begun = checkpoints.list_checkpoints(path / "checkpoints", checkpoints.LAST)  # none: it was ended before it began
+        saved = checkpoints.newest(path / "checkpoints", say=reporter.log) if begun else None
+        stood = progress.read(saved.metadata) if saved else Progress()
+        checkpoints.remove_stale(path / "checkpoints", stood.iteration)
+        now = run_configuration(plan) | {"environment": said["environment"], "started": said.get("started")}
         if now["description"] != said["description"]:
-            reporter.say(f"the algorithm is not the one that {path} was started with; it goes on with this one")
-        reporter.say(f"going on from step {stood.steps:,} of {plan.steps:,}")
-        return drive(plan, RunDirectory(path, now, reporter.say, stood.rows), callbacks, reporter, stack, saved)
+            reporter.log(f"the algorithm is not the one that {path} was started with; it goes on with this one")
+        reporter.log(f"going on from step {stood.steps:,} of {plan.steps:,}")
+        return run_training(plan, RunDirectory(path, now, reporter.log, stood.rows), callbacks, reporter, stack, saved)
 
 
-def configured(plan: Plan) -> dict[str, Any]:
+def run_configuration(plan: Plan) -> dict[str, Any]:
     """What run.json says of a plan."""
     return configuration.configuration(
         plan.environment.spec,
@@ -135,7 +135,7 @@ def configured(plan: Plan) -> dict[str, Any]:
     )
 
 
-def refuse(steps: int | None, seed: int, evaluations: int, checkpoint_seconds: float) -> None:
+def validate_arguments(steps: int | None, seed: int, evaluations: int, checkpoint_seconds: float) -> None:
     """Raise LogpiError for what no run can have."""
     if steps is not None and steps < 1:
         raise LogpiError(f"steps is {steps}; allowed: a whole number ≥ 1")

@@ -65,7 +65,7 @@ class AdaptiveRate(eqx.Module):
 
     def init(self, params: PyTree) -> Opt:
         """(α, the inner update's state)."""
-        return jnp.asarray(self.update.rate, float), self.update.init(params)
+        return jnp.asarray(self.update.learning_rate, float), self.update.init(params)
 
     def __call__(
         self, objective: Objective, params: PyTree, batch: Batch, opt: Opt, key: Key[Array, ""]

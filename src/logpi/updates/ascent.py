@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.objectives.base import Objective
 from logpi.types import Batch, Number, ravel
-from logpi.updates.minibatches import Minibatches, shuffled, whole
+from logpi.updates.minibatches import Minibatches, shuffled, full_batch
 
 Info = dict[str, Float[Array, ""]]
 
@@ -36,10 +36,10 @@ class Ascent(eqx.Module):
     """
 
     optimizer: Callable[[Any], optax.GradientTransformation] = eqx.field(static=True)
-    rate: Number
-    minibatch: int | None = eqx.field(static=True, default=None)
+    learning_rate: Number
+    minibatch_size: int | None = eqx.field(static=True, default=None)
     epochs: int = eqx.field(static=True, default=1)
-    max_norm: Number | None = None
+    max_grad_norm: Number | None = None
 
     def init(self, params: PyTree) -> PyTree:
         """The optimiser's state for these parameters."""
@@ -50,7 +50,7 @@ class Ascent(eqx.Module):
     ) -> tuple[PyTree, PyTree, Info]:
         """(θ', the optimiser's state, figures): gradient_norm (mean over steps), step_norm ‖θ' − θ‖ …"""
         theta, unravel = ravel(params)
-        transform = self.optimizer(self.rate)
+        transform = self.optimizer(self.learning_rate)
 
         def step(carry: PyTree, rows: Batch) -> PyTree:
             theta, opt, norms, skipped = carry
@@ -73,15 +73,15 @@ class Ascent(eqx.Module):
         info = {
             "gradient_norm": norms / jnp.maximum(steps - skipped, 1),
             "step_norm": jnp.linalg.norm(new - theta),
-            "learning_rate": jnp.asarray(self.rate, float),
+            "learning_rate": jnp.asarray(self.learning_rate, float),
             "skipped_updates": skipped,
         }
         return unravel(new), opt, info
 
     def _shorten(self, gradient: Array, norm: Array) -> Array:
-        if self.max_norm is None:
+        if self.max_grad_norm is None:
             return gradient
-        return gradient * jnp.minimum(1.0, self.max_norm / jnp.maximum(norm, 1e-12))
+        return gradient * jnp.minimum(1.0, self.max_grad_norm / jnp.maximum(norm, 1e-12))
 
     def _passes(self, step: Callable, start: PyTree, objective: Objective, batch: Batch, key: Array) -> tuple:
         """The loop over epochs and minibatches; what it carried, and how many steps it made."""
@@ -94,4 +94,4 @@ class Ascent(eqx.Module):
         return carry, jnp.sum(counts, dtype=float)
 
     def _cut(self, objective: Objective, batch: Batch, key: Array) -> Minibatches:
-        return whole(batch) if self.minibatch is None else shuffled(batch, self.minibatch, objective.unit, key)
+        return full_batch(batch) if self.minibatch_size is None else shuffled(batch, self.minibatch_size, objective.sampling_unit, key)

@@ -19,7 +19,7 @@ class Minibatches(eqx.Module):
     take: Callable[[Int[Array, ""]], Batch]
 
 
-def whole(batch: Batch) -> Minibatches:
+def full_batch(batch: Batch) -> Minibatches:
     """The batch itself, as the only minibatch."""
     return Minibatches(jnp.int32(1), lambda i: batch)
 
@@ -31,7 +31,7 @@ def shuffled(batch: Batch, size: int, unit: str, key: Key[Array, ""]) -> Minibat
     last one masked. A minibatch's scale is the batch's, times its share of the valid rows, so that its gradient
     estimates what the batch's does.
     """
-    rows = flat(batch) if unit == "step" else batch
+    rows = flatten_rows(batch) if unit == "step" else batch
     axis = rows.valid.ndim - 1
     per_unit = rows.valid.size // rows.valid.shape[axis]
     size = max(1, size // per_unit)
@@ -50,7 +50,7 @@ def shuffled(batch: Batch, size: int, unit: str, key: Key[Array, ""]) -> Minibat
     return Minibatches(-(-units // size), take)
 
 
-def flat(batch: Batch) -> Batch:
+def flatten_rows(batch: Batch) -> Batch:
     """The batch with its leading axes laid out as one axis of rows."""
     axes = batch.valid.ndim
     return _over_rows(lambda x: x.reshape(-1, *x.shape[axes:]), batch)
@@ -76,6 +76,6 @@ def _valid_first(valid: Array, size: int, key: Key[Array, ""]) -> Int[Array, " P
     return jnp.pad(order, (0, -valid.size % size))
 
 
-def every(batch: Batch, k: int) -> Batch:
+def every_kth(batch: Batch, k: int) -> Batch:
     """Every k-th row of a batch of rows; the batch itself for k = 1."""
-    return batch if k == 1 else _over_rows(lambda x: x[::k], flat(batch))
+    return batch if k == 1 else _over_rows(lambda x: x[::k], flatten_rows(batch))

@@ -14,7 +14,7 @@ from logpi.policies.critic import ActorCritic
 from logpi.types import Batch, Number, ravel
 from logpi.updates.conjugate_gradient import conjugate_gradient
 from logpi.updates.fisher import fisher_product
-from logpi.updates.minibatches import every
+from logpi.updates.minibatches import every_kth
 
 Info = dict[str, Float[Array, ""]]
 Vector = Float[Array, " P"]
@@ -38,7 +38,7 @@ class NaturalGradient(eqx.Module):
     max_kl: Number
     iterations: int = eqx.field(static=True, default=10)
     damping: Number = 1e-3
-    thinning: int = eqx.field(static=True, default=1)
+    fisher_stride: int = eqx.field(static=True, default=1)
 
     def init(self, params: PyTree) -> PyTree:
         """Nothing to keep. Raises LogpiError for a policy and critic learned jointly."""
@@ -62,7 +62,7 @@ def natural_step(
     """
     theta, unravel = ravel(params)
     g = jax.grad(lambda vector: objective(unravel(vector), batch))(theta)
-    product = fisher_product(unravel, theta, every(batch, settings.thinning), settings.damping)
+    product = fisher_product(unravel, theta, every_kth(batch, settings.thinning), settings.damping)
     solution = conjugate_gradient(product, g, settings.iterations)
     slope = g @ solution.x
     good = solution.positive & (slope > 0) & jnp.isfinite(slope)

@@ -11,7 +11,7 @@ from logpi.types import Batch, Number, ravel
 Info = dict[str, Float[Array, ""]]
 
 
-class RestrictedStep(eqx.Module):
+class NormConstrainedStep(eqx.Module):
     """θ + √(2ε) ∇J / ‖∇J‖: the best step of the linearised problem under ½ ‖Δθ‖² ≤ ε.
 
     - `epsilon`: ε > 0; or `RestrictedStep.of_length(‖Δθ‖)`.
@@ -24,7 +24,7 @@ class RestrictedStep(eqx.Module):
     epsilon: Number
 
     @classmethod
-    def of_length(cls, length: float) -> "RestrictedStep":
+    def with_length(cls, length: float) -> "NormConstrainedStep":
         """Steps of this Euclidean length: ε = ½ length²."""
         return cls(0.5 * length**2)
 

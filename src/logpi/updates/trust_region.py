@@ -37,9 +37,9 @@ class TrustRegion(eqx.Module):
     max_kl: Number
     iterations: int = eqx.field(static=True, default=10)
     damping: Number = 0.1
-    thinning: int = eqx.field(static=True, default=1)
+    fisher_stride: int = eqx.field(static=True, default=1)
     backtracks: int = eqx.field(static=True, default=10)
-    ratio: Number = 0.8
+    backtrack_ratio: Number = 0.8
     divergence: Callable[[Any, Any], Float[Array, "*B"]] = eqx.field(static=True, default=forward)
 
     def init(self, params: PyTree) -> PyTree:
@@ -51,7 +51,7 @@ class TrustRegion(eqx.Module):
     ) -> tuple[PyTree, PyTree, Info]:
         """(θ', nothing, figures): those of `natural_step`, and surrogate_improvement, backtracks, accepted_steps."""
         del key
-        if not objective.comparable:
+        if not objective.has_meaningful_value:
             raise LogpiError(
                 f"{type(objective).__name__} is no objective for TrustRegion, which compares its values, and only its"
                 " gradient means something; allowed: importance, Clipped(ε), score …; or NaturalGradient as the update"
@@ -68,7 +68,7 @@ class TrustRegion(eqx.Module):
 
         def shorten(loop: tuple) -> tuple:
             i, _, _, _ = loop
-            share = self.ratio**i
+            share = self.backtrack_ratio**i
             return (i + 1, share, *gain(theta + share * step))
 
         start = (jnp.zeros(()), jnp.ones(()), jnp.zeros(()), jnp.asarray(False))

@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 import logpi
 from logpi.environments.adapters.brax import Brax
-from logpi.environments.adapters.jax_compat import own_rules
+from logpi.environments.adapters.jax_compat import default_promotion
 from logpi.errors import LogpiError
 from logpi.testing import check_environment
 
@@ -58,7 +58,7 @@ def test_each_step_is_braxs_own_until_the_limit(envs):
     """Ends of both kinds; after each, a start that no episode had before."""
     n, count, limit = 3, 30, 12
     ours, theirs = logpi.make("brax:inverted_pendulum", n, limit), envs.get_environment("inverted_pendulum")
-    reset_by_hand, step_by_hand = (own_rules()(jax.jit(f)) for f in (theirs.reset, theirs.step))
+    reset_by_hand, step_by_hand = (default_promotion()(jax.jit(f)) for f in (theirs.reset, theirs.step))
     step_ours = jax.jit(lambda key, state, action: ours.step(key, state, action))
     keys, push = jr.split(jr.key(1), n), jnp.array([1.0, -1.0, 0.0])[:, None]
     state, obs = ours.reset(keys)

@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 import logpi
 from logpi.environments.adapters.gymnax import Gymnax, as_gymnasiums
-from logpi.environments.adapters.jax_compat import own_rules
+from logpi.environments.adapters.jax_compat import default_promotion
 from logpi.environments.tasks.cartpole import CartPole
 from logpi.environments.tasks.pendulum import Pendulum
 from logpi.environments.vmap import Vmap
@@ -94,7 +94,7 @@ def test_each_step_is_gymnaxs_own(gymnax, task, limit, ends):
         state, inner = carry
         keys, action = x
         state, step = ours.step(keys, state, action)
-        with own_rules():
+        with default_promotion():
             native = action if discrete else 2 * action
             seen, inner, *rest = jax.vmap(single.env.step, (0, 0, 0, None))(
                 jr.key_data(keys), inner, native, single.params

@@ -11,7 +11,7 @@ from helpers import double_precision
 
 from logpi.environments.adapters.brax import Brax
 from logpi.environments.adapters.gymnax import Gymnax
-from logpi.environments.adapters.jax_compat import own_rules, scalar, settled
+from logpi.environments.adapters.jax_compat import default_promotion, to_scalar, strip_weak_types
 
 
 class Numbers(LikeGymnax):
@@ -52,7 +52,7 @@ def test_float64_stays_inside(make, action):
 
 
 def test_rules_are_usual_inside_and_the_callers_outside():
-    with own_rules():
+    with default_promotion():
         assert (jnp.zeros(2) + jnp.ones((1, 2)) * jnp.int32(1)).shape == (1, 2)
     with pytest.raises(ValueError, match="rank_promotion"):
         jnp.zeros(2) + jnp.ones((1, 2))
@@ -60,12 +60,12 @@ def test_rules_are_usual_inside_and_the_callers_outside():
 
 @pytest.mark.parametrize("x", [1.0, jnp.ones(()), jnp.ones(1)], ids=["number", "array", "array of one"])
 def test_a_scalar_is_one_number_however_it_came(x):
-    one = scalar(x, jnp.float32)
+    one = to_scalar(x, jnp.float32)
     assert one.shape == () and one.dtype == np.float32 and one == 1
 
 
 def test_numbers_become_arrays():
-    assert kinds(jax.eval_shape(lambda: settled({"n": 1, "x": 1.0, "b": True}))) == [
+    assert kinds(jax.eval_shape(lambda: strip_weak_types({"n": 1, "x": 1.0, "b": True}))) == [
         ((), np.dtype(bool), False),
         ((), np.dtype("int32"), False),
         ((), np.dtype("float32"), False),

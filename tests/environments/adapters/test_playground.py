@@ -8,7 +8,7 @@ import pytest
 
 import logpi
 from logpi.environments.adapters import playground
-from logpi.environments.adapters.jax_compat import own_rules
+from logpi.environments.adapters.jax_compat import default_promotion
 from logpi.testing import check_environment
 
 TASK = "CartpoleBalance"
@@ -33,7 +33,7 @@ def test_each_step_is_playgrounds_own_until_the_limit(registry):
     config = registry.get_default_config(TASK)
     config.impl = "jax"
     ours, theirs = logpi.make(f"playground:{TASK}", n, limit), registry.load(TASK, config=config)
-    reset_by_hand, step_by_hand = (own_rules()(jax.jit(f)) for f in (theirs.reset, theirs.step))
+    reset_by_hand, step_by_hand = (default_promotion()(jax.jit(f)) for f in (theirs.reset, theirs.step))
     step_ours = jax.jit(lambda key, state, action: ours.step(key, state, action))
     keys, push = jr.split(jr.key(1), n), jnp.array([[1.0], [-0.5]])
     state, obs = jax.jit(ours.reset)(keys)

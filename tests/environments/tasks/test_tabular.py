@@ -17,7 +17,7 @@ from logpi.environments.registry import BUILT_IN, check
 from logpi.environments.tasks.tabular import Tabular
 from logpi.errors import LogpiError
 from logpi.oracle import problems
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 
 NAMES = [name for name in BUILT_IN if name.startswith("tabular:")]
 
@@ -29,7 +29,7 @@ def table_policy(logits):
 
 def played(mdp, logits, key, episodes, limit):
     environment = logpi.Vmap(Tabular(mdp), episodes, limit)
-    return on_device(environment, Behaviour(table_policy(logits)), Episodes(), key)
+    return on_device(environment, Behavior(table_policy(logits)), Episodes(), key)
 
 
 WORLDS = {

@@ -46,13 +46,13 @@ LENGTHS = np.array([4, 5, 7])
 def adapter(mode):
     """Environments of different lengths, so that they end one by one."""
     plain = [lambda length=length: Alternating(length) for length in LENGTHS]
-    wrapped = [lambda make=make: logpi.legal_actions(make()) for make in plain]
+    wrapped = [lambda make=make: logpi.with_action_masks(make()) for make in plain]
     if mode == "loop":
         ready = iter(wrapped)
         return Gymnasium(lambda: next(ready)(), N, "legal", 9)
     if mode == "wrapped inside":
         return GymnasiumVector(SyncVectorEnv(wrapped, autoreset_mode=AutoresetMode.SAME_STEP), "legal")
-    return GymnasiumVector(logpi.legal_actions(SyncVectorEnv(plain, autoreset_mode=mode)), "legal")
+    return GymnasiumVector(logpi.with_action_masks(SyncVectorEnv(plain, autoreset_mode=mode)), "legal")
 
 
 def mask_at(t):
@@ -80,7 +80,7 @@ def test_the_mask_is_the_one_of_the_moment(mode):
 def test_policies_take_legal_actions_only(tmp_path):
     """`Alternating` asserts it, while training and evaluating."""
     algorithm = logpi.a2c(num_envs=2, rollout_length=8, hidden=(4,))
-    run = logpi.train(lambda: logpi.legal_actions(Alternating()), algorithm, steps=32, evaluations=0, out=tmp_path)
+    run = logpi.train(lambda: logpi.with_action_masks(Alternating()), algorithm, steps=32, evaluations=0, out=tmp_path)
     assert run.metrics[-1]["steps"] == 32
     assert run.metrics[-1]["entropy"] < 1e-6  # one action alone is legal
 
@@ -94,10 +94,10 @@ def test_the_masks_of_many_dimensions_stand_in_a_row():
 
         observation_space = spaces.Dict(a=FLAT)
 
-    obs, _ = logpi.legal_actions(Two()).reset()
+    obs, _ = logpi.with_action_masks(Two()).reset()
     assert obs["action_mask"].tolist() == [0, 1, 1, 0, 1] and set(obs) == {"a", "action_mask"}
 
 
 def test_an_action_space_without_masks_is_refused():
     with pytest.raises(LogpiError, match=r"has no masks; allowed: Discrete, MultiDiscrete"):
-        logpi.legal_actions(gymnasium.make("Pendulum-v1"))
+        logpi.with_action_masks(gymnasium.make("Pendulum-v1"))

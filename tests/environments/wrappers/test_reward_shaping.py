@@ -8,7 +8,7 @@ from builders import Counting, Walk, WalkOnHost, behaviour, on_device
 
 from logpi.core.collection import Episodes
 from logpi.environments.vmap import Vmap
-from logpi.environments.wrappers.reward_shaping import Shaped, ShapedGymnasium
+from logpi.environments.wrappers.reward_shaping import RewardShaping, RewardShapingWrapper
 
 GAMMA = 0.9
 
@@ -25,7 +25,7 @@ def paid_by_hand(tau):
 
 
 def test_every_step_pays_the_difference_of_potentials(key):
-    plain, shaped = (Vmap(single, 16, 12) for single in (Walk(), Shaped(Walk(), potential, GAMMA)))
+    plain, shaped = (Vmap(single, 16, 12) for single in (Walk(), RewardShaping(Walk(), potential, GAMMA)))
     mu = behaviour(plain, key)
     tau, bare = (on_device(env, mu, Episodes(), key) for env in (shaped, plain))
     valid = np.asarray(tau.valid)
@@ -37,7 +37,7 @@ def test_every_step_pays_the_difference_of_potentials(key):
 
 def test_it_telescopes_to_minus_the_first_potential(key):
     """Σ γ^t r' = Σ γ^t r − Φ(s₀) in every episode that terminates, a random number of steps long."""
-    plain, shaped = (Vmap(single, 64, 60) for single in (Walk(), Shaped(Walk(), potential, GAMMA)))
+    plain, shaped = (Vmap(single, 64, 60) for single in (Walk(), RewardShaping(Walk(), potential, GAMMA)))
     mu = behaviour(plain, key)
     tau, bare = (on_device(env, mu, Episodes(), key) for env in (shaped, plain))
     over = np.asarray((tau.terminated & tau.valid).any(axis=0))
@@ -48,14 +48,14 @@ def test_it_telescopes_to_minus_the_first_potential(key):
 
 
 def test_spaces_and_limits_are_the_environments_own():
-    shaped = Shaped(Walk(), potential, GAMMA)
+    shaped = RewardShaping(Walk(), potential, GAMMA)
     assert shaped.observation_space == Walk().observation_space and shaped.action_space == Walk().action_space
     assert shaped.time_limit is None
 
 
 def test_the_host_pays_the_same():
     """Move for move the walk's own rewards, shaped; a new episode begins with its own potential."""
-    env = ShapedGymnasium(WalkOnHost(), potential, GAMMA)
+    env = RewardShapingWrapper(WalkOnHost(), potential, GAMMA)
     bare = WalkOnHost()
     for actions in ([1, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0]):
         before, _ = env.reset(seed=0)
@@ -72,7 +72,7 @@ def test_the_host_pays_the_same():
 
 
 def test_a_truncated_episode_keeps_its_last_potential():
-    env = ShapedGymnasium(Counting(first=1), lambda obs: float(obs[0]), 0.5)
+    env = RewardShapingWrapper(Counting(first=1), lambda obs: float(obs[0]), 0.5)
     obs, _ = env.reset(seed=0)
     for _ in range(3):
         before = obs
@@ -86,7 +86,7 @@ def test_a_truncated_episode_keeps_its_last_potential():
 def test_a_key_is_the_inner_environments():
     """The shaped environment hands its key on: the same beginning as the plain one's."""
     key = jr.key(3)
-    (inner, worth), obs = Shaped(Walk(), potential, GAMMA).reset(key)
+    (inner, worth), obs = RewardShaping(Walk(), potential, GAMMA).reset(key)
     np.testing.assert_array_equal(inner, Walk().reset(key)[0])
     np.testing.assert_allclose(worth, potential(obs))
     assert jnp.shape(worth) == ()

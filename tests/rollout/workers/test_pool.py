@@ -23,24 +23,24 @@ from logpi.core.collection import Episodes, Steps
 from logpi.environments.registry import make
 from logpi.errors import EnvironmentFailed, LogpiError
 from logpi.numpy_policy.blocks import Blocks, block_size
-from logpi.policies.behavior import Behaviour
+from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.workers.pool import Crew
+from logpi.rollout.workers.pool import WorkerPool
 
 
 @contextmanager
 def collecting(source, num_envs, workers, collect, **how):
     """A fresh policy's rollouts: (how to collect one more, what collects, who has the environments)."""
     one = make(source, num_envs, 20)
-    mu = Behaviour(logpi.mlp_policy(one.spec.observation_space, one.spec.action_space, key=jr.key(0)))
+    mu = Behavior(logpi.mlp_policy(one.spec.observation_space, one.spec.action_space, key=jr.key(0)))
     noise = jax.device_get(rollout_noise(mu, one.example(), jr.key(1), collect, one.spec))
     rollout = HostRollout(one, collect, mu, one.example(), noise)
     one.restarts = how.get("restarts", 0)
-    crew = Crew(one, workers, **how) if workers else None
+    crew = WorkerPool(one, workers, **how) if workers else None
     try:
         if crew is not None:
-            rollout.hire(crew)
+            rollout.use_workers(crew)
         rollout.begin(7)
         yield lambda seed: jax.tree.map(np.array, rollout.collect(mu, noise, seed)), rollout, crew or one
     finally:
@@ -51,7 +51,7 @@ def collecting(source, num_envs, workers, collect, **how):
 def rollouts(source, num_envs, workers, collect, times=3, **how):
     """Some rollouts: (the fields of each, what is unfinished, restarts)."""
     with collecting(source, num_envs, workers, collect, **how) as (once, rollout, owner):
-        return [once(seed) for seed in range(times)], rollout.unfinished()(), owner.restarted
+        return [once(seed) for seed in range(times)], rollout.snapshot()(), owner.restarted
 
 
 def pids(crew):
@@ -80,7 +80,7 @@ def test_blocks_cover_each_environment_once_whoever_acts(n):
     mostly_slow(
         [
             (Walk, 5, Steps(12), 2),
-            (Walk, 5, Episodes(per_environment=2), 2),
+            (Walk, 5, Episodes(episodes_per_env=2), 2),
             ("CartPole-v1", 40, Steps(16), 3),
             ("Pendulum-v1", 6, Episodes(group=2), 3),
             ("CartPole-v1", 8, Steps(64), 8),

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from logpi.environments.adapters.jax_compat import own_rules, scalar, settled
+from logpi.environments.adapters.jax_compat import default_promotion, to_scalar, strip_weak_types
 from logpi.errors import LogpiError
 
 
@@ -35,7 +35,7 @@ class Brax(eqx.Module):
 
     def __init__(self, env: Any, time_limit: int | None = 1000):
         self.env, self.time_limit = env, time_limit
-        with own_rules():
+        with default_promotion():
             state = jax.eval_shape(env.reset, jr.key_data(jr.key(0)))
         if wrapped := [name for name in state.info if name == "truncation" or "first_" in name]:
             raise LogpiError(
@@ -56,18 +56,18 @@ class Brax(eqx.Module):
 
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
         """key → (state, obs)."""
-        with own_rules():
+        with default_promotion():
             state = self.env.reset(jr.key_data(key))
-        return settled(state), _seen(state.obs)
+        return strip_weak_types(state), _seen(state.obs)
 
     def step(
         self, key: Key[Array, ""], state: PyTree, action: Float[Array, " A"]
     ) -> tuple[PyTree, PyTree, Float[Array, ""], Bool[Array, ""]]:
         """(key, state, action) → (state, obs, reward, terminated); the key is not needed."""
         del key
-        with own_rules():
+        with default_promotion():
             state = self.env.step(state, action)
-        return settled(state), _seen(state.obs), scalar(state.reward, jnp.float32), scalar(state.done, bool)
+        return strip_weak_types(state), _seen(state.obs), to_scalar(state.reward, jnp.float32), to_scalar(state.done, bool)
 
 
 def _space(shapes: PyTree) -> spaces.Space:

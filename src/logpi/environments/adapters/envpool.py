@@ -12,8 +12,8 @@ from gymnasium import spaces
 from logpi.core.numpy_trees import tree_leaves
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
-from logpi.spaces.actions import sent
-from logpi.spaces.tree import buffer_dtype, check, leaf_spaces, lifted
+from logpi.spaces.actions import to_gymnasium
+from logpi.spaces.tree import buffer_dtype, check, leaf_spaces, map_leaves
 
 
 class EnvPool:
@@ -31,11 +31,11 @@ class EnvPool:
         self._pool: Any = None
         self._ended = np.zeros(spec.num_envs, bool)
         check(spec.observation_space, "observation")
-        self._native = sent(spec.action_space, spec.name)
+        self._native = to_gymnasium(spec.action_space, spec.name)
         self._allowed = _allowed(spec)
         # What the pool answers is written into by nobody: it is copied only where its dtype is not ours.
         cast = lambda leaf: lambda x, dtype=buffer_dtype(leaf): x.astype(dtype, copy=False)
-        self._kept = lifted(spec.observation_space, cast)
+        self._kept = map_leaves(spec.observation_space, cast)
 
     def reset(self, seed: int, group: int = 1) -> Any:
         """Begin with a new pool; groups of neighbours are seeded alike, and stay alike as long as their episodes do."""

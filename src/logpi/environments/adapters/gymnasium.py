@@ -9,11 +9,11 @@ import gymnasium
 import numpy as np
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
-from logpi.environments.adapters.time_limit import NEVER, time_limit_of, watched
+from logpi.environments.adapters.time_limit import NEVER, time_limit_of, unwrap_passive
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import EnvironmentFailed
-from logpi.spaces.actions import sent
-from logpi.spaces.tree import check, empty, lifted, writer
+from logpi.spaces.actions import to_gymnasium
+from logpi.spaces.tree import check, empty, map_leaves, row_writer
 
 End = tuple[int, bool, bool]  # environment, whether it terminated, whether the step was one
 
@@ -47,7 +47,7 @@ class Gymnasium:
         - `ready`: the first copy, if there is one.
         """
         self.make, self._first, self._limit = make, first, NEVER if time_limit is None else time_limit
-        one = self._made() if ready is None else ready
+        one = self._make_one() if ready is None else ready
         limit = min(self._limit, time_limit_of(one) or NEVER)
         self.spec = Spec(name, num_envs, one.observation_space, one.action_space, None if limit == NEVER else limit)
         self._envs: list[Any] = [None] * num_envs
@@ -55,9 +55,9 @@ class Gymnasium:
         self._put(0, one)
         self.restarts = self.restarted = 0
         check(one.observation_space, "observation")
-        self._native = sent(one.action_space, name, first)
+        self._native = to_gymnasium(one.action_space, name, first)
         self._empty = empty(one.observation_space, num_envs)
-        self._write = writer(one.observation_space)
+        self._write = row_writer(one.observation_space)
         self._rows = _rows(one.action_space)
         self._episodes = np.zeros(num_envs, np.int64)
         self._clock, self._due = 0, NEVER
@@ -84,7 +84,7 @@ class Gymnasium:
         self._episodes[:] = episode
         for i in range(self.spec.num_envs):
             if self._envs[i] is None:
-                self._put(i, self._made())
+                self._put(i, self._make_one())
         obs = self._empty()
         self.begin(range(self.spec.num_envs), obs)
         return obs
@@ -118,7 +118,7 @@ class Gymnasium:
                 observed, reward[i], terminated, truncated, _ = envs[i].step(native[i])
                 write(next_obs, i, observed)
             except Exception as error:
-                self._again(i, error)
+                self._recreate(i, error)
                 reward[i] = 0
                 for x in tree_leaves(next_obs):
                     x[i] = 0
@@ -155,10 +155,10 @@ class Gymnasium:
         try:
             return self._envs[i].reset(seed=self._seeds[i])[0]
         except Exception as error:
-            self._again(i, error)
+            self._recreate(i, error)
             return self._begin(i)
 
-    def _again(self, i: int, error: Exception) -> None:
+    def _recreate(self, i: int, error: Exception) -> None:
         """Make a copy anew that raised; raise EnvironmentFailed where that has been done as often as it may be."""
         if self.make is None or self.restarted >= self.restarts:
             what = " ".join(str(error).split())
@@ -170,15 +170,15 @@ class Gymnasium:
         self.restarted += 1
         with contextlib.suppress(Exception):
             self._envs[i].close()
-        self._put(i, self._made())
+        self._put(i, self._make_one())
 
-    def _made(self) -> gymnasium.Env:
+    def _make_one(self) -> gymnasium.Env:
         assert self.make is not None
         return self.make()
 
     def _put(self, i: int, env: gymnasium.Env) -> None:
         """Have it as copy i; without its watchers, unless it is somebody else's."""
-        self._envs[i], limit = (env, NEVER) if self.make is None else watched(env)
+        self._envs[i], limit = (env, NEVER) if self.make is None else unwrap_passive(env)
         self._limits[i] = min(limit, self._limit)
 
 
@@ -194,7 +194,7 @@ def _rows(space: gymnasium.Space) -> Callable[[Any], Any]:
 
 def _rows_of_trees(space: gymnasium.Space) -> Callable[[Any], Any]:
     whole = lambda leaf: isinstance(leaf, gymnasium.spaces.Discrete)
-    one = lifted(space, lambda leaf: (lambda x: x.item()) if whole(leaf) else lambda x: x)
+    one = map_leaves(space, lambda leaf: (lambda x: x.item()) if whole(leaf) else lambda x: x)
 
     def rows(native: Any) -> list[Any]:
         n = len(tree_leaves(native)[0])

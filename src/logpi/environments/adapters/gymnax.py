@@ -11,9 +11,9 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from logpi.environments.adapters.jax_compat import own_rules, scalar, settled
+from logpi.environments.adapters.jax_compat import default_promotion, to_scalar, strip_weak_types
 from logpi.errors import LogpiError
-from logpi.spaces.tree import buffer_dtype, lifted
+from logpi.spaces.tree import buffer_dtype, map_leaves
 
 LARGEST = np.finfo(np.float32).max
 
@@ -56,24 +56,24 @@ class Gymnax(eqx.Module):
 
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
         """key → (state, obs)."""
-        with own_rules():
+        with default_promotion():
             obs, state = self.env.reset_env(jr.key_data(key), self.params)
-        return settled(state), self._seen(obs)
+        return strip_weak_types(state), self._seen(obs)
 
     def step(
         self, key: Key[Array, ""], state: PyTree, action: PyTree
     ) -> tuple[PyTree, PyTree, Float[Array, ""], Bool[Array, ""]]:
         """(key, state, action) → (state, obs, reward, terminated)."""
-        with own_rules():
+        with default_promotion():
             obs, state, reward, terminated, _ = self.env.step_env(jr.key_data(key), state, action, self.params)
-        return settled(state), self._seen(obs), scalar(reward, jnp.float32), scalar(terminated, bool)
+        return strip_weak_types(state), self._seen(obs), to_scalar(reward, jnp.float32), to_scalar(terminated, bool)
 
     def _space(self, of: Any) -> spaces.Space:
-        with own_rules(), jax.ensure_compile_time_eval():  # bounds are constants, also while something is traced
+        with default_promotion(), jax.ensure_compile_time_eval():  # bounds are constants, also while something is traced
             return as_gymnasiums(of(self.params))
 
     def _seen(self, obs: PyTree) -> PyTree:
-        return lifted(self.observation_space, lambda leaf: lambda x: jnp.asarray(x, buffer_dtype(leaf)))(obs)
+        return map_leaves(self.observation_space, lambda leaf: lambda x: jnp.asarray(x, buffer_dtype(leaf)))(obs)
 
 
 def as_gymnasiums(space: Any) -> spaces.Space:
@@ -106,5 +106,5 @@ def load(task: str) -> Gymnax:
     """An environment of gymnax by gymnax's own name for it."""
     import gymnax  # pyright: ignore[reportMissingImports]
 
-    with own_rules():
+    with default_promotion():
         return Gymnax(*gymnax.make(task))

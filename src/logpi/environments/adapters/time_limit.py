@@ -18,7 +18,7 @@ def time_limit_of(env: gymnasium.Env) -> int | None:
     return min(limits, default=None)
 
 
-def watched(env: gymnasium.Env) -> tuple[gymnasium.Env, int]:
+def unwrap_passive(env: gymnasium.Env) -> tuple[gymnasium.Env, int]:
     """(the environment without the outermost wrappers that only watch its steps, the limit that they kept).
 
     Whoever resets before stepping and counts the steps has no need of `OrderEnforcing` and `TimeLimit`, which together

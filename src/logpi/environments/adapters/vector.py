@@ -10,8 +10,8 @@ from logpi.core.seeds import derive
 from logpi.environments.adapters.time_limit import time_limit_of
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
-from logpi.spaces.actions import sent
-from logpi.spaces.tree import check, kept, writer
+from logpi.spaces.actions import to_gymnasium
+from logpi.spaces.tree import check, copy_as_stored, row_writer
 
 
 class GymnasiumVector:
@@ -32,14 +32,14 @@ class GymnasiumVector:
         limit = time_limit_of(inside[0]) if inside else env.spec.max_episode_steps if env.spec else None
         self.spec = Spec(name, env.num_envs, env.single_observation_space, env.single_action_space, limit)
         check(env.single_observation_space, "observation")
-        self._native = sent(env.single_action_space, name)
+        self._native = to_gymnasium(env.single_action_space, name)
         self._ended = np.zeros(env.num_envs, bool)
         # Without shared memory the processes of Gymnasium's (≤ 1.4) forget to drop an autoreset that was due when they
         # are reset, and the next step is lost to it.
         inner = env.unwrapped
         self._swallows = isinstance(inner, AsyncVectorEnv) and not inner.shared_memory
-        self._kept = kept(env.single_observation_space)
-        self._write = writer(env.single_observation_space)
+        self._kept = copy_as_stored(env.single_observation_space)
+        self._write = row_writer(env.single_observation_space)
 
     def reset(self, seed: int, group: int = 1) -> Any:
         """Begin new episodes everywhere; groups of neighbours are seeded alike.

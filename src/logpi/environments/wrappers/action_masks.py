@@ -13,7 +13,7 @@ from logpi.errors import LogpiError
 KEY = "action_mask"
 
 
-def legal_actions(env: Any) -> Any:
+def with_action_masks(env: Any) -> Any:
     """The environment whose observations hold `action_mask`, taken from the `info` that it gives with each.
 
     - `env`: a Gymnasium environment or vector environment with a Discrete or MultiDiscrete action space.
@@ -26,10 +26,10 @@ def legal_actions(env: Any) -> Any:
         >>> legal_actions(gymnasium.make("CartPole-v1")).observation_space["action_mask"]
         MultiBinary(2)
     """
-    return _LegalVector(env) if isinstance(env, VectorEnv) else _Legal(env)
+    return VectorActionMasks(env) if isinstance(env, VectorEnv) else ActionMasks(env)
 
 
-class _Legal(gymnasium.Wrapper):
+class ActionMasks(gymnasium.Wrapper):
     def __init__(self, env: gymnasium.Env):
         gymnasium.Wrapper.__init__(self, env)
         self._size = _size(env.action_space)
@@ -44,7 +44,7 @@ class _Legal(gymnasium.Wrapper):
         return _joined(obs, _mask(info.get(KEY), self._size)), *rest, info
 
 
-class _LegalVector(VectorWrapper):
+class VectorActionMasks(VectorWrapper):
     def __init__(self, env: VectorEnv):
         VectorWrapper.__init__(self, env)
         self._size = _size(env.single_action_space)

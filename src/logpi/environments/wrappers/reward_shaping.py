@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 
-class Shaped(eqx.Module):
+class RewardShaping(eqx.Module):
     """A single JAX environment that pays r + γ Φ(s') − Φ(s), with Φ := 0 where the task terminates.
 
     The sum over an episode telescopes: U changes by −E Φ(s₀), whatever the policy, so no policy gains on another, the
@@ -58,7 +58,7 @@ class Shaped(eqx.Module):
         return (inner, after), obs, shaped, terminated
 
 
-class ShapedGymnasium(gymnasium.Wrapper):
+class RewardShapingWrapper(gymnasium.Wrapper):
     """The same around a Gymnasium environment: r + γ Φ(s') − Φ(s), with Φ := 0 where it terminates.
 
     - `env`: one environment, inside or outside of its time limit.

@@ -6,7 +6,7 @@ from typing import Any
 
 from logpi.errors import LogpiError
 
-LEAST_ROWS, LEAST_STEPS = 512, 50_000  # to a rollout, to a run: below, starting and asking workers costs more
+MIN_ROLLOUT_ROWS, MIN_RUN_STEPS = 512, 50_000  # to a rollout, to a run: below, starting and asking workers costs more
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class Workers:
         if self.pipeline and self.number == 0:
             raise LogpiError("pipeline needs workers that collect while this process learns; allowed: workers ≥ 1")
 
-    def fitting(self, num_envs: int, rows: int, steps: int) -> int:
+    def resolve_count(self, num_envs: int, rows: int, steps: int) -> int:
         """How many for so many environments, rows to an iteration and steps in all."""
         if self.number is not None:
             return min(self.number, num_envs)
-        pays = (rows >= LEAST_ROWS and steps >= LEAST_STEPS) or self.pipeline
-        return min(cores(), num_envs) if pays and cores() > 1 else 0
+        pays = (rows >= MIN_ROLLOUT_ROWS and steps >= MIN_RUN_STEPS) or self.pipeline
+        return min(available_cores(), num_envs) if pays and available_cores() > 1 else 0
 
 
 IN_PROCESS = Workers(0)
 
 
-def workers_of(given: Any) -> Workers:
+def parse_workers(given: Any) -> Workers:
     """Workers from what a user says: themselves, their number, or "auto"."""
     if isinstance(given, Workers):
         return given
@@ -59,6 +59,6 @@ def workers_of(given: Any) -> Workers:
     raise LogpiError(f'workers is {given!r}; allowed: "auto", a whole number ≥ 0, or Workers(…)')
 
 
-def cores() -> int:
+def available_cores() -> int:
     """The cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

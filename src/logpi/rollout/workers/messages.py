@@ -12,7 +12,7 @@ from logpi.rollout.observations import Store
 
 
 @dataclass(frozen=True)
-class Copies:
+class EnvironmentShard:
     """Which environments a worker makes: `count` of `total`, from number `first` on."""
 
     make: Callable[[], Any]
@@ -24,7 +24,7 @@ class Copies:
     restarts: int
 
 
-class Stand(NamedTuple):
+class WorkerStatus(NamedTuple):
     """Where environments stand: what they show, the episodes they are in, how many had to be made anew so far."""
 
     obs: Any
@@ -33,7 +33,7 @@ class Stand(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Assignment:
+class WorkerSetup:
     """What a worker needs to collect: how it acts, and where it writes."""
 
     program: Program

@@ -16,37 +16,37 @@ import cloudpickle
 import numpy as np
 
 from logpi.core.numpy_trees import tree_map
-from logpi.core.processes import unheard
+from logpi.core.processes import ignore_sigint
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.errors import EnvironmentFailed
-from logpi.rollout.episode_replay import Kept, share
-from logpi.rollout.workers.messages import Assignment, Copies, Stand
+from logpi.rollout.episode_replay import EpisodeSnapshot, snapshot_shard
+from logpi.rollout.workers.messages import WorkerSetup, EnvironmentShard, WorkerStatus
 
-LOOK, GRACE = 0.2, 5.0  # seconds: between two looks at those who work; to end by oneself
+POLL_SECONDS, GRACE_SECONDS = 0.2, 5.0  # seconds: between two looks at those who work; to end by oneself
 ENTRY = "from logpi.rollout.workers.worker import main; main()"
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
 
 
 @dataclass
-class Member:
+class WorkerHandle:
     """A worker, as seen by the process that started it."""
 
-    copies: Copies
+    shard: EnvironmentShard
     process: subprocess.Popen
     connection: Connection
-    line: socket.socket
+    socket: socket.socket
     lifeline: socket.socket
-    asked: tuple[str, tuple[Any, ...]] = ("", ())
-    heard: float = 0.0
-    beat: int = 0
+    request: tuple[str, tuple[Any, ...]] = ("", ())
+    last_reply: float = 0.0
+    heartbeat: int = 0
 
     @property
-    def mine(self) -> slice:
+    def columns(self) -> slice:
         """Its environments among all."""
-        return slice(self.copies.first, self.copies.first + self.copies.count)
+        return slice(self.shard.first, self.shard.first + self.shard.count)
 
 
-class Crew:
+class WorkerPool:
     """N copies of a Gymnasium environment shared out over processes, which collect whole rollouts.
 
     Copies are seeded by their number among all, so what they meet does not depend on how many processes there are.
@@ -61,44 +61,44 @@ class Crew:
         """
         assert one.make is not None
         self.spec, self.restarts, self._timeout = one.spec, restarts, step_timeout
-        self._assigned: tuple[Assignment, int] | None = None
-        self._beats = np.zeros(workers, np.int64)
+        self._setup: tuple[WorkerSetup, int] | None = None
+        self._heartbeats = np.zeros(workers, np.int64)
         self._seed, self._lost = 0, 0
         n = self.spec.num_envs
         bounds = [n * k // workers for k in range(workers + 1)]
         limit = self.spec.time_limit
         shares = [(a, b - a) for a, b in itertools.pairwise(bounds)]
-        self._members = [hire(Copies(one.make, self.spec.name, limit, *own, n, restarts)) for own in shares]
-        self._stands: list[Stand] = [Stand(None, np.zeros(count, np.int64), 0) for _, count in shares]
+        self._handles = [spawn_worker(EnvironmentShard(one.make, self.spec.name, limit, *own, n, restarts)) for own in shares]
+        self._statuses: list[WorkerStatus] = [WorkerStatus(None, np.zeros(count, np.int64), 0) for _, count in shares]
 
     @property
     def workers(self) -> int:
         """How many processes."""
-        return len(self._members)
+        return len(self._handles)
 
     @property
     def restarted(self) -> int:
         """How many copies had to be made anew so far."""
-        return self._lost + sum(stand.restarted for stand in self._stands)
+        return self._lost + sum(stand.restarted for stand in self._statuses)
 
-    def assign(self, told: Assignment, descriptor: int, beats: np.ndarray) -> None:
+    def setup(self, told: WorkerSetup, descriptor: int, beats: np.ndarray) -> None:
         """Tell everyone how they act and where they write. They may still be starting: nobody answers."""
-        self._assigned, self._beats = (told, descriptor), beats
-        for member in self._members:
-            self._introduce(member)
+        self._setup, self._heartbeats = (told, descriptor), beats
+        for member in self._handles:
+            self._send_setup(member)
 
     def start(self, seed: int, which: int = 0) -> None:
         """Begin a rollout with the weights and noise of a set of arrays, into its rows, and return at once."""
-        self._tell("collect", (seed, which))
+        self._request_all("collect", (seed, which))
 
     @property
-    def over(self) -> bool:
+    def done(self) -> bool:
         """Whether everyone has answered, or ended, so that `finish` has nobody to wait for."""
-        return len(wait([member.connection for member in self._members], 0)) == self.workers
+        return len(wait([member.connection for member in self._handles], 0)) == self.workers
 
     def finish(self) -> None:
         """Wait until the rollout is done."""
-        self._stands = self._answers()
+        self._statuses = self._replies()
         if self.restarted > self.restarts:
             raise EnvironmentFailed(
                 f"copies of {self.spec.name} had to be made anew {self.restarted} times; allowed: {self.restarts}"
@@ -106,114 +106,114 @@ class Crew:
 
     def begin(self, seed: int) -> None:
         """Begin new episodes everywhere, in the midst of a run."""
-        self._seed, self._stands = seed, self._all("begin", (seed, None))
+        self._seed, self._statuses = seed, self._request_and_wait("begin", (seed, None))
 
     def restart(self, seed: int, episode: np.ndarray) -> Any:
         """Begin the given episode of each environment under this seed, as if those before it had been played."""
         self._seed = seed
-        for member in self._members:
-            _ask(member, "begin", (seed, episode[member.mine]))
-        self._stands = self._answers()
+        for member in self._handles:
+            _request(member, "begin", (seed, episode[member.columns]))
+        self._statuses = self._replies()
         return self.obs
 
-    def resume(self, kept: Kept, seed: int) -> np.ndarray:
+    def resume(self, kept: EpisodeSnapshot, seed: int) -> np.ndarray:
         """Bring the environments back to where they stood: which of them began a new episode instead."""
         self._seed = seed
-        for member in self._members:
-            _ask(member, "resume", (share(kept, member.mine), seed))
-        answers = self._answers()
-        self._stands = [stand for stand, _ in answers]
+        for member in self._handles:
+            _request(member, "resume", (snapshot_shard(kept, member.columns), seed))
+        answers = self._replies()
+        self._statuses = [stand for stand, _ in answers]
         return np.concatenate([lost for _, lost in answers])
 
     @property
     def obs(self) -> Any:
         """What the environments show."""
-        return _joined([stand.obs for stand in self._stands])
+        return _concatenate([stand.obs for stand in self._statuses])
 
     @property
     def episode(self) -> np.ndarray:
         """Which episode under its seed each environment is in."""
-        return np.concatenate([stand.episode for stand in self._stands])
+        return np.concatenate([stand.episode for stand in self._statuses])
 
     def close(self) -> None:
         """End the processes."""
-        for member in self._members:
-            _dismiss(member)
-        until = time.monotonic() + GRACE
-        for member in self._members:
-            _bury(member, until)
-        if self._assigned is not None:
-            os.close(self._assigned[1])
-            self._assigned = None
+        for member in self._handles:
+            close_pipes(member)
+        until = time.monotonic() + GRACE_SECONDS
+        for member in self._handles:
+            join_or_kill(member, until)
+        if self._setup is not None:
+            os.close(self._setup[1])
+            self._setup = None
 
-    def _all(self, name: str, arguments: tuple[Any, ...]) -> list[Any]:
-        self._tell(name, arguments)
-        return self._answers()
+    def _request_and_wait(self, name: str, arguments: tuple[Any, ...]) -> list[Any]:
+        self._request_all(name, arguments)
+        return self._replies()
 
-    def _tell(self, name: str, arguments: tuple[Any, ...]) -> None:
-        for member in self._members:
-            _ask(member, name, arguments)
+    def _request_all(self, name: str, arguments: tuple[Any, ...]) -> None:
+        for member in self._handles:
+            _request(member, name, arguments)
 
-    def _introduce(self, member: Member) -> None:
-        assert self._assigned is not None
-        told, descriptor = self._assigned
-        _ask(member, "assign", (told, self._members.index(member)))
+    def _send_setup(self, member: WorkerHandle) -> None:
+        assert self._setup is not None
+        told, descriptor = self._setup
+        _request(member, "assign", (told, self._handles.index(member)))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            socket.send_fds(member.line, [b"m"], [descriptor])
+            socket.send_fds(member.socket, [b"m"], [descriptor])
 
-    def _answers(self) -> list[Any]:
+    def _replies(self) -> list[Any]:
         """What each worker answers, in order; those that do not answer are replaced as often as they may be."""
         answers: dict[int, Any] = {}
         while len(answers) < self.workers:
-            waiting: dict[Any, int] = {m.connection: k for k, m in enumerate(self._members) if k not in answers}
-            for ready in wait(list(waiting), LOOK):
+            waiting: dict[Any, int] = {m.connection: k for k, m in enumerate(self._handles) if k not in answers}
+            for ready in wait(list(waiting), POLL_SECONDS):
                 k = waiting[ready]
                 try:
-                    error, answers[k] = self._members[k].connection.recv()
+                    error, answers[k] = self._handles[k].connection.recv()
                 except (EOFError, ConnectionResetError):
                     answers.pop(k, None)
-                    self._replace(k, f"ended {_how(self._members[k].process)}")
+                    self._replace(k, f"ended {_exit_reason(self._handles[k].process)}")
                     continue
-                _raise(error)
+                _raise_if_error(error)
             for k in [k for k in waiting.values() if k not in answers and self._hangs(k)]:
                 self._replace(k, f"made no step for {self._timeout:g} seconds")
         return [answers[k] for k in range(self.workers)]
 
     def _hangs(self, k: int) -> bool:
         """Whether a worker that collects has been silent, and its counter of steps has stood still, for too long."""
-        member, now = self._members[k], time.monotonic()
-        if member.asked[0] != "collect":
+        member, now = self._handles[k], time.monotonic()
+        if member.request[0] != "collect":
             return False
-        if self._beats[k] != member.beat:
-            member.beat, member.heard = int(self._beats[k]), now
-        return now - member.heard > self._timeout
+        if self._heartbeats[k] != member.heartbeat:
+            member.heartbeat, member.last_reply = int(self._heartbeats[k]), now
+        return now - member.last_reply > self._timeout
 
     def _replace(self, k: int, what: str) -> None:
         """Another worker in the place of one that is lost, with new episodes, asked again what that one was asked."""
-        lost, stand = self._members[k], self._stands[k]
+        lost, stand = self._handles[k], self._statuses[k]
         lost.process.kill()
-        _dismiss(lost)
-        _bury(lost, time.monotonic() + GRACE)
-        copies = lost.copies
+        close_pipes(lost)
+        join_or_kill(lost, time.monotonic() + GRACE_SECONDS)
+        copies = lost.shard
         if self.restarted >= self.restarts:
             last = copies.first + copies.count - 1
             which = f"environment {copies.first}" if copies.count == 1 else f"environments {copies.first} … {last}"
             raise EnvironmentFailed(f"worker {k} of {self.workers}, with {which} of {self.spec.name}, {what}") from None
         self._lost += 1
-        self._members[k] = member = hire(copies)
-        self._introduce(member)
-        _ask(member, "begin", (self._seed, stand.episode + 1))
+        self._handles[k] = member = spawn_worker(copies)
+        self._send_setup(member)
+        _request(member, "begin", (self._seed, stand.episode + 1))
         with contextlib.suppress(EOFError, ConnectionResetError):  # lost, too: seen when it does not answer
-            _raise(member.connection.recv()[0])
-        _ask(member, *lost.asked)
+            _raise_if_error(member.connection.recv()[0])
+        _request(member, *lost.request)
 
 
-def hire(copies: Copies) -> Member:
+def spawn_worker(copies: EnvironmentShard) -> WorkerHandle:
     """Start a process that makes these copies; it hears no Ctrl-C, which is for the process that starts it."""
     (ours, theirs), (lifeline, held) = socket.socketpair(), socket.socketpair()
     command = [sys.executable, "-c", ENTRY, str(theirs.fileno()), str(held.fileno())]
     path = os.pathsep.join(place or os.getcwd() for place in sys.path)
-    with unheard():
+    with ignore_sigint():
         process = subprocess.Popen(
             command,
             pass_fds=(theirs.fileno(), held.fileno()),
@@ -222,29 +222,29 @@ def hire(copies: Copies) -> Member:
         )
     theirs.close()
     held.close()
-    member = Member(copies, process, Connection(os.dup(ours.fileno())), ours, lifeline)
+    member = WorkerHandle(copies, process, Connection(os.dup(ours.fileno())), ours, lifeline)
     member.connection.send_bytes(cloudpickle.dumps(copies))
     return member
 
 
-def _ask(member: Member, name: str, arguments: tuple[Any, ...]) -> None:
+def _request(member: WorkerHandle, name: str, arguments: tuple[Any, ...]) -> None:
     """Tell a worker what to do. Whether it still lives is seen when it does not answer."""
-    member.asked, member.heard = (name, arguments), time.monotonic()
+    member.request, member.last_reply = (name, arguments), time.monotonic()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         member.connection.send((name, arguments))
 
 
-def _raise(error: Exception | None) -> None:
+def _raise_if_error(error: Exception | None) -> None:
     if error is not None:
         raise error
 
 
-def _dismiss(member: Member) -> None:
-    for end in (member.connection, member.line, member.lifeline):
+def close_pipes(member: WorkerHandle) -> None:
+    for end in (member.connection, member.socket, member.lifeline):
         end.close()
 
 
-def _bury(member: Member, until: float) -> None:
+def join_or_kill(member: WorkerHandle, until: float) -> None:
     """Wait for a process to end; end it where it does not."""
     try:
         member.process.wait(max(until - time.monotonic(), 0.01))
@@ -253,11 +253,11 @@ def _bury(member: Member, until: float) -> None:
         member.process.wait()
 
 
-def _how(process: subprocess.Popen) -> str:
+def _exit_reason(process: subprocess.Popen) -> str:
     """How a process ended, in words."""
-    code = process.wait(GRACE)
+    code = process.wait(GRACE_SECONDS)
     return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
 
 
-def _joined(parts: list[Any]) -> Any:
+def _concatenate(parts: list[Any]) -> Any:
     return tree_map(lambda *x: np.concatenate(x), *parts)

@@ -25,7 +25,7 @@ class Place:
     dtype: str
 
 
-def places(tree: Any) -> tuple[Any, int]:
+def layout(tree: Any) -> tuple[Any, int]:
     """(the place of each array of the tree, how many bytes they take together)."""
     end = 0
 
@@ -38,7 +38,7 @@ def places(tree: Any) -> tuple[Any, int]:
     return tree_map(after, tree), end
 
 
-def memory(size: int) -> int:
+def allocate(size: int) -> int:
     """A file descriptor of so many zero bytes, which no name leads to."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("logpi")

@@ -21,12 +21,12 @@ import numpy as np
 from logpi.core.collection import Steps
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.errors import EnvironmentFailed, LogpiError
-from logpi.numpy_policy.program import acting
-from logpi.rollout.buffers import observed
-from logpi.rollout.collector import Collector, Share
-from logpi.rollout.episode_replay import Kept
+from logpi.numpy_policy.program import bind_program
+from logpi.rollout.buffers import observation_fields
+from logpi.rollout.collector import Collector, Shard
+from logpi.rollout.episode_replay import EpisodeSnapshot
 from logpi.rollout.workers import shared_memory
-from logpi.rollout.workers.messages import Assignment, Copies, Stand
+from logpi.rollout.workers.messages import WorkerSetup, EnvironmentShard, WorkerStatus
 
 Work = Callable[[str, tuple], Any]
 
@@ -34,13 +34,13 @@ Work = Callable[[str, tuple], Any]
 class Worker:
     """What a worker does, by the name that it is told."""
 
-    def __init__(self, copies: Copies):
+    def __init__(self, copies: EnvironmentShard):
         """Make the environments."""
         self._environment = Gymnasium(copies.make, copies.count, copies.name, copies.time_limit, copies.first)
         self._environment.restarts = copies.restarts
         self._copies = copies
 
-    def assign(self, told: Assignment, number: int, descriptor: int) -> None:
+    def assign(self, told: WorkerSetup, number: int, descriptor: int) -> None:
         """Take on a share of each rollout to come, as worker `number`; the descriptor is of shared memory."""
         copies = self._copies
         arrays = shared_memory.views(descriptor, told.places)
@@ -48,42 +48,42 @@ class Worker:
         mine = (slice(None), window) if isinstance(told.collect, Steps) else (slice(None), slice(None), window)
         self._program, self._sets = told.program, arrays["sets"]
         self._draws = [[x[mine] for x in each["draws"]] for each in self._sets]
-        self._stores = [told.store(observed(each["rows"])) for each in self._sets]
+        self._stores = [told.store(observation_fields(each["rows"])) for each in self._sets]
         self._collector = Collector(
-            self._environment, told.collect, Share(copies.first, copies.count, copies.total, told.block)
+            self._environment, told.collect, Shard(copies.first, copies.count, copies.total, told.block)
         )
-        self._collector.watched_by(arrays["beats"][number : number + 1])
+        self._collector.set_heartbeat(arrays["beats"][number : number + 1])
 
-    def collect(self, seed: int, which: int) -> Stand:
+    def collect(self, seed: int, which: int) -> WorkerStatus:
         """One rollout with the weights and noise of one of the sets of arrays, into its rows."""
-        act, rows = acting(self._program, self._sets[which]["weights"]), self._sets[which]["rows"]
+        act, rows = bind_program(self._program, self._sets[which]["weights"]), self._sets[which]["rows"]
         self._collector.collect(act, self._draws[which], seed, rows, self._stores[which])
-        return self._stand()
+        return self._status()
 
-    def begin(self, seed: int, episode: np.ndarray | None) -> Stand:
+    def begin(self, seed: int, episode: np.ndarray | None) -> WorkerStatus:
         """Begin new episodes everywhere, or these, in the midst of a run."""
         self._collector.begin(seed, episode)
-        return self._stand()
+        return self._status()
 
-    def resume(self, kept: Kept, seed: int) -> tuple[Stand, np.ndarray]:
+    def resume(self, kept: EpisodeSnapshot, seed: int) -> tuple[WorkerStatus, np.ndarray]:
         """Bring the environments back to where they stood; which of them began a new episode instead."""
         lost = self._collector.resume(kept, seed)
-        return self._stand(), lost
+        return self._status(), lost
 
-    def _stand(self) -> Stand:
-        return Stand(self._collector.obs, self._environment.episode, self._environment.restarted)
+    def _status(self) -> WorkerStatus:
+        return WorkerStatus(self._collector.obs, self._environment.episode, self._environment.restarted)
 
 
 def main() -> None:
     """Do what one is told until there is nobody to tell."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _wait_ones_turn()
+    _yield_to_learner()
     channel, lifeline = (int(word) for word in sys.argv[1:3])
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(lifeline,), daemon=True).start()
     line = socket.socket(fileno=channel)
     connection = Connection(os.dup(channel))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        work = _made(connection.recv_bytes())
+        work = _make_worker(connection.recv_bytes())
         while True:
             name, arguments = connection.recv()
             descriptors = socket.recv_fds(line, 1, 1)[1] if name == "assign" else []
@@ -91,28 +91,28 @@ def main() -> None:
             try:
                 answer = work(name, (*arguments, *descriptors))
             except Exception as raised:
-                error = _told_of(raised)
+                error = _to_logpi_error(raised)
             if name != "assign":
                 connection.send((error, answer))
             elif error is not None:
-                work = _refusing(error)
+                work = _raise_always(error)
             for descriptor in descriptors:
                 os.close(descriptor)
 
 
-def _made(copies: bytes) -> Work:
+def _make_worker(copies: bytes) -> Work:
     """What does the work that is named, once the environments are made."""
     try:
         worker = Worker(pickle.loads(copies))
     except Exception as raised:
-        told = _told_of(raised)
-        return _refusing(
+        told = _to_logpi_error(raised)
+        return _raise_always(
             EnvironmentFailed(f"{told}, when it made its environments; try workers 0", getattr(told, "trace", ""))
         )
     return lambda name, arguments: getattr(worker, name)(*arguments)
 
 
-def _refusing(error: LogpiError) -> Work:
+def _raise_always(error: LogpiError) -> Work:
     """Raises what went wrong before, whatever is asked."""
 
     def refuse(name: str, arguments: tuple) -> None:
@@ -121,7 +121,7 @@ def _refusing(error: LogpiError) -> Work:
     return refuse
 
 
-def _told_of(error: Exception) -> LogpiError:
+def _to_logpi_error(error: Exception) -> LogpiError:
     """What can be said of it in another process."""
     if isinstance(error, LogpiError):
         return error
@@ -129,14 +129,14 @@ def _told_of(error: Exception) -> LogpiError:
     return EnvironmentFailed(f"a worker raised {type(error).__name__}: {what}", traceback.format_exc())
 
 
-def _wait_ones_turn() -> None:
+def _yield_to_learner() -> None:
     """When told what to do, let the one who tells go on: the others are to be told, too."""
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def _end_with(lifeline: int) -> None:
+def _exit_with_parent(lifeline: int) -> None:
     """End this process when the one that holds the other end has ended."""
     while os.read(lifeline, 1):
         pass
