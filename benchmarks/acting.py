@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 
 import logpi
-from logpi.numpy_policy.actor import make_actor, lower_policy
+from logpi.numpy_policy.actor import lower_policy, make_actor
 from logpi.policies.behavior import Behavior
 from logpi.spaces.actions import to_gymnasium
 
@@ -30,9 +30,9 @@ def microseconds(function, calls=100, rounds=100):
     return np.median(taken), min(taken)
 
 
-def row(normalise, num_envs, hidden):
+def row(normalize, num_envs, hidden):
     """A line of the table, for a Gaussian policy as the presets make it."""
-    mu = Behavior(logpi.mlp_policy(SEEN, ACTED, hidden=hidden, normalise=normalise, key=jr.key(0)))
+    mu = Behavior(logpi.mlp_policy(SEEN, ACTED, hidden=hidden, normalize=normalize, key=jr.key(0)))
     obs = jax.device_get(jr.normal(jr.key(1), (num_envs, *SEEN.shape)))
     noise = jax.device_get(mu(obs).noise(jr.key(2)))
     native, act = to_gymnasium(ACTED, "it"), make_actor(mu, obs, noise)(mu)
@@ -40,7 +40,7 @@ def row(normalise, num_envs, hidden):
     middle, least = microseconds(lambda: native(act(obs, [noise])[1]))
     slow, _ = microseconds(lambda: native(np.asarray(jitted(mu, obs, noise))))
     lines = len(lower_policy(mu, obs, noise).per_call)
-    return f"| {'normalised' if normalise else 'plain'} | {middle:.1f}, {least:.1f} | {slow:.0f} | {lines} |"
+    return f"| {'normalized' if normalize else 'plain'} | {middle:.1f}, {least:.1f} | {slow:.0f} | {lines} |"
 
 
 def main():
@@ -49,8 +49,8 @@ def main():
     parser.add_argument("--hidden", type=int, nargs="+", default=[64, 64])
     given = parser.parse_args()
     print("| policy | in NumPy, µs: median, least | a jitted call, µs | lines of NumPy |\n|---|---|---|---|")
-    for normalise in (False, True):
-        print(row(normalise, given.num_envs, given.hidden))
+    for normalize in (False, True):
+        print(row(normalize, given.num_envs, given.hidden))
 
 
 if __name__ == "__main__":

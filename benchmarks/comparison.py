@@ -36,9 +36,9 @@ METHODS = {
     "vpg": {},
     "npg": {"max_kl": 1e-3},
     "trpo": {"max_kl": 1e-3, "damping": 1e-3, "backtracks": 15},
-    "ppo": {"num_envs": 4, "rollout_length": 500, "decay": 0.97, "learning_rate": 1e-3},
+    "ppo": {"num_envs": 4, "num_steps": 500, "gae_lambda": 0.97, "learning_rate": 1e-3},
 }
-EVERYWHERE = {"hidden": (32,), "discount": 0.99}
+EVERYWHERE = {"hidden": (32,), "gamma": 0.99}
 MARKS = (50_000, 100_000, 200_000, 500_000)
 WINDS = (0.0, 0.5, 1.0, 1.5)
 IN_THE_WIND = ("vpg", "npg", "trpo")
@@ -182,21 +182,21 @@ def save(found: dict[tuple[str, str], np.ndarray], grid: np.ndarray, path: Path)
 def draw(found: dict[tuple[str, str], np.ndarray], grid: np.ndarray, path: Path) -> None:
     """The learning curves with their bands, and what is left at the end in the wind."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
-    colours = dict(zip(METHODS, plt.get_cmap("tab10").colors, strict=False))
+    colors = dict(zip(METHODS, plt.get_cmap("tab10").colors, strict=False))
     for axes, task in ((left, "CartPole-v0"), (middle, "CartPole-v1")):
         for (where, name), table in found.items():
             if where == task:
                 mean, low, high = band(table)
-                axes.plot(grid, mean, color=colours[name], label=name)
-                axes.fill_between(grid, low, high, color=colours[name], alpha=0.2, linewidth=0)
+                axes.plot(grid, mean, color=colors[name], label=name)
+                axes.fill_between(grid, low, high, color=colors[name], alpha=0.2, linewidth=0)
         axes.set(title=task, xlabel="environment steps", ylabel=f"mean return of the last {LAST} episodes")
     middle.legend(frameon=False, loc="lower right")
     tasks = {0.0: "CartPole-v1"} | {wind: f"σ = {wind}" for wind in WINDS[1:]}
-    for name, colour in colours.items():
+    for name, color in colors.items():
         points = [(wind, band(found[task, name][:, -1:])) for wind, task in tasks.items() if (task, name) in found]
         if points:
             x, (mean, low, high) = [wind for wind, _ in points], np.array([band for _, band in points])[..., 0].T
-            right.errorbar(x, mean, [mean - low, high - mean], color=colour, marker="o", capsize=3)
+            right.errorbar(x, mean, [mean - low, high - mean], color=color, marker="o", capsize=3)
     right.set(title="CartPole-v1, force × (1 + σz)", xlabel="σ", xticks=WINDS, ylabel="the same, at the end")
     figure.savefig(path, dpi=120)
 

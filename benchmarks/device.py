@@ -18,10 +18,10 @@ from logpi.loop.iteration import Carry, init_carry
 from logpi.training.plan import make_plan
 
 SETTINGS = {
-    "8x256": {"num_envs": 8, "rollout_length": 256, "epochs": 10, "minibatch": 64},
-    "4x128": {"num_envs": 4, "rollout_length": 128, "epochs": 4, "minibatch": 128},
-    "64x128": {"num_envs": 64, "rollout_length": 128, "epochs": 4, "minibatch": 2048},
-    "1024x128": {"num_envs": 1024, "rollout_length": 128, "epochs": 4, "minibatch": 32768},
+    "8x256": {"num_envs": 8, "num_steps": 256, "epochs": 10, "minibatch_size": 64},
+    "4x128": {"num_envs": 4, "num_steps": 128, "epochs": 4, "minibatch_size": 128},
+    "64x128": {"num_envs": 64, "num_steps": 128, "epochs": 4, "minibatch_size": 2048},
+    "1024x128": {"num_envs": 1024, "num_steps": 128, "epochs": 4, "minibatch_size": 32768},
 }
 
 
@@ -55,7 +55,7 @@ def main() -> None:
     for name in arguments.settings:
         iteration, carry, compiling = prepared(SETTINGS[name])
         carry, speed = timed(iteration, carry, 1, 0.5)
-        per_iteration = SETTINGS[name]["num_envs"] * SETTINGS[name]["rollout_length"] / speed
+        per_iteration = SETTINGS[name]["num_envs"] * SETTINGS[name]["num_steps"] / speed
         many = max(2, min(MAX_ITERATIONS_PER_CALL, int(0.25 / per_iteration)))
         rounds = []
         for _ in range(arguments.rounds):

@@ -7,7 +7,7 @@ PYTHON is the interpreter of an environment that has the library (rejax, or what
 PUREJAXRL names its folder); logpi, with the extra `gymnax`, is measured where this runs. Each setting is environments ×
 steps, epochs × minibatches, with as many steps as take half a minute or so; all else is as in peers/report.py. With
 `--environments`, for accelerators: so many × 64 steps, 4 epochs of 4 minibatches, 100 iterations, PPO against PureJaxRL
-and TRPO by itself. With `--apart`, logpi's π and V learn by optimisers of their own, as rejax's do, each on one of two
+and TRPO by itself. With `--apart`, logpi's π and V learn by optimizers of their own, as rejax's do, each on one of two
 CPU devices. Compile time is not counted. Prints steps per second, median over rounds with every round, the ratio to
 logpi's PPO, and final returns.
 """
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("peers", nargs="*", metavar="PEER=PYTHON")
     parser.add_argument("--task", default="CartPole-v1")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--apart", action="store_true", help="PPO with separate=True, on two CPU devices")
+    parser.add_argument("--apart", action="store_true", help="PPO with separate_optimizers=True, on two CPU devices")
     parser.add_argument("--environments", nargs="*", type=int, default=[])
     given = parser.parse_args()
     own = "apart" if given.apart else "ppo"

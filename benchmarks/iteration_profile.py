@@ -36,7 +36,7 @@ Spent = dict[str, tuple[int, float]]
 def spent(environments: int, length: int, epochs: int, minibatches: int) -> Spent:
     """{operation: (how often it ran in one iteration, its milliseconds)}."""
     rows = environments * length
-    sizes = {"num_envs": environments, "rollout_length": length, "epochs": epochs, "minibatch": rows // minibatches}
+    sizes = {"num_envs": environments, "num_steps": length, "epochs": epochs, "minibatch_size": rows // minibatches}
     with ExitStack() as stack, tempfile.TemporaryDirectory() as out:
         recipe = logpi.ppo(**sizes, hidden=(64, 64))
         plan = make_plan("logpi:CartPole-v1", recipe, FAR, (None, None), 0, stack)

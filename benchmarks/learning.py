@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.evaluation.statistics import interquartile_mean, bootstrap_interval
+from logpi.evaluation.statistics import bootstrap_interval, interquartile_mean
 from logpi.presets.registry import find_algorithm
 
 

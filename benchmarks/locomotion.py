@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.evaluation.statistics import interquartile_mean, bootstrap_interval
+from logpi.evaluation.statistics import bootstrap_interval, interquartile_mean
 from logpi.presets.registry import find_algorithm
 
 EPISODES, EVALUATIONS, LAST = 20, 10, 100
@@ -60,7 +60,9 @@ def main() -> None:
         shown = " | ".join(f"{x:.0f}" for x in figures)
         print(f"| {arguments.env} | {arguments.algorithm} | {seed} | {shown} | {speed:,.0f} |", flush=True)
     columns = np.array(table).T
-    cells = [f"{interquartile_mean(c):.0f} [{bootstrap_interval(c)[0]:.0f}, {bootstrap_interval(c)[1]:.0f}]" for c in columns]
+    cells = [
+        f"{interquartile_mean(c):.0f} [{bootstrap_interval(c)[0]:.0f}, {bootstrap_interval(c)[1]:.0f}]" for c in columns
+    ]
     print(f"| {arguments.env} | {arguments.algorithm} | interquartile mean | {' | '.join(cells)} | |")
 
 

@@ -62,8 +62,8 @@ class Drift(eqx.Module):
 
 def needed(name: str, length: int, num_envs: int, size: int, units: int) -> tuple[int, int]:
     """(bytes handed on, bytes needed in between) of one iteration."""
-    given: dict[str, Any] = {"num_envs": num_envs, "rollout_length": length, "hidden": (units, units)}
-    given |= {"minibatch": length * num_envs // 16} if name == "ppo" else {}
+    given: dict[str, Any] = {"num_envs": num_envs, "num_steps": length, "hidden": (units, units)}
+    given |= {"minibatch_size": length * num_envs // 16} if name == "ppo" else {}
     with ExitStack() as stack:
         environment = logpi.make(Drift(size), num_envs, time_limit=1000)
         plan = make_plan(environment, find_algorithm(name)(**given), 2**30, (None, None), 0, stack)

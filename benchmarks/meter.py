@@ -1,4 +1,4 @@
-"""What `--gradient-groups 8` costs: PPO with its default settings, with the meter and without, in turn in one process.
+"""What `--noise-scale-groups 8` costs: PPO by default, with the meter and without, in turn.
 
     python benchmarks/meter.py [--env CartPole-v1] [--rounds 20] [--iterations 4]
 
@@ -46,7 +46,7 @@ class Runner:
 def compare(env: str, rounds: int, iterations: int) -> np.ndarray:
     """Seconds of an iteration without the meter and with it, by both clocks, [rounds, 2, 2]."""
     with contextlib.ExitStack() as stack:
-        runners = [Runner(env, stack), Runner(env, stack, gradient_groups=8)]
+        runners = [Runner(env, stack), Runner(env, stack, noise_scale_groups=8)]
         times = np.zeros((rounds, 2, 2))
         for i in range(rounds):
             for which in (0, 1) if i % 2 else (1, 0):

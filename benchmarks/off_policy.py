@@ -32,8 +32,10 @@ def changed(recipe: Recipe, objective: logpi.Objective, floor: bool) -> Recipe:
     @functools.wraps(recipe.compose)  # which options there are is read from it
     def compose(**options):
         algorithm = recipe.compose(**options)
-        least = algorithm.min_effective_share if floor else None
-        return dataclasses.replace(algorithm, objective=logpi.AdvantageNormalized(objective), min_effective_share=least)
+        least = algorithm.min_effective_sample_share if floor else None
+        return dataclasses.replace(
+            algorithm, objective=logpi.AdvantageNormalized(objective), min_effective_sample_share=least
+        )
 
     return dataclasses.replace(recipe, compose=compose)
 
@@ -54,9 +56,11 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--steps", type=int, default=300_000)
-    parser.add_argument("--floor", type=float, help="min_effective_share; the tuned one unless given")
+    parser.add_argument("--floor", type=float, help="min_effective_sample_share; the tuned one unless given")
     arguments = parser.parse_args()
-    plain = logpi.off_policy() if arguments.floor is None else logpi.off_policy(min_effective_share=arguments.floor)
+    plain = (
+        logpi.off_policy() if arguments.floor is None else logpi.off_policy(min_effective_sample_share=arguments.floor)
+    )
     for name, (objective, floor) in CASES.items():
         scores, first, rows = [], [], []
         for seed in range(arguments.first, arguments.first + arguments.seeds):

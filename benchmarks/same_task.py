@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 import logpi
-from logpi.evaluation.statistics import interquartile_mean, bootstrap_interval
+from logpi.evaluation.statistics import bootstrap_interval, interquartile_mean
 
 JUDGE, TASKS = "CartPole-v1", ("CartPole-v1", "logpi:CartPole-v1")
-SAME = {"learning_rate": "1e-3:0", "num_envs": 8, "rollout_length": 256, "epochs": 10, "minibatch": 64}
+SAME = {"learning_rate": "1e-3:0", "num_envs": 8, "num_steps": 256, "epochs": 10, "minibatch_size": 64}
 
 
 def score(task: str, seed: int, steps: int) -> float:

@@ -18,7 +18,7 @@ import logpi
 from logpi.loop.compile import make_loop
 from logpi.loop.device import CallBudget
 from logpi.loop.iteration import init_carry
-from logpi.loop.vectorized import init_many, compile_many
+from logpi.loop.vectorized import compile_many, init_many
 from logpi.training.many_runs import tree_stack
 from logpi.training.plan import make_plan
 

@@ -21,7 +21,7 @@ def shares(env: str, steps: int, evaluations: int) -> dict[str, float]:
     """Seconds of each part, compile time apart."""
     with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
-        recipe = logpi.ppo(num_envs=8, rollout_length=256)
+        recipe = logpi.ppo(num_envs=8, num_steps=256)
         run = logpi.train(env, recipe, steps=steps, out=Path(out) / "run", evaluations=evaluations, workers=2)
         whole = time.perf_counter() - began - run.summary["compile_seconds"]
     spent = lambda name: sum(row[name] for row in run.metrics)

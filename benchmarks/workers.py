@@ -98,8 +98,8 @@ def training(
     """Environment steps per second of stepping alone, and of ten iterations of a run, the first ten apart."""
     import logpi
 
-    sizes = {"num_envs": num_envs, "rollout_length": length, "epochs": 10, "minibatch": 64, "hidden": (64, 64)}
-    recipe = logpi.ppo(**sizes, standardise=True, recompute=False)  # whatever suits the task best
+    sizes = {"num_envs": num_envs, "num_steps": length, "epochs": 10, "minibatch_size": 64, "hidden": (64, 64)}
+    recipe = logpi.ppo(**sizes, normalize_advantages=True, recompute_advantages=False)  # whatever suits the task best
     size = 10 * num_envs * length
     pairs, began = [], time.perf_counter()
 

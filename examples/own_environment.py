@@ -62,7 +62,7 @@ def main():
     # `logpi.train(make_env, …)` works as well. run.json keeps the name, yet `logpi evaluate DIR` and `logpi resume DIR`
     # need it again as `--env`: what a directory says is never imported.
     task = "own_environment:make_env"
-    recipe = logpi.ppo(rollout_length=128, learning_rate="1e-3:0", discount=0.95)
+    recipe = logpi.ppo(num_steps=128, learning_rate="1e-3:0", gamma=0.95)
     run = logpi.train(task, recipe, steps=options.steps, out=options.out)
 
     result = logpi.evaluate(run.policy, task, episodes=100, seed=1)

@@ -2,7 +2,7 @@
 
     uv run python examples/own_network.py
 
-Here a residual network with layer normalisation, for the policy and for the critic.
+Here a residual network with layer normalization, for the policy and for the critic.
 """
 
 import argparse
@@ -82,9 +82,11 @@ def main():
     policy = Policy(Residual(4, 2, key=k_policy))
     critic = Critic(Residual(4, 1, key=k_critic))
     ppo = logpi.PolicyGradient(
-        credit=logpi.GAE(discount=0.99, decay=0.95),
+        credit=logpi.GAE(gamma=0.99, gae_lambda=0.95),
         objective=logpi.AdvantageNormalized(logpi.Clipped(0.2)) + 0.01 * logpi.entropy,
-        update=logpi.Ascent(logpi.adam, learning_rate=logpi.LinearSchedule(1e-3, 0), minibatch_size=64, max_grad_norm=0.5),
+        update=logpi.Ascent(
+            logpi.adam, learning_rate=logpi.LinearSchedule(1e-3, 0), minibatch_size=64, max_grad_norm=0.5
+        ),
         fit="joint",
         epochs=10,
         collect=logpi.Steps(256),

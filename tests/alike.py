@@ -62,7 +62,7 @@ class LikeGymnax:
 
     def step_env(self, key, state, action, params):
         inner, obs, reward, terminated = self.single.step(jr.wrap_key_data(key), state.inner, action)
-        return obs, GymnaxState(inner, state.time + 1), mixed(reward)[None], terminated, {"discount": 1.0 - terminated}
+        return obs, GymnaxState(inner, state.time + 1), mixed(reward)[None], terminated, {"gamma": 1.0 - terminated}
 
     def is_truncated(self, state, params):
         return state.time >= params.max_steps_in_episode

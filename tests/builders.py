@@ -38,7 +38,7 @@ def policy(actions, key, seen=SEEN, hidden=(8,), size=0.5, **options):
     return stirred(mlp_policy(seen, actions, hidden=hidden, key=key, **options), key, size)
 
 
-def behaviour(environment, key, size=0.1, **options):
+def behavior(environment, key, size=0.1, **options):
     """μ = π_θ for an environment, undecided enough to see much of it."""
     spec = environment.spec
     return Behavior(policy(spec.action_space, key, spec.observation_space, size=size, **options))

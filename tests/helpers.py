@@ -144,10 +144,10 @@ def _numbers(tau):
     return *floats, np.asarray(tau.terminated), np.asarray(tau.truncated)
 
 
-def residual_by_definition(tau, discount):
+def residual_by_definition(tau, gamma):
     """δ_t = r_t + γ V(s_{t+1}) − V(s_t), with V(s_{t+1}) := 0 after a termination."""
     reward, v, v_next, terminated, _ = _numbers(tau)
-    return reward + discount * np.where(terminated, 0.0, v_next) - v
+    return reward + gamma * np.where(terminated, 0.0, v_next) - v
 
 
 def horizon(tau, t, n):
@@ -156,17 +156,17 @@ def horizon(tau, t, n):
     return int(np.argmax(done)) + 1 if done.any() else len(done)
 
 
-def gae_by_definition(tau, discount, decay):
+def gae_by_definition(tau, gamma, gae_lambda):
     """Σ_l (γλ)^l δ_{t+l}, up to the row of an end: O(T²)."""
-    delta = residual_by_definition(tau, discount)
+    delta = residual_by_definition(tau, gamma)
     out = np.zeros_like(delta)
     for t, n in np.ndindex(out.shape):
         for ahead in range(horizon(tau, t, n)):
-            out[t, n] += (discount * decay) ** ahead * delta[t + ahead, n]
+            out[t, n] += (gamma * gae_lambda) ** ahead * delta[t + ahead, n]
     return out
 
 
-def n_step_by_definition(tau, discount, steps):
+def n_step_by_definition(tau, gamma, steps):
     """r_t + … + γ^{n−1} r_{t+n−1} + γ^n V − V(s_t): rewards and one bootstrap, fewer where an end comes first."""
     reward, v, v_next, terminated, _ = _numbers(tau)
     out = np.zeros_like(reward)
@@ -174,16 +174,16 @@ def n_step_by_definition(tau, discount, steps):
         count = min(steps, horizon(tau, t, n))
         last = t + count - 1
         beyond = 0.0 if terminated[last, n] else v_next[last, n]
-        powers = discount ** np.arange(count)
-        out[t, n] = powers @ reward[t : t + count, n] + discount**count * beyond - v[t, n]
+        powers = gamma ** np.arange(count)
+        out[t, n] = powers @ reward[t : t + count, n] + gamma**count * beyond - v[t, n]
     return out
 
 
-def return_by_definition(tau, discount):
+def return_by_definition(tau, gamma):
     """Σ_{l≥t} γ^{l−t} r_l up to the episode's end: the double loop."""
     reward = _numbers(tau)[0]
     out = np.zeros_like(reward)
     for t, n in np.ndindex(out.shape):
         for ahead in range(horizon(tau, t, n)):
-            out[t, n] += discount**ahead * reward[t + ahead, n]
+            out[t, n] += gamma**ahead * reward[t + ahead, n]
     return out

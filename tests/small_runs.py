@@ -8,7 +8,7 @@ import numpy as np
 
 import logpi
 
-TINY = {"num_envs": 4, "rollout_length": 16, "epochs": 2, "minibatch": 16, "hidden": (8,)}
+TINY = {"num_envs": 4, "num_steps": 16, "epochs": 2, "minibatch_size": 16, "hidden": (8,)}
 
 
 def trained(tmp_path, env="logpi:CartPole-v1", **changes):

@@ -45,7 +45,7 @@ def test_every_proof_named_exists():
     assert len(named) > 50 and not [name for name in named if not defined(*name)]
 
 
-@pytest.mark.parametrize("room", ["algorithms", "credit", "distributions", "objectives", "perturbation", "updates"])
+@pytest.mark.parametrize("room", ["algorithms", "credit", "distributions", "objectives", "sigma", "updates"])
 def test_every_public_part_has_its_proof(room):
     names = re.findall(rf"from \.{room}\.(\w+) import", (ROOT / "src/logpi/__init__.pyi").read_text())
     missing = {name for name in names if f"src/logpi/{room}/{name}.py" not in METHODS}
@@ -69,8 +69,8 @@ def test_every_flag_is_described_with_its_command(command, capsys):
 
 @pytest.mark.parametrize("name", mostly_slow(["trpo", "vpg", "ppo-kl", "off-policy"]))
 def test_every_column_of_the_metrics_is_described(name, tmp_path):
-    small = {"num_envs": 2, "rollout_length": 8, "hidden": (4,)}
-    recipe = ALGORITHMS[name](**small, **({"minibatch": 8} if name == "ppo-kl" else {"critic_epochs": 1}))
+    small = {"num_envs": 2, "num_steps": 8, "hidden": (4,)}
+    recipe = ALGORITHMS[name](**small, **({"minibatch_size": 8} if name == "ppo-kl" else {"critic_epochs": 1}))
     run = logpi.train("logpi:CartPole-v1", recipe, steps=16, evaluations=1, out=tmp_path)
     table = COMMANDS.partition("## Metrics")[2].partition("## ")[0]
     assert set(run.metrics[0]) <= set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
@@ -84,7 +84,7 @@ def test_every_public_name_is_on_one_page_of_the_reference():
 
 
 def test_every_column_of_perturbations_is_described(tmp_path):
-    recipe = ALGORITHMS["regression"](num_envs=4, limit=8)
+    recipe = ALGORITHMS["regression"](num_envs=4, max_episode_steps=8)
     run = logpi.train("logpi:CartPole-v1", recipe, steps=32, evaluations=0, out=tmp_path)
     table = COMMANDS.partition("## Metrics")[2].partition("## ")[0]
     assert set(run.metrics[0]) <= set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))

@@ -72,17 +72,17 @@ def probability(logits):
 
 
 @jax.jit
-def utility(logits, discount=1.0):
+def utility(logits, gamma=1.0):
     """J(θ) = E Σ_t γ^t r_t by backward recursion: no trajectory, no score function."""
     value = jnp.zeros(2)
     for _ in range(HORIZON):
-        value = jnp.sum(jax.nn.softmax(logits) * action_values(value, discount), axis=1)
+        value = jnp.sum(jax.nn.softmax(logits) * action_values(value, gamma), axis=1)
     return START @ value
 
 
-def action_values(value, discount):
+def action_values(value, gamma):
     """Q(s, a) of a step after which states are worth `value`."""
-    return REWARD + discount * jnp.sum(NEXT[:, :, :2] * value[None, None], axis=-1)
+    return REWARD + gamma * jnp.sum(NEXT[:, :, :2] * value[None, None], axis=-1)
 
 
 @jax.jit

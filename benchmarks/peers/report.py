@@ -13,11 +13,11 @@ SAME = {
     "environments": 8,
     "steps": 256,
     "epochs": 10,
-    "minibatch": 64,
+    "minibatch_size": 64,
     "rate": 3e-4,
-    "discount": 0.99,
-    "decay": 0.95,
-    "clip": 0.2,
+    "gamma": 0.99,
+    "gae_lambda": 0.95,
+    "clip_range": 0.2,
     "norm": 0.5,
     "hidden": (64, 64),
 }
@@ -35,8 +35,8 @@ class Asked(NamedTuple):
     target: float
 
     @property
-    def normalised(self) -> bool:
-        """Whether observations and rewards are normalised: on MuJoCo's tasks they are."""
+    def normalized(self) -> bool:
+        """Whether observations and rewards are normalized: on MuJoCo's tasks they are."""
         return self.env.startswith(("HalfCheetah", "Hopper", "Walker2d", "Ant"))
 
 

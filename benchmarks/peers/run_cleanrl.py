@@ -24,9 +24,9 @@ import tyro  # noqa: F401
 CHECKOUT = Path(os.environ["CLEANRL"]).resolve()
 EPISODE = re.compile(r"global_step=(\d+), episodic_return=\[?([-+.\de]+)")
 SIZES = {"num-envs": SAME["environments"], "num-steps": SAME["steps"], "update-epochs": SAME["epochs"]}
-SIZES |= {"num-minibatches": SAME["environments"] * SAME["steps"] // SAME["minibatch"]}
-RATES = {"learning-rate": SAME["rate"], "gamma": SAME["discount"], "gae-lambda": SAME["decay"]}
-RATES |= {"clip-coef": SAME["clip"], "max-grad-norm": SAME["norm"], "ent-coef": 0.0}
+SIZES |= {"num-minibatches": SAME["environments"] * SAME["steps"] // SAME["minibatch_size"]}
+RATES = {"learning-rate": SAME["rate"], "gamma": SAME["gamma"], "gae-lambda": SAME["gae_lambda"]}
+RATES |= {"clip-coef": SAME["clip_range"], "max-grad-norm": SAME["norm"], "ent-coef": 0.0}
 OWN_BATCH = 4 * 128
 
 

@@ -11,8 +11,8 @@ ASKED = asked()
 
 import logpi
 
-TRPO = {"num_envs": 1, "rollout_length": 2048, "decay": 0.95, "cg_iterations": 15, "critic_epochs": 10}
-TRPO |= {"critic_minibatch": 128, "hidden": (64, 64)}  # sb3-contrib's own
+TRPO = {"num_envs": 1, "num_steps": 2048, "gae_lambda": 0.95, "cg_iterations": 15, "critic_epochs": 10}
+TRPO |= {"critic_minibatch_size": 128, "hidden": (64, 64)}  # sb3-contrib's own
 
 
 def recipe():
@@ -22,11 +22,20 @@ def recipe():
     if ASKED.settings == "best":
         return logpi.ppo()
     s = SAME
-    own = {"num_envs": s["environments"], "rollout_length": s["steps"], "epochs": s["epochs"], "clip": s["clip"]}
-    own |= {"minibatch": s["minibatch"], "learning_rate": s["rate"], "discount": s["discount"], "decay": s["decay"]}
-    own |= {"max_gradient_norm": s["norm"], "hidden": s["hidden"]}
-    own |= {"standardise": True, "recompute": False, "initial_std": 1.0}  # as the peers do; a task's own may differ
-    return logpi.ppo(**own, normalise_observations=ASKED.normalised, normalise_returns=ASKED.normalised)
+    own = {"num_envs": s["environments"], "num_steps": s["steps"], "epochs": s["epochs"], "clip_range": s["clip_range"]}
+    own |= {
+        "minibatch_size": s["minibatch_size"],
+        "learning_rate": s["rate"],
+        "gamma": s["gamma"],
+        "gae_lambda": s["gae_lambda"],
+    }
+    own |= {"max_grad_norm": s["norm"], "hidden": s["hidden"]}
+    own |= {
+        "normalize_advantages": True,
+        "recompute_advantages": False,
+        "initial_std": 1.0,
+    }  # as the peers do; a task's own may differ
+    return logpi.ppo(**own, normalize_observations=ASKED.normalized, normalize_returns=ASKED.normalized)
 
 
 def main() -> None:

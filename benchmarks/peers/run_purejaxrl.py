@@ -23,7 +23,12 @@ def main() -> None:
     environments, length, epochs, minibatches, steps, seed = sizes
     settings = {"NUM_ENVS": environments, "NUM_STEPS": length, "UPDATE_EPOCHS": epochs, "NUM_MINIBATCHES": minibatches}
     settings |= {"TOTAL_TIMESTEPS": steps, "ENV_NAME": task, "ACTIVATION": "tanh", "ANNEAL_LR": False, "DEBUG": False}
-    settings |= {"LR": SAME["rate"], "GAMMA": SAME["discount"], "GAE_LAMBDA": SAME["decay"], "CLIP_EPS": SAME["clip"]}
+    settings |= {
+        "LR": SAME["rate"],
+        "GAMMA": SAME["gamma"],
+        "GAE_LAMBDA": SAME["gae_lambda"],
+        "CLIP_EPS": SAME["clip_range"],
+    }
     settings |= {"MAX_GRAD_NORM": SAME["norm"], "ENT_COEF": 0.0, "VF_COEF": 0.5}
     began = time.perf_counter()
     program = jax.jit(make_train(settings)).lower(jax.random.PRNGKey(seed)).compile()

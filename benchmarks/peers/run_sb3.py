@@ -35,8 +35,18 @@ class Listener(BaseCallback):
 def same() -> dict:
     """The shared settings, by their names here."""
     s = SAME
-    own = {"n_steps": s["steps"], "batch_size": s["minibatch"], "n_epochs": s["epochs"], "learning_rate": s["rate"]}
-    own |= {"gamma": s["discount"], "gae_lambda": s["decay"], "clip_range": s["clip"], "max_grad_norm": s["norm"]}
+    own = {
+        "n_steps": s["steps"],
+        "batch_size": s["minibatch_size"],
+        "n_epochs": s["epochs"],
+        "learning_rate": s["rate"],
+    }
+    own |= {
+        "gamma": s["gamma"],
+        "gae_lambda": s["gae_lambda"],
+        "clip_range": s["clip_range"],
+        "max_grad_norm": s["norm"],
+    }
     return own | {"policy_kwargs": {"net_arch": list(s["hidden"])}}
 
 
@@ -54,7 +64,7 @@ def main() -> None:
     """Train and print the figures."""
     torch.set_num_threads(1)
     env = make_vec_env(ASKED.env, n_envs=1 if ASKED.algorithm == "trpo" else 8, seed=ASKED.seed)
-    learner, library = model(VecNormalize(env) if ASKED.normalised else env)
+    learner, library = model(VecNormalize(env) if ASKED.normalized else env)
     watch = Watch(ASKED)
     learner.learn(ASKED.steps, callback=Listener(watch), log_interval=None)
     watch.answer(learner.num_timesteps, metadata.version(library))

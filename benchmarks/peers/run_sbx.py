@@ -20,7 +20,7 @@ def main() -> None:
     env = make_vec_env(ASKED.env, n_envs=8, seed=ASKED.seed)
     networks = {"policy_kwargs": {"net_arch": list(SAME["hidden"]), "activation_fn": linen.tanh}}
     options = (BEST if ASKED.settings == "best" else same()) | networks
-    learner = PPO("MlpPolicy", VecNormalize(env) if ASKED.normalised else env, seed=ASKED.seed, **options)
+    learner = PPO("MlpPolicy", VecNormalize(env) if ASKED.normalized else env, seed=ASKED.seed, **options)
     watch = Watch(ASKED)
     learner.learn(ASKED.steps, callback=Listener(watch), log_interval=None)
     watch.answer(learner.num_timesteps, metadata.version("sbx-rl"))

@@ -57,19 +57,19 @@ def main() -> None:
     np.random.seed(ASKED.seed)
     torch.manual_seed(ASKED.seed)
     env = DummyVectorEnv([lambda: gymnasium.make(ASKED.env) for _ in range(SAME["environments"])])
-    env = VectorEnvNormObs(env) if ASKED.normalised else env
+    env = VectorEnvNormObs(env) if ASKED.normalized else env
     env.seed(ASKED.seed)
     policy, critic = networks(gymnasium.make(ASKED.env))
     learner = PPO(
         policy=policy,
         critic=critic,
         optim=AdamOptimizerFactory(lr=SAME["rate"]),
-        gamma=SAME["discount"],
-        gae_lambda=SAME["decay"],
-        eps_clip=SAME["clip"],
+        gamma=SAME["gamma"],
+        gae_lambda=SAME["gae_lambda"],
+        eps_clip=SAME["clip_range"],
         max_grad_norm=SAME["norm"],
         advantage_normalization=True,
-        return_scaling=ASKED.normalised,
+        return_scaling=ASKED.normalized,
     )
     batch = SAME["environments"] * SAME["steps"]
     collector = Listening(learner, env, VectorReplayBuffer(batch, SAME["environments"]))
@@ -82,7 +82,7 @@ def main() -> None:
             epoch_num_steps=ASKED.steps // batch * batch,
             collection_step_num_env_steps=batch,
             update_step_num_repetitions=SAME["epochs"],
-            batch_size=SAME["minibatch"],
+            batch_size=SAME["minibatch_size"],
             verbose=False,
             show_progress=False,
         )

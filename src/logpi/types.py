@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
 Number = Any
-"""A hyper-parameter: a float, a schedule such as `Linear`, or a scalar array (a new value never recompiles).
+"""A hyper-parameter: a float, a schedule such as `LinearSchedule`, or a scalar array (a new value never recompiles).
 
 Schedules are resolved by `algorithm.at(progress)` before anything computes, so formulas only ever meet numbers.
 """
@@ -23,7 +23,7 @@ class Trajectory(eqx.Module):
     `next_obs[t]` is the true successor of `obs[t]`, also where an episode ends; `obs[t + 1]` is where the next
     action is taken, after a reset if there was one.
 
-    - `log_prob`: log μ(a|s) under the behaviour policy that acted.
+    - `log_prob`: log μ(a|s) under the behavior policy that acted.
     - `time`: the step's index within its episode, from 0.
     - `terminated`: the MDP ended here, so V(next_obs) := 0.
     - `truncated`: we stopped watching here, so V(next_obs) still counts.
@@ -86,7 +86,7 @@ class Frozen(eqx.Module):
 def trainable(tree: PyTree) -> tuple[PyTree, PyTree]:
     """Split a tree into what is learned, θ, and the rest; `equinox.combine` joins them again.
 
-    θ is every floating-point array outside a `Frozen` subtree. Every gradient, optimiser state, perturbation and
+    θ is every floating-point array outside a `Frozen` subtree. Every gradient, optimizer state, perturbation and
     Fisher product in logpi goes through this one function.
 
         >>> import equinox as eqx, jax.numpy as jnp

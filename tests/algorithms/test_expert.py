@@ -15,7 +15,7 @@ TASK = "logpi:CartPole-v1"
 @pytest.fixture(scope="module")
 def expert(tmp_path_factory):
     """A run whose policy leans, a little, on what it learned."""
-    recipe = logpi.ppo(num_envs=16, rollout_length=64, hidden=(8,), learning_rate=1e-2)
+    recipe = logpi.ppo(num_envs=16, num_steps=64, hidden=(8,), learning_rate=1e-2)
     out = tmp_path_factory.mktemp("expert") / "run"
     return logpi.train(TASK, recipe, steps=8192, evaluations=0, out=out)
 
@@ -43,7 +43,7 @@ def test_mu_is_the_expert_whatever_is_learned(expert):
     method = logpi.PolicyGradient(logpi.TotalReturn(), logpi.score, logpi.Ascent(logpi.adam, 1e-2))
     imitating = logpi.ActsAsExpert(expert.policy, method)
     other = jax.tree.map(lambda x: x + 1 if jnp.issubdtype(x.dtype, jnp.floating) else x, expert.policy)
-    assert imitating.behaviour(imitating.init(other), jax.random.key(0)).policy is expert.policy
+    assert imitating.behavior(imitating.init(other), jax.random.key(0)).policy is expert.policy
 
 
 def test_without_an_expert_the_command_says_what_it_needs(tmp_path, capsys):

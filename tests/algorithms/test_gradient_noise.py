@@ -59,19 +59,19 @@ def test_the_groups_mean_is_the_gradient_of_the_batch():
 @pytest.mark.parametrize("groups", [3, 9, 1])
 def test_groups_that_would_be_unequal_are_refused(groups):
     method, state, tau = learner()
-    with pytest.raises(logpi.LogpiError, match=f"gradient_groups is {groups}; allowed: a divisor of the 8 columns"):
+    with pytest.raises(logpi.LogpiError, match=f"noise_scale_groups is {groups}; allowed: a divisor of the 8 columns"):
         logpi.GradientNoiseMeter(method, groups).learn(state, logpi.Behavior(state.policy), tau, jr.key(1))
 
 
 @pytest.mark.slow
 def test_what_is_learned_is_the_same_with_the_meter_and_without(tmp_path):
-    tiny = {"num_envs": 4, "rollout_length": 16, "epochs": 2, "minibatch": 16, "hidden": (8,)}
+    tiny = {"num_envs": 4, "num_steps": 16, "epochs": 2, "minibatch_size": 16, "hidden": (8,)}
     train = lambda recipe, name: logpi.train("logpi:CartPole-v1", recipe, steps=256, evaluations=0, out=tmp_path / name)
-    plain, metered = train(logpi.ppo(**tiny), "plain"), train(logpi.ppo(**tiny, gradient_groups=4), "metered")
+    plain, metered = train(logpi.ppo(**tiny), "plain"), train(logpi.ppo(**tiny, noise_scale_groups=4), "metered")
     assert fingerprint(plain)[0] == fingerprint(metered)[0]
     assert set(metered.metrics[0]) - set(plain.metrics[0]) == FIGURES
 
 
 def test_methods_without_scores_have_no_meter(tmp_path):
-    with pytest.raises(logpi.LogpiError, match="gradient_groups is 2; allowed: none"):
-        logpi.train("logpi:CartPole-v1", logpi.regression(gradient_groups=2), steps=1, out=tmp_path)
+    with pytest.raises(logpi.LogpiError, match="noise_scale_groups is 2; allowed: none"):
+        logpi.train("logpi:CartPole-v1", logpi.regression(noise_scale_groups=2), steps=1, out=tmp_path)

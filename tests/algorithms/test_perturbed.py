@@ -36,15 +36,15 @@ def test_presets_are_the_compositions_they_say(recipe, estimator):
 def test_options_reach_their_parts():
     algorithm = built(logpi.finite_difference(num_envs=11, differences="forward", stochastic=True, episodes=3))[0]
     assert (algorithm.pairing, algorithm.acting) == (logpi.forward_differences, logpi.sampled)
-    assert (algorithm.collect.group, algorithm.collect.per_environment) == (11, 3)
-    algorithm = built(logpi.evolution(perturbation="0.5:0.1", draw="orthogonal", directions=40, ranks=False))[0]
+    assert (algorithm.collect.group, algorithm.collect.episodes_per_env) == (11, 3)
+    algorithm = built(logpi.evolution(sigma="0.5:0.1", draw="orthogonal", directions=40, ranks=False))[0]
     parts = algorithm.estimator
     assert (parts.draw, parts.number, parts.shaping) == (logpi.orthogonal, 40, logpi.identity_shaping)
     assert parts.scale == logpi.LinearSchedule(0.5, 0.1)
     assert built(logpi.ars(top=4))[0].estimator.top == 4
 
 
-@pytest.mark.parametrize("options", [{"differences": "both"}, {"perturbation": 0}, {"draw": "uniform"}])
+@pytest.mark.parametrize("options", [{"differences": "both"}, {"sigma": 0}, {"draw": "uniform"}])
 def test_what_is_not_allowed_is_refused_by_name(options):
     (name, given), *_ = options.items()
     with pytest.raises(LogpiError, match=f"{name} is {given}; allowed: "):

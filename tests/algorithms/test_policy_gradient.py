@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 import optax
 import pytest
-from builders import Walk, at, behaviour, bits, close, on_device, replaced, stirred
+from builders import Walk, at, behavior, bits, close, on_device, replaced, stirred
 from helpers import mostly_slow
 
 import logpi
@@ -50,12 +50,12 @@ METHODS = {"ppo": PPO, "a2c": A2C, "reinforce": REINFORCE}
 ENVIRONMENT, CONTINUOUS = Vmap(Walk(), 4, 12), Vmap(Walk(continuous=True), 4, 12)
 
 
-def begun(algorithm, key, normalise=False, normalise_returns=False, environment=ENVIRONMENT):
+def begun(algorithm, key, normalize=False, normalize_returns=False, environment=ENVIRONMENT):
     """The learner of the walk before any experience."""
-    policy = behaviour(environment, key, normalise=normalise).policy
+    policy = behavior(environment, key, normalize=normalize).policy
     if algorithm.fit is None:
         return algorithm.init(policy)
-    options = {"hidden": (8,), "normalise": normalise, "normalise_returns": normalise_returns}
+    options = {"hidden": (8,), "normalize": normalize, "normalize_returns": normalize_returns}
     critic = mlp_critic(environment.spec.observation_space, key=key, **options)
     return algorithm.init(policy, stirred(critic, key))
 
@@ -64,13 +64,13 @@ def begun(algorithm, key, normalise=False, normalise_returns=False, environment=
 def experience(collect, environment=ENVIRONMENT):
     """One rollout of the walk by the policy that every learner here begins with."""
     key = jr.key(20)
-    return on_device(environment, behaviour(environment, key), collect, key)
+    return on_device(environment, behavior(environment, key), collect, key)
 
 
 @eqx.filter_jit
 def learned(algorithm, state, tau, key):
     """(state', figures)."""
-    return algorithm.learn(state, algorithm.behaviour(state, key), tau, key)
+    return algorithm.learn(state, algorithm.behavior(state, key), tau, key)
 
 
 def changed(algorithm, **parts):
@@ -92,7 +92,7 @@ class Reporting(Objective):
 def test_rows_that_are_not_valid_leave_no_trace(key, name):
     """Whatever stands in them, NaN or a million: state and figures stay the same, bit for bit."""
     algorithm = METHODS[name]
-    state = begun(algorithm, key, normalise=True)
+    state = begun(algorithm, key, normalize=True)
     tau = experience(algorithm.collect)
     valid = tau.valid if tau.complete else jr.bernoulli(key, 0.7, tau.valid.shape)
     assert not valid.all()
@@ -126,8 +126,8 @@ def test_no_key_is_used_twice(name):
         policy = mlp_policy(space, ENVIRONMENT.spec.action_space, hidden=(8,), key=k_policy)
         critic = mlp_critic(space, hidden=(8,), key=k_critic) if algorithm.fit else None
         state = algorithm.init(policy, critic)
-        tau = on_device(ENVIRONMENT, algorithm.behaviour(state, k_tau), algorithm.collect, k_tau)
-        eqx.filter_jit(algorithm.learn)(state, algorithm.behaviour(state, k_tau), tau, k_learn)
+        tau = on_device(ENVIRONMENT, algorithm.behavior(state, k_tau), algorithm.collect, k_tau)
+        eqx.filter_jit(algorithm.learn)(state, algorithm.behavior(state, k_tau), tau, k_learn)
 
 
 @pytest.mark.parametrize("environment", mostly_slow([ENVIRONMENT, CONTINUOUS]), ids=["discrete", "gaussian"])
@@ -143,19 +143,19 @@ def test_the_first_step_starts_from_the_policy_that_acted(key, environment):
 
 
 def test_credit_recomputed_each_epoch_is_learning_anew_from_the_same_rollout(key):
-    """Two epochs with `recompute` are two calls of one epoch; without, the targets of the first are kept."""
-    once, twice = changed(A2C, recompute=True), changed(A2C, recompute=True, epochs=2)
+    """Two epochs with `recompute_advantages` are two calls of one epoch; without, the targets of the first are kept."""
+    once, twice = changed(A2C, recompute_advantages=True), changed(A2C, recompute_advantages=True, epochs=2)
     state = begun(A2C, key)
     tau = experience(A2C.collect)
     both = learned(once, learned(once, state, tau, key)[0], tau, key)[0]
     close(trainable(learned(twice, state, tau, key)[0])[0], trainable(both)[0], atol=1e-6)
-    kept = learned(changed(twice, recompute=False), state, tau, key)[0]
+    kept = learned(changed(twice, recompute_advantages=False), state, tau, key)[0]
     assert np.max(np.abs(kept.critic.network.layers[1].bias - both.critic.network.layers[1].bias)) > 1e-4
 
 
 def test_a_joint_fit_ascends_the_sum_of_both_objectives(key):
-    """By plain steps, π moves as it does alone and V as it does at `value_weight` times the rate."""
-    joint = changed(A2C, fit="joint", value_weight=0.25, epochs=3)
+    """By plain steps, π moves as it does alone and V as it does at `vf_coef` times the rate."""
+    joint = changed(A2C, fit="joint", vf_coef=0.25, epochs=3)
     separate = changed(A2C, fit=Ascent(optax.sgd, 0.25 * 0.1), epochs=3)
     state, apart = begun(joint, key), begun(separate, key)
     tau = experience(joint.collect)
@@ -165,10 +165,10 @@ def test_a_joint_fit_ascends_the_sum_of_both_objectives(key):
     assert bits(one.critic) != bits(state.critic)
 
 
-@pytest.mark.parametrize("option", [{}, {"recompute": True}, {"max_kl": 0.1}], ids=str)
+@pytest.mark.parametrize("option", [{}, {"recompute_advantages": True}, {"target_kl": 0.1}], ids=str)
 def test_ppo_with_separate_learns_both_networks_alike_and_as_often(option):
     """The epochs are the updates' own, unless something is looked at between them."""
-    recipe = logpi.ppo(separate=True, epochs=4, **option)
+    recipe = logpi.ppo(separate_optimizers=True, epochs=4, **option)
     algorithm = recipe.algorithm(recipe.settings("CartPole-v1"))
     assert algorithm.fit == algorithm.update and algorithm.epochs * algorithm.update.epochs == 4
     assert algorithm.epochs == (4 if option else 1)
@@ -186,7 +186,7 @@ def test_a_joint_fit_has_one_norm_clip(key):
     assert min(moved) > 0 and np.linalg.norm(moved) == pytest.approx(1e-3, rel=1e-2)
 
 
-@pytest.mark.parametrize("fit", mostly_slow([None, "joint", SGD]), ids=["no critic", "joint", "separate"])
+@pytest.mark.parametrize("fit", mostly_slow([None, "joint", SGD]), ids=["no critic", "joint", "separate_optimizers"])
 def test_no_step_follows_a_divergence_that_is_too_large(key, fit):
     """One great step takes KL(π_old‖π) past the limit: π is bit for bit what that step made it."""
     algorithm = PolicyGradient(GAE(0.9, 0.9), importance, Ascent(optax.adam, 0.3), fit=fit, target_kl=0.02)
@@ -198,7 +198,7 @@ def test_no_step_follows_a_divergence_that_is_too_large(key, fit):
     new, info = learned(changed(algorithm, epochs=5), state, tau, key)
     assert info["kl"] > 0.02 and info["epochs"] == first["epochs"] == 1
     assert bits((new.policy, new.opt)) == bits((once.policy, once.opt))
-    on, info = learned(changed(algorithm, epochs=5, max_kl=None), state, tau, key)
+    on, info = learned(changed(algorithm, epochs=5, target_kl=None), state, tau, key)
     assert info["epochs"] == 5 and bits(on.policy) != bits(new.policy)
 
 
@@ -213,10 +213,12 @@ def test_a_batch_is_reused_until_it_is_worth_too_little(key, objective):
     still = learned(changed(algorithm, update=Ascent(optax.sgd, 0.0)), state, tau, key)[1]
     share = [learned(changed(algorithm, epochs=n), state, tau, key)[1]["effective_share"] for n in (1, 2, 3)]
     np.testing.assert_allclose(still["effective_share"], 1, rtol=1e-5)
-    np.testing.assert_allclose(still["effective_sample_size"], 8 if objective.unit == "trajectory" else tau.valid.sum())
+    np.testing.assert_allclose(
+        still["effective_sample_size"], 8 if objective.sampling_unit == "trajectory" else tau.valid.sum()
+    )
     assert 1 > share[0] > share[1] > share[2]
     least = float(share[0] + share[1]) / 2
-    new, halted = learned(changed(algorithm, epochs=5, min_effective_share=least), state, tau, key)
+    new, halted = learned(changed(algorithm, epochs=5, min_effective_sample_share=least), state, tau, key)
     twice, _ = learned(changed(algorithm, epochs=2), state, tau, key)
     assert halted["epochs"] == 2 and bits(new.policy) == bits(twice.policy)
 
@@ -228,30 +230,30 @@ def test_steps_go_on_while_the_divergence_is_within_the_limit(key):
     state = begun(algorithm, key)
     tau = experience(algorithm.collect)
     kl = [learned(changed(algorithm, epochs=n), state, tau, key)[1]["kl"] for n in (1, 2)]
-    halted = learned(changed(algorithm, epochs=5, max_kl=sum(kl) / 2), state, tau, key)[1]
+    halted = learned(changed(algorithm, epochs=5, target_kl=sum(kl) / 2), state, tau, key)[1]
     assert kl[0] < kl[1] and halted["epochs"] == 2
     np.testing.assert_allclose(halted["kl"], kl[1], rtol=1e-3)
 
 
 def test_the_critic_goes_on_where_the_policy_has_halted(key):
-    algorithm = changed(A2C, update=Ascent(optax.adam, 0.3), max_kl=0.02)
+    algorithm = changed(A2C, update=Ascent(optax.adam, 0.3), target_kl=0.02)
     state = begun(algorithm, key)
     tau = experience(algorithm.collect)
     once, more = (learned(changed(algorithm, epochs=n), state, tau, key)[0] for n in (1, 3))
     assert bits(once.policy) == bits(more.policy) and bits(once.critic) != bits(more.critic)
 
 
-@pytest.mark.parametrize("fit", ["joint", SGD], ids=["joint", "separate"])
+@pytest.mark.parametrize("fit", ["joint", SGD], ids=["joint", "separate_optimizers"])
 def test_a_fit_without_a_critic_is_refused(key, fit):
     with pytest.raises(LogpiError, match="no critic to fit"):
-        changed(A2C, fit=fit).init(behaviour(ENVIRONMENT, key).policy)
+        changed(A2C, fit=fit).init(behavior(ENVIRONMENT, key).policy)
 
 
 def test_schedules_take_their_values_by_progress(key):
     objective = Clipped(LinearSchedule(0.2, 0.0)) + LinearSchedule(0.01, 0.0) * entropy
     algorithm = changed(PPO, update=Ascent(optax.adam, LinearSchedule(1e-3, 0.0)), objective=objective)
     now = algorithm.at(0.75)
-    assert now.update.rate == pytest.approx(2.5e-4)
+    assert now.update.learning_rate == pytest.approx(2.5e-4)
     assert now.objective.first.clip == pytest.approx(0.05)
     assert now.objective.second.factor == pytest.approx(0.0025)
     state = begun(algorithm, key)
@@ -265,7 +267,7 @@ def test_schedules_take_their_values_by_progress(key):
 def test_statistics_are_absorbed_once_and_only_at_the_end(key):
     """θ is learned under the old statistics; then each valid row counts once, however many the epochs."""
     algorithm = changed(PPO, epochs=3, collect=Steps(16))
-    state = begun(algorithm, key, normalise=True)
+    state = begun(algorithm, key, normalize=True)
     tau = experience(algorithm.collect)
     tau = replaced(tau, valid=jr.bernoulli(key, 0.7, tau.valid.shape))
     new, info = learned(algorithm, state, tau, key)
@@ -284,7 +286,7 @@ def test_statistics_are_absorbed_once_and_only_at_the_end(key):
 
 def test_returns_are_measured_by_the_targets_of_valid_rows(key):
     """The critic's scale becomes their deviation; the policy is not moved by it."""
-    state = begun(A2C, key, normalise_returns=True)
+    state = begun(A2C, key, normalize_returns=True)
     tau = experience(A2C.collect)
     new, info = learned(A2C, state, tau, key)
     target = np.asarray(A2C.credit(state, tau)[1])

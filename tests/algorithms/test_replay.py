@@ -53,7 +53,7 @@ def batches(policy, count):
 def test_schedules_are_those_of_the_algorithm(networks):
     falling = PolicyGradient(VTrace(0.9), score, Ascent(optax.sgd, LinearSchedule(0.4, 0.0)), collect=Steps(6))
     at = replay(networks[0], 2, falling).at(0.75)
-    np.testing.assert_allclose(at.algorithm.update.rate, 0.1, rtol=1e-6)
+    np.testing.assert_allclose(at.algorithm.update.learning_rate, 0.1, rtol=1e-6)
 
 
 def test_of_whole_episodes_there_is_room_for_each(networks):
@@ -66,13 +66,13 @@ def test_it_learns_from_the_last_k_side_by_side_and_from_no_other(networks, key)
     """After three batches with K = 2, the third step is the algorithm's own on batches three and two."""
     policy, critic = networks
     algorithm, taus = replay(policy, 2), batches(policy, 3)
-    learn = eqx.filter_jit(lambda state, tau: algorithm.learn(state, algorithm.behaviour(state, key), tau, key)[0])
+    learn = eqx.filter_jit(lambda state, tau: algorithm.learn(state, algorithm.behavior(state, key), tau, key)[0])
     state = algorithm.init(policy, critic)
     for tau in taus[:2]:
         state = learn(state, tau)
     both = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), taus[2], taus[1])
     start = eqx.tree_at(lambda s: s.opt, state, state.opt[0])
-    want = eqx.filter_jit(INNER.learn)(start, INNER.behaviour(start, key), both, key)[0]
+    want = eqx.filter_jit(INNER.learn)(start, INNER.behavior(start, key), both, key)[0]
     got = learn(state, taus[2])
     close((got.policy, got.critic), (want.policy, want.critic), rtol=1e-6, atol=1e-8)
 
@@ -82,8 +82,8 @@ def test_what_is_not_there_yet_counts_for_nothing(networks, key):
     policy, critic = networks
     algorithm, tau = replay(policy, 3), batches(policy, 1)[0]
     state = algorithm.init(policy, critic)
-    got, info = eqx.filter_jit(algorithm.learn)(state, algorithm.behaviour(state, key), tau, key)
-    want, alone = eqx.filter_jit(INNER.learn)(INNER.init(policy, critic), algorithm.behaviour(state, key), tau, key)
+    got, info = eqx.filter_jit(algorithm.learn)(state, algorithm.behavior(state, key), tau, key)
+    want, alone = eqx.filter_jit(INNER.learn)(INNER.init(policy, critic), algorithm.behavior(state, key), tau, key)
     close((got.policy, got.critic), (want.policy, want.critic), rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(info["effective_sample_size"], alone["effective_sample_size"], rtol=1e-5)
 
@@ -93,7 +93,7 @@ def test_a_memory_of_one_is_none(networks, key):
     algorithm, taus = replay(policy, 1), batches(policy, 2)
     state, plain = algorithm.init(policy, critic), INNER.init(policy, critic)
     for tau in taus:
-        mu = algorithm.behaviour(state, key)
+        mu = algorithm.behavior(state, key)
         state = eqx.filter_jit(algorithm.learn)(state, mu, tau, key)[0]
         plain = eqx.filter_jit(INNER.learn)(plain, mu, tau, key)[0]
     close((state.policy, state.critic), (plain.policy, plain.critic), rtol=1e-6, atol=1e-8)
@@ -107,7 +107,9 @@ def test_it_goes_round_the_loop_on_whole_episodes_too(networks, key):
     inner = PolicyGradient(PerDecision(1.0), weights, Ascent(optax.adam, 0.01), collect=Episodes())
     algorithm = replay(policy, 3, inner)
     carry = init_carry(algorithm, ENVIRONMENT, policy, None, key)
-    rounds = eqx.filter_jit(lambda carry: scan(lambda c, p: run_iteration(algorithm, ENVIRONMENT, c, p), carry, jnp.zeros(4)))
+    rounds = eqx.filter_jit(
+        lambda carry: scan(lambda c, p: run_iteration(algorithm, ENVIRONMENT, c, p), carry, jnp.zeros(4))
+    )
     carry, info = rounds(carry)
     rows = info["steps"]
     assert bits(carry.state.policy) != bits(policy) and bool(jnp.isfinite(info["gradient_norm"]).all())

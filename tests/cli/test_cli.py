@@ -14,16 +14,16 @@ from logpi.runs import checkpoints
 
 BAD = {
     "train Nope-v0": ("Nope-v0", "Gymnasium id"),
-    "train CartPole-v1 --discoun 0.9": ("--discoun", "--discount"),
-    "train CartPole-v1 --discount 1.5": ("discount is 1.5", "0 … 1"),
-    "train CartPole-v1 --discount nan": ("discount is nan", "0 … 1"),
+    "train CartPole-v1 --discoun 0.9": ("--discoun", "--gamma"),
+    "train CartPole-v1 --gamma 1.5": ("discount is 1.5", "0 … 1"),
+    "train CartPole-v1 --gamma nan": ("discount is nan", "0 … 1"),
     "train CartPole-v1 --learning-rate -1": ("learning_rate is -1", "above 0"),
-    "train CartPole-v1 --minibatch 4096": ("minibatch is 4096", "1 … 2048"),
+    "train CartPole-v1 --minibatch-size 4096": ("minibatch is 4096", "1 … 2048"),
     "train CartPole-v1 --num-envs 2.5": ("num_envs is 2.5", "≥ 1"),
     "train CartPole-v1 --hidden 64,x": ("hidden is 64,x", "64,64"),
     "train CartPole-v1 --steps abc": ("abc", "≥ 1"),
     "train CartPole-v1 pp0": ("pp0", "reinforce, vpg, a2c, npg, trpo, ppo, ppo-kl"),
-    "train CartPole-v1 reinforce --clip 0.1": ("--clip", "--episodes"),
+    "train CartPole-v1 reinforce --clip-range 0.1": ("--clip-range", "--episodes"),
     "train logpi:Nope": ("logpi:Nope", "logpi:CartPole-v1"),
     "evaluate nowhere": ("nowhere", "run.json"),
     "trian": ("trian", "train"),
@@ -65,7 +65,7 @@ def make_env():
 
 def test_train_and_evaluate_an_environment_of_ones_own(tmp_path):
     (tmp_path / "mine.py").write_text(ENVIRONMENT)
-    small = "--num-envs 2 --rollout-length 16 --minibatch 16 --epochs 1 --hidden 8 --evaluations 0".split()
+    small = "--num-envs 2 --num-steps 16 --minibatch-size 16 --epochs 1 --hidden 8 --evaluations 0".split()
     script = Path(sys.executable).with_name("logpi")  # unlike `python -m`, it starts without this folder on its path
     words = ["train", "mine:make_env", "ppo", "--steps", "64", "--out", "here", *small]
     done = subprocess.run([script, *words], capture_output=True, text=True, cwd=tmp_path)
@@ -112,7 +112,7 @@ def make_env():
 
 def test_a_second_interrupt_ends_at_once_and_what_was_saved_stays(tmp_path):
     (tmp_path / "slow.py").write_text(SLOW)
-    words = "train slow:make_env --num-envs 2 --rollout-length 1024 --evaluations 0 --out here".split()
+    words = "train slow:make_env --num-envs 2 --num-steps 1024 --evaluations 0 --out here".split()
     process = subprocess.Popen([sys.executable, "-m", "logpi", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list((tmp_path / "here" / "checkpoints").glob("iteration-*")):
         time.sleep(0.1)
@@ -175,18 +175,18 @@ def test_the_lists():
 
 def test_help_is_the_docstring_and_every_option():
     text = logpi("train", "CartPole-v1", "vpg", "--help").stdout
-    assert "Lovatto" in text and "--critic-epochs" in text and "--clip" not in text
+    assert "Lovatto" in text and "--critic-epochs" in text and "--clip-range" not in text
 
 
 def test_the_shell_and_python_give_the_same_algorithm():
     from logpi.cli.parser import parse
     from logpi.presets.registry import find_algorithm
 
-    given = parse("train CartPole-v1 ppo --discount 0.9 --learning-rate 1e-3:0 --hidden 32,32".split())[1]
+    given = parse("train CartPole-v1 ppo --gamma 0.9 --learning-rate 1e-3:0 --hidden 32,32".split())[1]
     options = {
         k: v for k, v in given["options"].items() if k not in ("seeds", "evaluations", "checkpoint_seconds", "workers")
     }
     import logpi
 
-    recipe = logpi.ppo(discount=0.9, learning_rate=logpi.LinearSchedule(1e-3, 0.0), hidden=(32, 32))
+    recipe = logpi.ppo(gamma=0.9, learning_rate=logpi.LinearSchedule(1e-3, 0.0), hidden=(32, 32))
     assert find_algorithm("ppo")(**options).settings("any") == recipe.settings("any")

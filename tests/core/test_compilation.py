@@ -13,7 +13,7 @@ from helpers import mostly_slow
 from small_runs import TINY
 
 import logpi
-from logpi.loop.compile import make_loop, lower_device_loop
+from logpi.loop.compile import lower_device_loop, make_loop
 from logpi.loop.device import CallBudget
 from logpi.loop.iteration import init_carry
 from logpi.presets.registry import ALGORITHMS
@@ -140,13 +140,13 @@ def between(recipe):
 def test_a_row_takes_no_more_memory_than_the_page_says(name, units):
     """So many bytes for each unit of a layer, and 12 for each number of an observation (benchmarks/device.md)."""
     sizes = {"num_envs": 64, "hidden": (64, 64)}
-    shorter, longer = (between(ALGORITHMS[name](**sizes, rollout_length=length)) for length in (64, 128))
+    shorter, longer = (between(ALGORITHMS[name](**sizes, num_steps=length)) for length in (64, 128))
     assert (longer - shorter) / (64 * 64) <= units * 64 + 12 * 4 + 128
 
 
 EIGHT_SUMS = """
 import jax, jax.numpy as jnp
-from logpi.trees import compiler_options
+from logpi.core.compilation import compiler_options
 sums = jax.jit(lambda x: [jnp.sum(jnp.sort(x * i)) for i in range(1, 9)], compiler_options=compiler_options())
 print(sums.lower(jnp.zeros(100_000)).compile().memory_analysis().temp_size_in_bytes)
 """
@@ -161,5 +161,5 @@ def test_what_does_not_depend_on_each_other_runs_in_order():
 
 def test_more_epochs_take_no_more_memory():
     """Nothing is copied for each of them."""
-    few, many = (between(logpi.ppo(num_envs=64, rollout_length=64, epochs=epochs)) for epochs in (2, 10))
+    few, many = (between(logpi.ppo(num_envs=64, num_steps=64, epochs=epochs)) for epochs in (2, 10))
     assert many <= few + 1024

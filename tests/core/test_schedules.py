@@ -28,7 +28,7 @@ def test_any_other_text_is_refused(text):
 
 def test_resolve_puts_the_value_in_the_schedules_place():
     update = resolve(Ascent(optax.adam, learning_rate=LinearSchedule(0.5, 1.0), max_grad_norm=0.25), 0.5)
-    assert (update.rate, update.max_norm) == (0.75, 0.25)
+    assert (update.learning_rate, update.max_norm) == (0.75, 0.25)
 
 
 def test_resolve_finds_schedules_however_deep():

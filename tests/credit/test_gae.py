@@ -1,4 +1,4 @@
-"""The generalised advantage against its O(T²) definition, golden values, and its limits."""
+"""The generalized advantage against its O(T²) definition, golden values, and its limits."""
 
 import dataclasses
 
@@ -30,7 +30,7 @@ LAST = np.arange(6)[:, None] == 5
 
 def largest_error(gae, dtype):
     return max(
-        abs(np.asarray(evaluate(gae, tau)[0]) - gae_by_definition(tau, gae.discount, gae.decay)).max()
+        abs(np.asarray(evaluate(gae, tau)[0]) - gae_by_definition(tau, gae.gamma, gae.gae_lambda)).max()
         for tau in random_windows(dtype)
     )
 
@@ -63,16 +63,16 @@ def test_golden_values():
 
 @pytest.mark.parametrize("seed", range(4, 9))
 def test_is_the_mixture_of_n_step_advantages(seed):
-    discount, decay = 0.9, 0.8
+    gamma, gae_lambda = 0.9, 0.8
     with double_precision():
         tau = consistent(random_window(np.random.default_rng(seed), 9, 12, np.float64))
-        got = np.asarray(evaluate(GAE(discount, decay), tau)[0])
-    steps = [n_step_by_definition(tau, discount, n) for n in range(1, 10)]
+        got = np.asarray(evaluate(GAE(gamma, gae_lambda), tau)[0])
+    steps = [n_step_by_definition(tau, gamma, n) for n in range(1, 10)]
     for t, n in np.ndindex(got.shape):
         # (1 − λ) Σ λ^{k−1} Â^(k), the longest one with all the weight that is left.
         longest = horizon(tau, t, n)
-        weights = (1 - decay) * decay ** np.arange(longest)
-        weights[-1] = decay ** (longest - 1)
+        weights = (1 - gae_lambda) * gae_lambda ** np.arange(longest)
+        weights[-1] = gae_lambda ** (longest - 1)
         np.testing.assert_allclose(got[t, n], weights @ [steps[k][t, n] for k in range(longest)], rtol=0, atol=1e-12)
 
 

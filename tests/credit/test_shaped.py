@@ -75,15 +75,15 @@ def test_rewards_shaped_in_any_other_way_change_it():
 def shaped_mdp(mdp, phi):
     """The same task with rewards r + γΦ(s') − Φ(s), Φ = 0 where it ends."""
     ends = np.where(np.asarray(mdp.terminal), 0, phi)
-    reward = np.asarray(mdp.reward) + float(mdp.discount) * ends[None, None, :] - ends[:, None, None]
-    return MDP(mdp.transition, reward, mdp.initial, mdp.discount, mdp.horizon, mdp.terminal)
+    reward = np.asarray(mdp.reward) + float(mdp.gamma) * ends[None, None, :] - ends[:, None, None]
+    return MDP(mdp.transition, reward, mdp.initial, mdp.gamma, mdp.horizon, mdp.terminal)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_best_policy_stays_the_best(seed):
     """Every policy loses Σ ρ0 Φ, the best one too; so the order of policies is the same."""
     with double_precision():
-        mdp = problems.random(seed, discount=GAMMA)
+        mdp = problems.random(seed, gamma=GAMMA)
         rng = np.random.default_rng(seed)
         phi = rng.normal(size=mdp.states)
         other = shaped_mdp(mdp, phi)

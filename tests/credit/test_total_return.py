@@ -15,10 +15,10 @@ from logpi.errors import LogpiError
 EPISODES = random_episodes(np.random.default_rng(7), 8, 20)
 
 
-@pytest.mark.parametrize("discount", [1.0, 0.9])
-def test_every_row_gets_the_return_from_the_first(discount):
-    phi, target = TotalReturn(discount)(learner(), EPISODES)
-    want = np.broadcast_to(return_by_definition(EPISODES, discount)[:1], phi.shape)
+@pytest.mark.parametrize("gamma", [1.0, 0.9])
+def test_every_row_gets_the_return_from_the_first(gamma):
+    phi, target = TotalReturn(gamma)(learner(), EPISODES)
+    want = np.broadcast_to(return_by_definition(EPISODES, gamma)[:1], phi.shape)
     np.testing.assert_allclose(phi, want, rtol=0, atol=1e-5)
     np.testing.assert_array_equal(phi, target)
 
@@ -38,14 +38,14 @@ def test_the_probabilities_of_all_trajectories_sum_to_one():
     np.testing.assert_allclose(jax.grad(lambda z: probability(z).sum())(LOGITS), 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("discount", [1.0, 0.7])
-def test_the_mean_return_of_all_trajectories_is_the_utility(discount):
-    returns = TotalReturn(discount)(learner(), TAU)[0][0]
-    np.testing.assert_allclose(probability(LOGITS) @ returns, utility(LOGITS, discount), rtol=1e-6)
+@pytest.mark.parametrize("gamma", [1.0, 0.7])
+def test_the_mean_return_of_all_trajectories_is_the_utility(gamma):
+    returns = TotalReturn(gamma)(learner(), TAU)[0][0]
+    np.testing.assert_allclose(probability(LOGITS) @ returns, utility(LOGITS, gamma), rtol=1e-6)
     assert CHANCE.shape == returns.shape
 
 
-@pytest.mark.parametrize("discount", [1.0, 0.7])
-def test_its_mean_gradient_is_that_of_the_utility(discount):
-    exact = jax.grad(utility)(LOGITS, discount)
-    assert relative_error(expected_gradient_of(TotalReturn(discount)), exact) < 1e-5
+@pytest.mark.parametrize("gamma", [1.0, 0.7])
+def test_its_mean_gradient_is_that_of_the_utility(gamma):
+    exact = jax.grad(utility)(LOGITS, gamma)
+    assert relative_error(expected_gradient_of(TotalReturn(gamma)), exact) < 1e-5

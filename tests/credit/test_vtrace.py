@@ -43,10 +43,10 @@ def acted(tau, ratio):
     return dataclasses.replace(consistent(tau), log_prob=jnp.asarray(np.log(0.5 / ratio), tau.reward.dtype))
 
 
-def by_definition(tau, ratio, limit, trace_limit, decay):
+def by_definition(tau, ratio, limit, trace_limit, gae_lambda):
     """(Φ, v) by eq. (1) of the paper: O(T²) sums of products."""
     delta, value = residual_by_definition(tau, GAMMA), np.asarray(tau.obs, np.float64)
-    rho, c = np.minimum(limit, ratio), decay * np.minimum(trace_limit, ratio)
+    rho, c = np.minimum(limit, ratio), gae_lambda * np.minimum(trace_limit, ratio)
     v, phi = value.copy(), np.zeros_like(value)
     for t, n in np.ndindex(v.shape):
         for ahead in range(horizon(tau, t, n)):
@@ -58,18 +58,20 @@ def by_definition(tau, ratio, limit, trace_limit, decay):
     return phi, v
 
 
-@pytest.mark.parametrize(("limit", "trace_limit", "decay"), [(1.0, 1.0, 1.0), (1.3, 0.8, 0.7), (np.inf, np.inf, 1.0)])
-def test_equals_the_definition(limit, trace_limit, decay):
+@pytest.mark.parametrize(
+    ("limit", "trace_limit", "gae_lambda"), [(1.0, 1.0, 1.0), (1.3, 0.8, 0.7), (np.inf, np.inf, 1.0)]
+)
+def test_equals_the_definition(limit, trace_limit, gae_lambda):
     with double_precision():
         for tau in random_windows(np.float64, (1, 2, 5, 9)):
             ratio = np.random.default_rng(1).uniform(0.3, 2.0, tau.reward.shape)
             tau = acted(tau, ratio)
-            got = evaluate(VTrace(GAMMA, limit, trace_limit, decay), tau, STATE)
-            for one, other in zip(got, by_definition(tau, ratio, limit, trace_limit, decay), strict=True):
+            got = evaluate(VTrace(GAMMA, limit, trace_limit, gae_lambda), tau, STATE)
+            for one, other in zip(got, by_definition(tau, ratio, limit, trace_limit, gae_lambda), strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("limit", [1.0, np.inf])
+@pytest.mark.parametrize("max_episode_steps", [1.0, np.inf])
 def test_on_ones_own_data_it_is_gae_and_the_n_step_return(limit):
     """π = μ: Φ and target are those of λ = 1, which are n-step's for n = T."""
     with double_precision():
@@ -85,7 +87,7 @@ def test_with_a_decay_its_target_is_the_lambda_return():
     with double_precision():
         for tau in random_windows(np.float64, (1, 3, 8)):
             tau = acted(tau, np.ones(tau.reward.shape))
-            got, want = (evaluate(c, tau, STATE)[1] for c in (VTrace(GAMMA, decay=0.6), GAE(GAMMA, 0.6)))
+            got, want = (evaluate(c, tau, STATE)[1] for c in (VTrace(GAMMA, gae_lambda=0.6), GAE(GAMMA, 0.6)))
             np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-10)
 
 

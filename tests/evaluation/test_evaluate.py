@@ -56,7 +56,7 @@ def test_a_task_without_a_limit_needs_one(policy):
     unlimited = lambda: gymnasium.make("CartPole-v1").unwrapped
     with pytest.raises(logpi.LogpiError, match="limit"):
         logpi.evaluate(policy, unlimited, episodes=2)
-    assert logpi.evaluate(policy, unlimited, episodes=2, limit=20).lengths.max() <= 20
+    assert logpi.evaluate(policy, unlimited, episodes=2, max_episode_steps=20).lengths.max() <= 20
 
 
 def test_the_interval_is_for_the_mean():
@@ -71,7 +71,7 @@ def test_the_interval_is_for_the_mean():
 @pytest.mark.parametrize(("long", "times"), [(0.0, 1), (1e9, 0)])
 def test_long_evaluations_are_left_to_workers_and_no_bit_changes(policy, monkeypatch, long, times):
     """From the second on; short ones never are."""
-    monkeypatch.setattr(evaluation, "LONG", long)
+    monkeypatch.setattr("logpi.evaluation.evaluate.WORKER_THRESHOLD_SECONDS", long)
     crews = []
 
     def hire(rollout):

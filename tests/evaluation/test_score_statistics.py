@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from logpi.evaluation.statistics import interquartile_mean, bootstrap_interval
+from logpi.evaluation.statistics import bootstrap_interval, interquartile_mean
 
 
 def test_the_interquartile_mean_of_sixteen_numbers():
@@ -34,5 +34,7 @@ def test_tasks_are_drawn_from_their_own_scores():
 def test_the_interval_covers_about_as_often_as_it_says():
     """Ten normal scores, 500 times: of so few, a percentile bootstrap is known to cover a little less than 95 %."""
     rng = np.random.default_rng(2)
-    inside = [low <= 0 <= high for low, high in (bootstrap_interval(rng.normal(size=10), resamples=400) for _ in range(500))]
+    inside = [
+        low <= 0 <= high for low, high in (bootstrap_interval(rng.normal(size=10), resamples=400) for _ in range(500))
+    ]
     assert 0.90 <= np.mean(inside) <= 0.97

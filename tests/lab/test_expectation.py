@@ -44,7 +44,7 @@ RULES = [
     ("reward-to-go", "leave-one-out", 2),
     ("total-return", "optimal", 2),
     ("reward-to-go", "optimal-each", 2),
-    ("self-normalised", "none", 3),
+    ("self-normalized", "none", 3),
     ("trajectory-weights", "value", 2),
 ]
 
@@ -60,7 +60,7 @@ def test_each_rule_is_the_mean_over_every_batch(name, baseline, m, listed):
             np.testing.assert_allclose(got.variance, variance, rtol=1e-7)
 
 
-BIASED = {"mean", "time-mean", "self-normalised"}
+BIASED = {"mean", "time-mean", "self-normalized"}
 
 
 @pytest.mark.parametrize(("name", "baseline", "m"), RULES, ids=lambda x: str(x))
@@ -75,7 +75,7 @@ def test_what_is_unbiased_has_the_gradient_for_its_mean_and_what_is_not_has_not(
 def test_in_large_batches_every_bias_that_is_the_batchs_doing_is_gone(listed):
     with double_precision():
         exact = np.asarray(exact_gradient(listed.problem))
-        for name, baseline in (("total-return", "mean"), ("reward-to-go", "time-mean"), ("self-normalised", "none")):
+        for name, baseline in (("total-return", "mean"), ("reward-to-go", "time-mean"), ("self-normalized", "none")):
             one = method(listed.problem, name, baseline)
             few, many = (np.linalg.norm(_mean(listed, one, name, baseline, m).value - exact) for m in (100, 10_000))
             np.testing.assert_allclose(few / many, 100, rtol=0.1)

@@ -101,7 +101,11 @@ def test_every_estimator_is_given_the_same_episodes():
 
 
 def test_rows_come_in_the_order_asked_for_and_only_where_both_fit():
-    assert compatible_pairs(["q", "naive"], ["value", "none", "mean"]) == [("q", "none"), ("naive", "value"), ("naive", "none")]
+    assert compatible_pairs(["q", "naive"], ["value", "none", "mean"]) == [
+        ("q", "none"),
+        ("naive", "value"),
+        ("naive", "none"),
+    ]
     named = {name for estimator in ESTIMATORS.values() for name in estimator.baselines}
     assert named == set(BASELINES)
 
@@ -145,10 +149,10 @@ def test_on_a_task_of_ones_own_the_reference_is_sampled():
 
 
 def test_the_discount_is_the_one_given_else_the_mdps_own_else_a_usual_one():
-    assert problem("tabular:two-state", horizon=1).discount == pytest.approx(0.9)
-    assert problem("tabular:two-state", horizon=1, discount=0.5).listed.discount == 0.5
+    assert problem("tabular:two-state", horizon=1).gamma == pytest.approx(0.9)
+    assert problem("tabular:two-state", horizon=1, gamma=0.5).listed.gamma == 0.5
     policy = TablePolicy(jnp.ones((4, 2)))
-    assert [problem("logpi:CartPole-v1", policy, discount=x).discount for x in (None, 0.0)] == [0.99, 0.0]
+    assert [problem("logpi:CartPole-v1", policy, gamma=x).gamma for x in (None, 0.0)] == [0.99, 0.0]
 
 
 @pytest.mark.slow

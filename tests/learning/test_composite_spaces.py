@@ -14,7 +14,7 @@ ACTIONS = spaces.Dict(
     keys=spaces.MultiBinary([2, 2]),
     gears=spaces.MultiDiscrete([3, 4], start=[1, -2]),
 )
-SMALL = {"num_envs": 2, "rollout_length": 8, "hidden": (4,)}
+SMALL = {"num_envs": 2, "num_steps": 8, "hidden": (4,)}
 
 
 @pytest.mark.slow

@@ -82,12 +82,12 @@ def learned_values(backend, tmp_path, **ends):
     """V at each time, fitted to returns of what the environment answers."""
     algorithm = logpi.a2c(
         num_envs=4,
-        rollout_length=20,
-        discount=GAMMA,
-        decay=1.0,
+        num_steps=20,
+        gamma=GAMMA,
+        gae_lambda=1.0,
         learning_rate="1e-1:1e-4",
         hidden=(),
-        max_gradient_norm=None,
+        max_grad_norm=None,
     )
     env = environments(**ends)[backend]()
     run = logpi.train(env, algorithm, steps=80 * 400, evaluations=0, out=tmp_path)

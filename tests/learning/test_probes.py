@@ -18,32 +18,32 @@ GAMMA, UPDATES, SEEDS = 0.9, 200, 3
 SEEN = {"first": jnp.array([1.0, 0.0]), "other": jnp.array([-1.0, 0.0]), "second": jnp.array([1.0, 1.0])}
 
 METHODS = {
-    "reinforce": logpi.reinforce(discount=GAMMA, learning_rate=1e-2, episodes=4),
+    "reinforce": logpi.reinforce(gamma=GAMMA, learning_rate=1e-2, episodes=4),
     "vpg": logpi.vpg(
-        discount=GAMMA,
+        gamma=GAMMA,
         num_envs=8,
-        rollout_length=16,
+        num_steps=16,
         learning_rate=1e-2,
         critic_epochs=10,
         critic_learning_rate="1e-2:0",
     ),
-    "a2c": logpi.a2c(discount=GAMMA, rollout_length=16, learning_rate="1e-2:0"),
+    "a2c": logpi.a2c(gamma=GAMMA, num_steps=16, learning_rate="1e-2:0"),
     "npg": logpi.npg(
-        discount=GAMMA, num_envs=8, rollout_length=16, damping=1e-2, critic_epochs=10, critic_learning_rate="1e-2:0"
+        gamma=GAMMA, num_envs=8, num_steps=16, damping=1e-2, critic_epochs=10, critic_learning_rate="1e-2:0"
     ),
     "trpo": logpi.trpo(
-        discount=GAMMA, num_envs=8, rollout_length=16, max_kl=0.02, critic_epochs=10, critic_learning_rate="1e-2:0"
+        gamma=GAMMA, num_envs=8, num_steps=16, max_kl=0.02, critic_epochs=10, critic_learning_rate="1e-2:0"
     ),
     "ppo-kl": logpi.ppo_kl(
-        discount=GAMMA, rollout_length=16, learning_rate="3e-3:0", critic_learning_rate="3e-3:0", epochs=4, minibatch=32
+        gamma=GAMMA, num_steps=16, learning_rate="3e-3:0", critic_learning_rate="3e-3:0", epochs=4, minibatch_size=32
     ),
     "q-actor-critic": logpi.q_actor_critic(
-        discount=GAMMA, rollout_length=16, learning_rate="1e-2:0", critic_learning_rate="1e-2:0"
+        gamma=GAMMA, num_steps=16, learning_rate="1e-2:0", critic_learning_rate="1e-2:0"
     ),
     "off-policy": logpi.off_policy(
-        discount=GAMMA, rollout_length=16, learning_rate="1e-2:0", critic_learning_rate="1e-2:0", epochs=4
+        gamma=GAMMA, num_steps=16, learning_rate="1e-2:0", critic_learning_rate="1e-2:0", epochs=4
     ),
-    "ppo": logpi.ppo(discount=GAMMA, rollout_length=16, learning_rate="3e-3:0", epochs=4, minibatch=32),
+    "ppo": logpi.ppo(gamma=GAMMA, num_steps=16, learning_rate="3e-3:0", epochs=4, minibatch_size=32),
 }
 
 

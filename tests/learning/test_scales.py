@@ -40,9 +40,9 @@ class Aim(gymnasium.Env):
 @pytest.mark.parametrize("seed", range(3))
 def test_ppo_hits_within_five_percent(seed, tmp_path):
     """The optimum is 4; always shooting at the middle gets 0.9."""
-    recipe = logpi.ppo(learning_rate="2e-3:1e-4", minibatch=256, discount=0.5, normalise_observations=True)
+    recipe = logpi.ppo(learning_rate="2e-3:1e-4", minibatch_size=256, gamma=0.5, normalize_observations=True)
     run = logpi.train(Aim, recipe, steps=60_000, seed=seed, evaluations=0, out=tmp_path)
-    assert logpi.evaluate(run.policy, Aim, episodes=200, limit=4).mean >= 0.95 * 4
+    assert logpi.evaluate(run.policy, Aim, episodes=200, max_episode_steps=4).mean >= 0.95 * 4
 
 
 @pytest.mark.parametrize("double", mostly_slow([True, False]), ids=["x64", "float32"])
@@ -51,9 +51,7 @@ def test_observations_of_64_bits_are_cast_once(double, tmp_path):
     kept = Gymnasium(Aim, 2).reset(0)
     assert kept.dtype == np.float32 and np.abs(kept).max() > 100
     with double_precision() if double else contextlib.nullcontext():
-        run = logpi.train(
-            Aim, logpi.a2c(num_envs=2, rollout_length=8, hidden=(4,)), steps=32, evaluations=0, out=tmp_path
-        )
+        run = logpi.train(Aim, logpi.a2c(num_envs=2, num_steps=8, hidden=(4,)), steps=32, evaluations=0, out=tmp_path)
         assert run.metrics[-1]["steps"] == 32 and run.metrics[-1]["skipped_updates"] == 0
         dtypes = {x.dtype for x in jax.tree.leaves(run.policy) if eqx.is_inexact_array(x)}
     assert double or dtypes == {np.dtype(np.float32)}

@@ -16,7 +16,7 @@ SEEDS, CONTEXTS = 3, 512
 UPDATES = 60
 WHICH = mostly_slow(RULES, 0)
 RECIPE = logpi.ppo(
-    num_envs=64, rollout_length=4, minibatch=64, epochs=4, learning_rate="1e-2:0", hidden=(32,), discount=0.0
+    num_envs=64, num_steps=4, minibatch_size=64, epochs=4, learning_rate="1e-2:0", hidden=(32,), gamma=0.0
 )
 
 

@@ -16,7 +16,7 @@ from logpi.training.plan import make_plan
 FAST = {"num_envs": 4, "hidden": (8,), "learning_rate": "1e-2:0"}
 RECIPES = {
     "windows": logpi.ppo(**TINY | FAST),
-    "episodes": logpi.reinforce(**FAST, limit=40),
+    "episodes": logpi.reinforce(**FAST, max_episode_steps=40),
 }
 
 
@@ -29,7 +29,7 @@ class Loop:
         with ExitStack() as stack:
             self.plan = make_plan("logpi:CartPole-v1", recipe, budget, (None, None), 1, stack)
         collect, spec = self.plan.algorithm.collect, self.plan.environment.spec
-        self.largest, self.budget = collect.largest(spec.num_envs, spec.time_limit), budget
+        self.largest, self.budget = collect.max_steps(spec.num_envs, spec.time_limit), budget
         self.run = make_loop(self.plan.algorithm, self.plan.environment, self.begin(), 1, capacity=8).run
 
     def begin(self):

@@ -71,7 +71,7 @@ def test_ahead_the_policy_that_acts_is_one_update_behind():
 
 @pytest.mark.parametrize("workers", mostly_slow([logpi.Workers(2, pipeline=True), logpi.Workers(2, restarts=1)]))
 def test_a_run_with_workers_is_its_own_copy(tmp_path, workers):
-    recipe = logpi.ppo(num_envs=4, rollout_length=32, minibatch=32, epochs=2, hidden=(8,))
+    recipe = logpi.ppo(num_envs=4, num_steps=32, minibatch_size=32, epochs=2, hidden=(8,))
     train = lambda name: logpi.train(
         "CartPole-v1", recipe, steps=4 * 128, evaluations=0, out=tmp_path / name, workers=workers
     )
@@ -93,7 +93,7 @@ def test_a_pipelined_run_learns(tmp_path):
 @pytest.mark.parametrize(("before", "after"), mostly_slow([(2, 3), (0, 2), (2, 0)]))
 def test_a_run_goes_on_with_any_number_of_workers(tmp_path, before, after):
     """Bit for bit the run that was never ended: episodes under way are brought back in whoever has them."""
-    recipe = logpi.ppo(num_envs=5, rollout_length=24, minibatch=40, epochs=2, hidden=(8,))
+    recipe = logpi.ppo(num_envs=5, num_steps=24, minibatch_size=40, epochs=2, hidden=(8,))
     train = lambda name, **how: logpi.train(
         "CartPole-v1", recipe, steps=6 * 120, evaluations=0, out=tmp_path / name, **how
     )

@@ -16,10 +16,10 @@ from logpi import driver
 out, algorithm = sys.argv[1:]
 small = {"num_envs": 8, "hidden": (8,)}
 recipes = {
-    "ppo": logpi.ppo(**small, rollout_length=16, minibatch=32, epochs=2),
-    "apart": logpi.ppo(**small, rollout_length=16, minibatch=32, epochs=2, separate=True),
-    "trpo": logpi.trpo(**small, rollout_length=16),
-    "reinforce": logpi.reinforce(**small, episodes=1, limit=20),
+    "ppo": logpi.ppo(**small, num_steps=16, minibatch_size=32, epochs=2),
+    "apart": logpi.ppo(**small, num_steps=16, minibatch_size=32, epochs=2, separate_optimizers=True),
+    "trpo": logpi.trpo(**small, num_steps=16),
+    "reinforce": logpi.reinforce(**small, episodes=1, max_episode_steps=20),
 }
 axes, spreading = [], driver.spread
 def watched(*given):
@@ -48,7 +48,7 @@ def trained(tmp_path, devices, algorithm):
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "trpo", "reinforce"])
 def test_more_devices_learn_the_same(tmp_path, algorithm):
-    """Within 1e-5 after three iterations, the first of which normalised advantages over all devices' rows."""
+    """Within 1e-5 after three iterations, the first of which normalized advantages over all devices' rows."""
     one = trained(tmp_path, 1, algorithm)
     for devices in (2, 4):
         several = trained(tmp_path, devices, algorithm)

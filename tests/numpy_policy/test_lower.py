@@ -17,7 +17,7 @@ from gymnasium import spaces
 
 from logpi.distributions.categorical import Categorical
 from logpi.distributions.gaussian import Gaussian
-from logpi.numpy_policy.actor import make_actor, lower_policy, behavior_arrays
+from logpi.numpy_policy.actor import behavior_arrays, lower_policy, make_actor
 from logpi.numpy_policy.program import bind_program
 from logpi.policies.behavior import Behavior, Greedy
 from logpi.policies.mlp import Dense
@@ -69,9 +69,9 @@ ACTIVATIONS = [
 ]
 
 
-def normalised(actions, key):
+def normalized(actions, key):
     """A policy whose running statistics are not the first ones."""
-    pi = policy(actions, key, normalise=True)
+    pi = policy(actions, key, normalize=True)
     moments = Moments(jnp.float32(10), jnp.array([0.5, -1.0, 2.0]), jnp.array([4.0, 0.25, 1.0]))
     return eqx.tree_at(lambda p: p.encode.moments, pi, Frozen(moments))
 
@@ -93,24 +93,24 @@ MASKED = spaces.Dict(seen=spaces.Box(-1.0, 1.0, (3,)), action_mask=spaces.MultiB
 
 def of_spaces(key):
     """Built-in policies of every kind of space, and of every head."""
-    yield "all spaces", Behavior(policy(EVERYTHING, key, EVERYTHING, normalise=True)), EVERYTHING
+    yield "all spaces", Behavior(policy(EVERYTHING, key, EVERYTHING, normalize=True)), EVERYTHING
     yield "squashed", Behavior(policy(VECTORS, key, squash=True, std="fixed")), SEEN
     yield "σ by state", Behavior(policy(VECTORS, key, std="state")), SEEN
     yield "masked", Behavior(policy(spaces.MultiDiscrete([2, 3]), key, MASKED)), MASKED
     yield "masked, greedy", Behavior(Greedy(policy(spaces.Discrete(5), key, MASKED))), MASKED
 
 
-def behaviours(key):
+def behaviors(key):
     for name, actions in {"categorical": CHOICES, "gaussian": VECTORS}.items():
         yield name, Behavior(policy(actions, key))
-        yield f"{name}, normalised", Behavior(normalised(actions, key))
+        yield f"{name}, normalized", Behavior(normalized(actions, key))
         yield f"{name}, greedy", Behavior(Greedy(policy(actions, key)))
-        yield f"{name}, population", population(normalised(actions, key), key)
+        yield f"{name}, population", population(normalized(actions, key), key)
     for function in ACTIVATIONS:
         yield getattr(function, "__name__", "lambda"), Behavior(Users(function, key))
 
 
-BEHAVIOURS = list(behaviours(jr.key(7)))
+BEHAVIORS = list(behaviors(jr.key(7)))
 
 
 OF_SPACES = list(of_spaces(jr.key(8)))
@@ -145,7 +145,7 @@ def jitted(mu, obs, noise):
     return jax.device_get(act(obs, noise))
 
 
-@pytest.mark.parametrize("mu", [mu for _, mu in BEHAVIOURS], ids=[name for name, _ in BEHAVIOURS])
+@pytest.mark.parametrize("mu", [mu for _, mu in BEHAVIORS], ids=[name for name, _ in BEHAVIORS])
 def test_numpy_takes_the_actions_that_jax_takes(key, mu):
     """To 1e-5, for observations that the actor was not made with."""
     act = acts(mu, *examples(mu, key))(mu)
@@ -179,7 +179,7 @@ pickle.dump(answers, sys.stdout.buffer)
 
 def test_a_program_acts_where_jax_cannot_be_imported_and_not_one_bit_differs():
     """It is plain data: pickled, it takes the same actions in a process that never sees JAX."""
-    stacked = [(mu, *examples(mu, jr.key(2))) for _, mu in BEHAVIOURS[:8]]
+    stacked = [(mu, *examples(mu, jr.key(2))) for _, mu in BEHAVIORS[:8]]
     given = stacked + [(mu, *drawn(mu, space)) for _, mu, space in OF_SPACES]
     programs = [lower_policy(*case) for case in given]
     cases = [jax.device_get((behavior_arrays(mu), obs, jax.tree.leaves(noise))) for mu, obs, noise in given]
@@ -191,7 +191,7 @@ def test_a_program_acts_where_jax_cannot_be_imported_and_not_one_bit_differs():
         jax.tree.map(np.testing.assert_array_equal, here, there)
 
 
-@pytest.mark.parametrize("mu", [mu for _, mu in BEHAVIOURS[:8]], ids=[name for name, _ in BEHAVIOURS[:8]])
+@pytest.mark.parametrize("mu", [mu for _, mu in BEHAVIORS[:8]], ids=[name for name, _ in BEHAVIORS[:8]])
 def test_new_weights_are_used_from_when_they_are_bound(key, mu):
     """θ and running statistics alike, while what was bound before stays what it was."""
     obs, noise = examples(mu, key)

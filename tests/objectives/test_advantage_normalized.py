@@ -37,14 +37,14 @@ def test_no_valid_row_at_all_gives_zeros():
 @pytest.mark.parametrize("valid", [1, 24])
 def test_objectives_of_degenerate_batches_are_finite(key, valid):
     pi = policy(CHOICES, key)
-    rows = replaced(batch(pi, key), weight=jnp.full(24, 0.1), valid=jnp.arange(24) < valid)
+    rows = replaced(batch(pi, key), credit=jnp.full(24, 0.1), valid=jnp.arange(24) < valid)
     objective = AdvantageNormalized(Clipped(0.2))
     assert objective(pi, rows) == 0
     assert not any(jnp.any(x) for x in jax.tree.leaves(gradient(objective, pi, rows)))
 
 
-def test_the_objective_is_the_inner_one_on_standardised_credit(key):
+def test_the_objective_is_the_inner_one_on_standardized_credit(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, key)
-    by_hand = replaced(rows, weight=(rows.credit - jnp.mean(rows.credit)) / jnp.std(rows.credit))
+    by_hand = replaced(rows, credit=(rows.credit - jnp.mean(rows.credit)) / jnp.std(rows.credit))
     close(gradient(AdvantageNormalized(score), pi, rows), gradient(score, pi, by_hand), atol=1e-6)

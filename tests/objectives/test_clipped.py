@@ -25,9 +25,9 @@ CELLS = [  # Φ, ρ, the value, and what ∇log π is multiplied by
 def test_the_cells_have_their_hand_values(key, actions, phi, rho, value, slope):
     pi = policy(actions, key)
     rows = batch(pi, key)
-    rows = replaced(rows, log_prob=rows.log_prob - np.log(rho, dtype=np.float32), weight=jnp.full(24, phi))
+    rows = replaced(rows, log_prob=rows.log_prob - np.log(rho, dtype=np.float32), credit=jnp.full(24, phi))
     np.testing.assert_allclose(Clipped(0.2)(pi, rows), value, rtol=1e-5)
-    log_slope = gradient(score, pi, replaced(rows, weight=jnp.ones(24)))
+    log_slope = gradient(score, pi, replaced(rows, credit=jnp.ones(24)))
     by_hand = jax.tree.map(lambda g: slope * g, log_slope)
     close(gradient(Clipped(0.2), pi, rows), by_hand, rtol=1e-5, atol=1e-6 * abs(slope))
 

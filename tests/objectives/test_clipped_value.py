@@ -23,7 +23,7 @@ def rows(key):
 
 def moved(critic, rows, by):
     """The rows, had V been lower by so much when they were collected."""
-    return replaced(rows, weight=rows.target - (jax.vmap(critic)(rows.obs) - jnp.asarray(by, jnp.float32)))
+    return replaced(rows, credit=rows.target - (jax.vmap(critic)(rows.obs) - jnp.asarray(by, jnp.float32)))
 
 
 @pytest.mark.parametrize("far", [0.0, 0.19, -0.19])
@@ -43,7 +43,7 @@ def test_the_cells_have_their_hand_values(critic, rows):
     now = jax.vmap(critic)(rows.obs)
     for target, larger, pulls in ((3.0, 2.8, False), (0.0, 1.0, True), (-2.0, 3.0, True), (0.55, 0.45, True)):
         aim = now - 1 + target
-        cell = replaced(rows, target=aim, weight=aim - (now - 1))
+        cell = replaced(rows, target=aim, credit=aim - (now - 1))
         np.testing.assert_allclose(ClippedValue(0.2)(critic, cell), -0.5 * larger**2, rtol=1e-4)
         bias = gradient(ClippedValue(0.2), critic, cell).network.layers[0].bias
         np.testing.assert_allclose(bias, -(1 - target) if pulls else 0.0, atol=1e-5)
@@ -53,8 +53,8 @@ def test_in_units_of_return_the_bound_is_too(key, rows):
     """V/σ fitted to σR, beside σV_old, is V fitted to R: the same value."""
     from test_value_objective import with_scale
 
-    critic = stirred(mlp_critic(SEEN, hidden=(), normalise_returns=True, key=key), key)
+    critic = stirred(mlp_critic(SEEN, hidden=(), normalize_returns=True, key=key), key)
     rows = moved(critic, rows, 0.5)
-    large = replaced(rows, target=50 * rows.target, weight=50 * rows.weight)
+    large = replaced(rows, target=50 * rows.target, credit=50 * rows.credit)
     got = ClippedValue(0.2)(with_scale(critic, 50.0), large)
     np.testing.assert_allclose(got, ClippedValue(0.2)(critic, rows), rtol=1e-4)

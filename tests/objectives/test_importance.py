@@ -39,7 +39,7 @@ def test_it_weighs_another_policys_data_into_ones_own(key):
     f, action = jnp.array([2.0, -1.0, 5.0]), jnp.arange(3, dtype=jnp.int32)
     log_mu = jnp.stack([mu(o).log_prob(a) for o, a in zip(obs, action, strict=True)])
     own = jnp.stack([jnp.exp(pi(o).log_prob(a)) for o, a in zip(obs, action, strict=True)])
-    rows = replaced(seen, obs=obs, action=action, log_prob=log_mu, weight=jnp.exp(log_mu) * f, scale=jnp.float32(1))
+    rows = replaced(seen, obs=obs, action=action, log_prob=log_mu, credit=jnp.exp(log_mu) * f, scale=jnp.float32(1))
     np.testing.assert_allclose(importance(pi, rows), own @ f, rtol=1e-5)
 
 

@@ -22,7 +22,7 @@ class Whole(Objective):
     """Stands for any objective of whole trajectories."""
 
     @property
-    def unit(self):
+    def sampling_unit(self):
         return "trajectory"
 
 
@@ -64,7 +64,7 @@ def test_a_factor_may_change_with_progress(key):
     ],
 )
 def test_the_unit_is_the_coarser_one(objective, unit):
-    assert objective.unit == unit
+    assert objective.sampling_unit == unit
 
 
 @pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["softmax", "gaussian"])
@@ -85,7 +85,7 @@ def test_rows_that_are_not_valid_have_no_effect(key, actions, objective):
         obs=spoil(rows.obs, 1e6),
         action=spoil(rows.action, 1),
         log_prob=spoil(rows.log_prob, -1e6),
-        weight=spoil(rows.credit, 1e6),
+        credit=spoil(rows.credit, 1e6),
         target=spoil(rows.target, 1e6),
     )
     answers = lambda rows: (objective(params, rows), gradient(objective, params, rows), objective.info(params, rows))

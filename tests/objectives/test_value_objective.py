@@ -18,7 +18,7 @@ from logpi.updates.minibatches import flatten_rows
 @pytest.fixture
 def critic(key):
     """A linear critic that keeps a scale of returns, at first 1."""
-    return stirred(mlp_critic(SEEN, hidden=(), normalise_returns=True, key=key), key)
+    return stirred(mlp_critic(SEEN, hidden=(), normalize_returns=True, key=key), key)
 
 
 @pytest.fixture

@@ -9,7 +9,13 @@ from helpers import learner, trajectory
 from logpi.credit.per_decision import PerDecision
 from logpi.distributions.categorical import Categorical
 from logpi.objectives.importance_weighted import ImportanceWeighted
-from logpi.objectives.weights import SelfNormalized, cumulative_weights, effective_sample_size, step_weights, trajectory_weights
+from logpi.objectives.weights import (
+    SelfNormalized,
+    cumulative_weights,
+    effective_sample_size,
+    step_weights,
+    trajectory_weights,
+)
 from logpi.types import Batch
 
 

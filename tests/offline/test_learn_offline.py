@@ -25,7 +25,9 @@ UNIFORM = Softmax(jnp.zeros((4, 2)))
 EXPERT = Softmax(6.0 * jnp.array([[-1.0, 1.0]] * 4))
 ENVIRONMENT = logpi.Vmap(Tabular(MDP), 400, 6)
 CORRECTED = logpi.PolicyGradient(
-    logpi.PerDecision(1.0) - logpi.mean_baseline, logpi.ImportanceWeighted(cumulative_weights), logpi.Ascent(optax.adam, 0.05)
+    logpi.PerDecision(1.0) - logpi.mean_baseline,
+    logpi.ImportanceWeighted(cumulative_weights),
+    logpi.Ascent(optax.adam, 0.05),
 )
 
 
@@ -60,13 +62,17 @@ def test_every_iteration_has_a_key_of_its_own_and_the_seed_says_which(tau, monke
     told = learn_offline(Telling(), tau, UNIFORM, iterations=3, seed=5)[1]["key"]
     np.testing.assert_array_equal(told, jr.key_data(jr.split(jr.key(5), 3)))
     seeds = []
-    monkeypatch.setattr(offline, "learn_offline", lambda *args, seed=0: (seeds.append(seed) or Telling().init(None),))
+    monkeypatch.setattr(
+        "logpi.offline.learn.learn_offline", lambda *args, seed=0: (seeds.append(seed) or Telling().init(None),)
+    )
     clone(tau, ENVIRONMENT, seed=7)
     assert seeds == [7]
 
 
 def test_schedules_run_over_the_iterations(tau):
-    method = eqx.tree_at(lambda m: m.update.rate, CORRECTED, logpi.LinearSchedule(0.4, 0.0), is_leaf=lambda x: x is None)
+    method = eqx.tree_at(
+        lambda m: m.update.learning_rate, CORRECTED, logpi.LinearSchedule(0.4, 0.0), is_leaf=lambda x: x is None
+    )
     figures = learn_offline(method, tau, UNIFORM, iterations=4)[1]
     np.testing.assert_allclose(figures["learning_rate"], [0.4, 0.3, 0.2, 0.1], rtol=1e-6)
 

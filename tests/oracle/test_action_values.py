@@ -67,12 +67,12 @@ def test_a_wrong_q_biases_it_as_computed(drawn):
     assert np.linalg.norm(target - finite.gradient(policy.logits)) > 0.01 * np.linalg.norm(target)
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.6, 1.0])
-def test_the_exact_q_is_the_fixed_point_of_its_targets(decay, drawn):
+@pytest.mark.parametrize("gae_lambda", [0.0, 0.6, 1.0])
+def test_the_exact_q_is_the_fixed_point_of_its_targets(gae_lambda, drawn):
     """E[target_t | s_t, a_t] = Q(s_t, a_t) at Q = Q^π, whatever λ."""
     listed, timed, policy = clocked(drawn(3))
     exact = timed.action_value(policy.logits)
-    found, weight = mean_targets(ActionValue(GAMMA, decay), listed, policy, Worths(exact))
+    found, weight = mean_targets(ActionValue(GAMMA, gae_lambda), listed, policy, Worths(exact))
     np.testing.assert_allclose(found[weight > 0], exact[weight > 0], rtol=1e-8, atol=1e-10)
 
 

@@ -10,7 +10,7 @@ GOOD = {
     "transition": np.full((3, 2, 3), 1 / 3),
     "reward": np.zeros((3, 2, 3)),
     "initial": np.array([0.5, 0.5, 0.0]),
-    "discount": 0.9,
+    "gamma": 0.9,
 }
 
 
@@ -32,7 +32,7 @@ BAD = {
     r"reward\[0, 0, 2\] is 1e\+39; allowed: finite numbers, as float32": changed("reward", (0, 0, 2), 1e39),
     r"transition is no table of numbers": {"transition": [[[1.0], [0.5, 0.5]]]},
     r"reward is no table of numbers": {"reward": "much"},
-    r"discount is no table of numbers": {"discount": "often"},
+    r"discount is no table of numbers": {"gamma": "often"},
     r"initial sums to 0.6; allowed: 1": changed("initial", 0, 0.1),
     r"initial\[2\] is -0.1": changed("initial", 2, -0.1),
     r"transition has shape \(3, 2\); allowed: \[S, A, S\]": {"transition": np.ones((3, 2))},
@@ -41,11 +41,11 @@ BAD = {
     r"reward has shape \(3, 2\); allowed: \(3, 2, 3\)": {"reward": np.zeros((3, 2))},
     r"initial has shape \(2,\); allowed: \(3,\)": {"initial": np.array([1.0, 0.0])},
     r"terminal has shape \(2,\)": {"terminal": [True, False]},
-    r"discount is 1.1; allowed: 0 … 1": {"discount": 1.1},
-    r"discount is -0.1": {"discount": -0.1},
-    r"discount is nan": {"discount": np.nan},
-    r"discount is 1 with an infinite horizon": {"discount": 1.0},
-    r"state 0 can reach no terminal state": {"discount": 1.0, "transition": ENDLESS, "terminal": [False, False, True]},
+    r"discount is 1.1; allowed: 0 … 1": {"gamma": 1.1},
+    r"discount is -0.1": {"gamma": -0.1},
+    r"discount is nan": {"gamma": np.nan},
+    r"discount is 1 with an infinite horizon": {"gamma": 1.0},
+    r"state 0 can reach no terminal state": {"gamma": 1.0, "transition": ENDLESS, "terminal": [False, False, True]},
     r"horizon is 0; allowed: a whole number ≥ 1": {"horizon": 0},
     r"initial\[1\] is positive, but that state is terminal": {"terminal": [False, True, False]},
 }
@@ -59,7 +59,7 @@ def test_refused(message):
 
 def test_accepted():
     """No discount where the horizon cuts, or where an end can always be reached; the edges of γ; nested lists."""
-    MDP(**{**GOOD, "discount": 1.0, "horizon": 3})
-    MDP(**{**GOOD, "discount": 1.0, "terminal": [False, False, True]})
-    MDP(**{**GOOD, "discount": 0})
+    MDP(**{**GOOD, "gamma": 1.0, "horizon": 3})
+    MDP(**{**GOOD, "gamma": 1.0, "terminal": [False, False, True]})
+    MDP(**{**GOOD, "gamma": 0})
     MDP(**{name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in GOOD.items()})

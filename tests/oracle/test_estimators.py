@@ -55,7 +55,7 @@ def expectation(credit, mdp, policy, critic, tau):
     return jax.grad(lambda theta: score(eqx.combine(theta, trainable(policy)[1]), batch))(trainable(policy)[0]).logits
 
 
-def plain(rate=1.0):
+def plain(learning_rate=1.0):
     """θ + α ∇J."""
     return logpi.Ascent(optax.sgd, rate)
 
@@ -103,7 +103,7 @@ def test_unbiased_with_the_exact_critic(credit, finite):
 
 def visits_and_policy(mdp, logits):
     """P(s_t = s), undiscounted, and ∇π as [S, A, A]: its derivative with respect to the logits of the same state."""
-    undiscounted = dataclasses.replace(mdp, discount=1.0)
+    undiscounted = dataclasses.replace(mdp, gamma=1.0)
     return undiscounted.occupancy(logits), jax.jit(jax.vmap(jax.jacobian(jax.nn.softmax)))(logits)
 
 

@@ -52,7 +52,7 @@ def test_gradient_of_a_network(mdp, key):
 
 
 def test_fisher_is_the_curvature_of_the_mean_kl(mdp):
-    """F = ∇² Σ_s d̄(s) KL(π_θ‖π_θ')(s) at θ' = θ, d̄ the normalised occupancy; it is symmetric and positive."""
+    """F = ∇² Σ_s d̄(s) KL(π_θ‖π_θ')(s) at θ' = θ, d̄ the normalized occupancy; it is symmetric and positive."""
     logits = table(mdp)
     visits = np.atleast_2d(mdp.occupancy(logits)).sum(axis=0)
     kl = lambda other: jnp.sum(visits / visits.sum() * Categorical(logits).kl(Categorical(other)))

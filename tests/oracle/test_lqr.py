@@ -15,7 +15,7 @@ from logpi.errors import LogpiError
 from logpi.oracle.lqr import LQR, LinearGaussian
 
 
-def regulator(horizon=None, discount=0.9):
+def regulator(horizon=None, gamma=0.9):
     """Two coupled states, one control."""
     array = lambda x: jnp.asarray(np.array(x), float)
     return LQR(
@@ -25,7 +25,7 @@ def regulator(horizon=None, discount=0.9):
         control_cost=array([[0.3]]),
         noise=array([[0.02, 0.01], [0.01, 0.05]]),
         initial=array([[1.0, -0.2], [-0.2, 0.5]]),
-        discount=discount,
+        gamma=gamma,
         horizon=horizon,
     )
 
@@ -97,7 +97,7 @@ def episodes(lqr, policy, key, count):
         return jax.lax.scan(step, start, jr.split(key, lqr.horizon))[1]
 
     reward, score = jax.jit(jax.vmap(one))(jr.split(key, count))
-    return np.asarray(reward, float) * lqr.discount ** np.arange(lqr.horizon), np.asarray(score, float)
+    return np.asarray(reward, float) * lqr.gamma ** np.arange(lqr.horizon), np.asarray(score, float)
 
 
 def test_monte_carlo(key):
@@ -115,7 +115,7 @@ def test_monte_carlo(key):
 
 def test_bad_regulators_are_refused(double):
     with pytest.raises(LogpiError, match=r"discount is 1\.0; allowed"):
-        regulator(discount=1.0)
+        regulator(gamma=1.0)
     with pytest.raises(LogpiError, match=r"noise has shape \(1, 1\); allowed: \(2, 2\)"):
         dataclasses.replace(regulator(), noise=jnp.ones((1, 1)))
     with pytest.raises(LogpiError, match="horizon is 0"):

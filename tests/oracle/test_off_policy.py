@@ -96,7 +96,7 @@ OWN = {
     "cumulative": cumulative_weights,
     "step": step_weights,
     "unit": unit_weights,
-    "self-normalised": SelfNormalized(trajectory_weights),
+    "self-normalized": SelfNormalized(trajectory_weights),
     "truncated": TruncatedWeights(step_weights, 1.5),
 }
 
@@ -166,9 +166,11 @@ def test_and_the_gradients_with_it(double):
     for horizon in (1, 2, 4):
         tau, columns, chance = batches(endless(drawn_by(0, horizon)), mu, 1)
         for weights, found in spread.items():
-            g = estimates(algorithm(TotalReturn(GAMMA), ImportanceWeighted(weights)), State(pi, None, (), ()), tau, columns)
-            centred = g - jnp.tensordot(chance, g, 1)[None]
-            found.append(float(jnp.sum(chance[:, None, None] * centred**2)))
+            g = estimates(
+                algorithm(TotalReturn(GAMMA), ImportanceWeighted(weights)), State(pi, None, (), ()), tau, columns
+            )
+            centered = g - jnp.tensordot(chance, g, 1)[None]
+            found.append(float(jnp.sum(chance[:, None, None] * centered**2)))
     ratio = np.divide(*spread.values())
     assert ratio[0] == pytest.approx(1) and (np.diff(ratio) > 0).all() and ratio[-1] > 1.5
 
@@ -187,10 +189,12 @@ def by_hand(mdp, reshape):
     return target, pi, mu
 
 
-def test_normalised_by_themselves_they_have_the_bias_computed_by_hand(drawn):
+def test_normalized_by_themselves_they_have_the_bias_computed_by_hand(drawn):
     mdp = drawn(2)
     target, pi, mu = by_hand(mdp, lambda w: w / w.mean())
-    got = expectation(algorithm(TotalReturn(GAMMA), ImportanceWeighted(SelfNormalized(trajectory_weights))), mdp, pi, mu=mu, m=2)
+    got = expectation(
+        algorithm(TotalReturn(GAMMA), ImportanceWeighted(SelfNormalized(trajectory_weights))), mdp, pi, mu=mu, m=2
+    )
     np.testing.assert_allclose(got, target, rtol=1e-8, atol=1e-10)
     assert np.linalg.norm(target - mdp.gradient(pi.logits)) > 0.01 * np.linalg.norm(target)
 
@@ -198,18 +202,20 @@ def test_normalised_by_themselves_they_have_the_bias_computed_by_hand(drawn):
 def test_truncated_they_have_the_bias_computed_by_hand(drawn):
     mdp = drawn(2)
     target, pi, mu = by_hand(mdp, lambda w: np.minimum(w, 1.2))
-    got = expectation(algorithm(TotalReturn(GAMMA), ImportanceWeighted(TruncatedWeights(trajectory_weights, 1.2))), mdp, pi, mu=mu)
+    got = expectation(
+        algorithm(TotalReturn(GAMMA), ImportanceWeighted(TruncatedWeights(trajectory_weights, 1.2))), mdp, pi, mu=mu
+    )
     np.testing.assert_allclose(got, target, rtol=1e-8, atol=1e-10)
     assert np.linalg.norm(target - mdp.gradient(pi.logits)) > 0.01 * np.linalg.norm(target)
 
 
 @pytest.mark.parametrize("weights", [trajectory_weights, cumulative_weights], ids=["trajectory", "cumulative"])
-def test_normalised_weights_have_mean_one_in_every_batch(weights, double):
+def test_normalized_weights_have_mean_one_in_every_batch(weights, double):
     w = weights_of(drawn_by(0, 3), SelfNormalized(weights))[0]
     np.testing.assert_allclose(w.mean(axis=1), 1, rtol=1e-10)
 
 
-def test_normalised_step_weights_have_mean_one_over_valid_rows(double):
+def test_normalized_step_weights_have_mean_one_over_valid_rows(double):
     w, _, tau, _ = weights_of(drawn_by(0, 3), SelfNormalized(step_weights))
     np.testing.assert_allclose(w[: w.size].ravel()[np.ravel(tau.valid)].mean(), 1, rtol=1e-10)
 
@@ -242,7 +248,7 @@ def test_where_the_policy_is_uniform_the_naive_update_is_a_share_of_the_gradient
 
 
 def test_the_naive_update_can_lead_away_from_what_is_better(double):
-    """A bandit: 1 for the rare arm, 0.9 for the frequent one. ∇J favours the rare arm, E ∇π·R the frequent one."""
+    """A bandit: 1 for the rare arm, 0.9 for the frequent one. ∇J favors the rare arm, E ∇π·R the frequent one."""
     from logpi.oracle.mdp import MDP
 
     stay = np.ones((1, 2, 1))

@@ -44,7 +44,7 @@ def test_a_clock_makes_the_best_policy_stationary(double):
 def test_known_optima(double):
     """The cliff's best is 13 steps; a square without slip, its sides; a long chain, ever to the right."""
     np.testing.assert_allclose(problems.cliff().optimal().utility, -13)
-    np.testing.assert_allclose(problems.grid(5, slip=0.0, discount=1.0).optimal().utility, -8)
+    np.testing.assert_allclose(problems.grid(5, slip=0.0, gamma=1.0).optimal().utility, -8)
     policy = problems.chain(30).optimal().policy
     assert (policy.argmax(axis=-1) == 1).all()
 

@@ -16,10 +16,10 @@ from logpi.credit.time_discounted import TimeDiscounted
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.optimal_baseline import (
     OptimalBaseline,
-    per_parameter,
     all_samples,
     cross_half,
     leave_one_out,
+    per_parameter,
     scalar_product,
     trajectory_scores,
 )

@@ -21,11 +21,11 @@ from logpi.oracle.time_augmented import time_augmented
 WORTH = np.random.default_rng(5).normal(size=100)
 
 
-def shaped(mdp, discount=GAMMA):
+def shaped(mdp, gamma=GAMMA):
     """The same task with R + γ Φ(s') − Φ(s), Φ := 0 in terminal states."""
     worth = jnp.asarray(WORTH[: mdp.states])
     after = jnp.where(mdp.terminal, 0, worth)
-    return eqx.tree_at(lambda m: m.reward, mdp, mdp.reward + discount * after[None, None, :] - worth[:, None, None])
+    return eqx.tree_at(lambda m: m.reward, mdp, mdp.reward + gamma * after[None, None, :] - worth[:, None, None])
 
 
 def test_the_utility_of_every_policy_moves_by_the_same_constant(drawn):
@@ -47,7 +47,9 @@ def test_the_best_policy_stays_the_best(drawn):
     np.testing.assert_array_equal(jnp.argmax(plain, axis=-1)[alive], jnp.argmax(other, axis=-1)[alive])
 
 
-@pytest.mark.parametrize("credit", [TotalReturn(GAMMA), TimeDiscounted(RewardToGo(GAMMA), GAMMA)], ids=["R(τ)", "to go"])
+@pytest.mark.parametrize(
+    "credit", [TotalReturn(GAMMA), TimeDiscounted(RewardToGo(GAMMA), GAMMA)], ids=["R(τ)", "to go"]
+)
 def test_the_mean_gradient_stays_what_it_is(credit, drawn):
     timed = time_augmented(drawn(2))
     listed, policy = dataclasses.replace(shaped(timed), horizon=2), Softmax(table(timed))
@@ -63,7 +65,7 @@ def test_another_discount_in_the_shaping_does_change_the_gradient(drawn):
 
 
 def test_the_environment_pays_what_the_shaped_tables_say(double):
-    """`Shaped(Tabular(mdp))` is `Tabular` of the shaped task, step for step."""
+    """`RewardShaping(Tabular(mdp))` is `Tabular` of the shaped task, step for step."""
     from worlds import drawn
 
     mdp = drawn(0, None)

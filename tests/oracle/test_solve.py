@@ -16,7 +16,7 @@ def world(mdp):
     """P, R, ρ0, γ in NumPy, terminal states absorbing and worth nothing."""
     transition, reward, ends = (np.array(x) for x in (mdp.transition, mdp.reward, mdp.terminal))
     transition[ends], reward[ends] = np.eye(mdp.states)[ends][:, None], 0
-    return transition, reward, np.asarray(mdp.initial), float(mdp.discount)
+    return transition, reward, np.asarray(mdp.initial), float(mdp.gamma)
 
 
 def by_time(mdp, x):

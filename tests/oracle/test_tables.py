@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from oracle.worlds import WORLDS, table
 
-from logpi.oracle.tables import TableActionCritic, TableCritic, TablePolicy, IgnoresTime
+from logpi.oracle.tables import IgnoresTime, TableActionCritic, TableCritic, TablePolicy
 from logpi.oracle.time_augmented import time_augmented
 
 

@@ -19,7 +19,7 @@ def surrogate(mdp, old, new):
 
 
 def mean_kl(mdp, old, new):
-    """E_{s ~ d_old} KL(π_old‖π), d_old normalised."""
+    """E_{s ~ d_old} KL(π_old‖π), d_old normalized."""
     weight = np.asarray(mdp.occupancy(old))
     return float(np.sum(weight * Categorical(old).kl(Categorical(new))) / weight.sum())
 
@@ -45,7 +45,7 @@ def test_the_surrogate_is_within_its_bound(endless):
 
     Utilities here are sums from ρ0, so the constant is theirs; steps of all sizes, from tiny to wild.
     """
-    gamma, largest = float(endless.discount), float(np.max(np.abs(endless.advantage(table(endless)))))
+    gamma, largest = float(endless.gamma), float(np.max(np.abs(endless.advantage(table(endless)))))
     constant = 4 * largest * gamma / (1 - gamma) ** 2
     for size in (0.01, 0.1, 1.0, 3.0):
         old, new = moved(endless, size)
@@ -58,7 +58,7 @@ def test_the_surrogate_s_error_is_at_most_a_constant_times_the_root_of_the_mean_
 
     Source: Achiam et al. 2017, corollary 2, with occupancies that sum to what they sum to.
     """
-    gamma = float(endless.discount)
+    gamma = float(endless.gamma)
     for size in (0.01, 0.1, 1.0, 3.0):
         old, new = moved(endless, size)
         gain = np.einsum("ij,ij->i", jax.nn.softmax(new), endless.advantage(old))
@@ -86,13 +86,13 @@ def test_the_natural_gradient_is_the_advantage(endless):
     fisher, gradient = np.asarray(endless.fisher(old)), np.asarray(endless.gradient(old)).ravel()
     direction = (np.linalg.pinv(fisher, rcond=1e-10) @ gradient).reshape(old.shape)[alive]
     pi = np.asarray(jax.nn.softmax(old))[alive]
-    centred = direction - np.sum(pi * direction, axis=1, keepdims=True)
+    centered = direction - np.sum(pi * direction, axis=1, keepdims=True)
     advantage = np.asarray(endless.advantage(old))[alive] * float(np.sum(endless.occupancy(old)))
-    np.testing.assert_allclose(centred, advantage, rtol=1e-5, atol=1e-8 * np.abs(advantage).max())
+    np.testing.assert_allclose(centered, advantage, rtol=1e-5, atol=1e-8 * np.abs(advantage).max())
 
 
 def test_the_update_s_step_is_along_the_advantage(endless):
-    """`NaturalGradient` on a batch in which every state stands once: Δθ, centred in each state, is a multiple of A."""
+    """`NaturalGradient` on a batch in which every state stands once: Δθ, centered in each state, is a multiple of A."""
     old = TablePolicy(table(endless))
     alive = np.flatnonzero(~np.asarray(endless.terminal))
     actions = endless.actions
@@ -107,7 +107,7 @@ def test_the_update_s_step_is_along_the_advantage(endless):
     new, _, info = update(score, old, rows, (), jax.random.key(0))
     step = np.asarray(ravel(new)[0] - ravel(old)[0]).reshape(endless.states, actions)[alive]
     chance = np.exp(np.asarray(log_prob)).reshape(len(alive), actions)
-    centred = step - np.sum(chance * step, axis=1, keepdims=True)
+    centered = step - np.sum(chance * step, axis=1, keepdims=True)
     advantage = np.asarray(endless.advantage(old))[alive]
-    cosine = np.sum(centred * advantage) / np.linalg.norm(centred) / np.linalg.norm(advantage)
+    cosine = np.sum(centered * advantage) / np.linalg.norm(centered) / np.linalg.norm(advantage)
     assert info["skipped_updates"] == 0 and cosine > 1 - 1e-8

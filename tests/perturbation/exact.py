@@ -47,14 +47,14 @@ def from_function(estimator, function, theta, pairing=central_differences, numbe
     layout = pairing(2 * number if pairing is central_differences else number + 1)
     members, moved = _tried(estimator, theta, layout, number, key)
     returns = function(members)[None]
-    return _estimated(estimator, moved, returns[:, layout.plus], returns[:, layout.minus], layout.span)
+    return _estimated(estimator, moved, returns[:, layout.plus], returns[:, layout.minus], layout.separation)
 
 
 @eqx.filter_jit
 def _tried(estimator, theta, layout, number, key):
     moves = estimator.directions(key, theta.size, jnp.arange(number))
     members = theta[None] + jnp.asarray(layout.offset, theta.dtype)[:, None] * moves[layout.row]
-    return members, estimator.keep((members[layout.plus] - members[layout.minus]) / layout.span)
+    return members, estimator.keep((members[layout.plus] - members[layout.minus]) / layout.separation)
 
 
 @eqx.filter_jit
@@ -65,7 +65,7 @@ def _estimated(estimator, kept, plus, minus, span):
 def zeroth_order(estimator, members, episodes=1, group=2, **parts):
     """A method on finite problems: the stochastic policy's discounted U, and plain ascent with rate 1."""
     collect = Episodes(episodes_per_env=episodes, group=group)
-    return ZerothOrder(estimator, PLAIN, members, acting=sampled, discount=GAMMA, collect=collect, **parts)
+    return ZerothOrder(estimator, PLAIN, members, acting=sampled, gamma=GAMMA, collect=collect, **parts)
 
 
 def problem(name, members, horizon=4):
@@ -78,7 +78,7 @@ def problem(name, members, horizon=4):
 def iterated(algorithm, environment, state, key):
     """(state', figures) after one rollout by μ on the device."""
     k_mu, k_rollout, k_learn = jr.split(key, 3)
-    mu = algorithm.behaviour(state, k_mu)
+    mu = algorithm.behavior(state, k_mu)
     tau = device.rollout(environment, mu, (), k_rollout, algorithm.collect)[1]
     return algorithm.learn(state, mu, tau, k_learn)
 

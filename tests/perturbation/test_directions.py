@@ -37,7 +37,7 @@ def test_the_mean_outer_product_is_the_identity(draw):
 
 @pytest.mark.parametrize("kind", DRAWING)
 def test_as_many_are_drawn_as_are_asked_for_else_as_many_as_are_tried_at_once(kind):
-    assert (kind(0.1, number=9).count(5, 4), kind(0.1).count(5, 4)) == (9, 4)
+    assert (kind(0.1, num_directions=9).count(5, 4), kind(0.1).count(5, 4)) == (9, 4)
 
 
 @pytest.mark.parametrize("kind", DRAWING)

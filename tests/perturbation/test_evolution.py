@@ -40,7 +40,9 @@ def test_whole_blocks_of_orthogonal_directions_are_least_squares(blocks):
         _, utility, theta = world("random")
         both = (EvolutionStrategies(0.1, orthogonal), Regression(0.1, orthogonal))
         number, key = blocks * theta.size, jr.key(2)
-        one, other = (from_function(estimator, utility, theta, central_differences, number, key)[0] for estimator in both)
+        one, other = (
+            from_function(estimator, utility, theta, central_differences, number, key)[0] for estimator in both
+        )
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 

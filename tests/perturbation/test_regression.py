@@ -37,7 +37,9 @@ def test_its_error_on_finite_problems_falls_with_the_square_of_the_scale(name):
         mdp, utility, theta = world(name)
         exact = np.asarray(mdp.gradient(theta.reshape(mdp.states, mdp.actions))).ravel()
         key, number = jr.key(5), 2 * theta.size
-        estimates = [from_function(Regression(s), utility, theta, central_differences, number, key)[0] for s in (1e-2, 1e-3)]
+        estimates = [
+            from_function(Regression(s), utility, theta, central_differences, number, key)[0] for s in (1e-2, 1e-3)
+        ]
         errors = [relative_error(estimate, exact) for estimate in estimates]
         np.testing.assert_allclose(np.log10(errors[0] / errors[1]), 2, atol=0.1)
         assert errors[1] < 1e-4
@@ -99,7 +101,9 @@ def test_antithetic_pairs_cancel_every_even_term():
         bent = lambda rows: linear(rows) + jnp.sum(rows @ square * rows, axis=1) + (rows @ quartic) ** 4
         gradient = from_function(Regression(0.5), bent, jnp.zeros(7), central_differences, 10)[0]
         np.testing.assert_allclose(gradient, SLOPE, rtol=1e-9)
-        assert relative_error(from_function(Regression(0.5), bent, jnp.zeros(7), forward_differences, 10)[0], SLOPE) > 0.1
+        assert (
+            relative_error(from_function(Regression(0.5), bent, jnp.zeros(7), forward_differences, 10)[0], SLOPE) > 0.1
+        )
 
 
 @pytest.mark.parametrize("noise", ["equal", "growing"])

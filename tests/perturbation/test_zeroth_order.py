@@ -30,10 +30,10 @@ PLAIN = Ascent(optax.sgd, 1.0)
 DEVICE, HOST = walks(6, 12)
 
 
-def linear_policy(key, environment=DEVICE, normalise=False):
+def linear_policy(key, environment=DEVICE, normalize=False):
     """Two logits of two numbers: six coordinates."""
     spec = environment.spec
-    policy = mlp_policy(spec.observation_space, spec.action_space, hidden=(), normalise=normalise, key=key)
+    policy = mlp_policy(spec.observation_space, spec.action_space, hidden=(), normalize=normalize, key=key)
     return stirred(policy, key)
 
 
@@ -82,10 +82,10 @@ def test_the_device_and_the_host_make_the_same_estimate(key):
     close(eqx.filter(here, eqx.is_array), eqx.filter(there, eqx.is_array), rtol=1e-4, atol=1e-5)
 
 
-def experience(algorithm, key, normalise=True):
+def experience(algorithm, key, normalize=True):
     """(state, μ, τ) of a first iteration on the device."""
-    state = algorithm.init(linear_policy(key, normalise=normalise))
-    mu = algorithm.behaviour(state, key)
+    state = algorithm.init(linear_policy(key, normalize=normalize))
+    mu = algorithm.behavior(state, key)
     return state, mu, on_device(DEVICE, mu, algorithm.collect, key)
 
 
@@ -115,7 +115,7 @@ def test_a_restricted_step_has_its_length_whatever_the_estimate(key):
 
 
 def test_returns_are_discounted_and_end_with_the_episode(key):
-    algorithm = ZerothOrder(FiniteDifference(0.3), PLAIN, 6, acting=sampled, discount=0.5)
+    algorithm = ZerothOrder(FiniteDifference(0.3), PLAIN, 6, acting=sampled, gamma=0.5)
     state, mu, tau = experience(algorithm, key)
     reward = np.where(tau.valid, tau.reward, 0)
     want = (reward * 0.5 ** np.arange(len(reward))[:, None]).sum(axis=0)

@@ -31,7 +31,7 @@ def test_continuous_actions_are_read_as_they_are():
 
 def test_a_scaled_one_answers_sigma_times_its_network():
     plain, scaled = (
-        mlp_action_critic(SEEN, spaces.Discrete(2), hidden=(8,), normalise_returns=n, key=jr.key(0))
+        mlp_action_critic(SEEN, spaces.Discrete(2), hidden=(8,), normalize_returns=n, key=jr.key(0))
         for n in (False, True)
     )
     returns = jnp.array([10.0, 30.0, -50.0, 90.0])
@@ -39,8 +39,8 @@ def test_a_scaled_one_answers_sigma_times_its_network():
     np.testing.assert_allclose(after(OBS, jnp.int32(1)), np.std(returns) * plain(OBS, jnp.int32(1)), rtol=1e-5)
 
 
-def test_observations_are_normalised_by_what_was_seen():
-    critic = mlp_action_critic(SEEN, spaces.Discrete(2), hidden=(8,), normalise=True, key=jr.key(0))
+def test_observations_are_normalized_by_what_was_seen():
+    critic = mlp_action_critic(SEEN, spaces.Discrete(2), hidden=(8,), normalize=True, key=jr.key(0))
     seen = jr.normal(jr.key(1), (50, 3)) * 4 + 1
     after = update_statistics(critic, seen, jnp.zeros(50), jnp.ones(50, bool))
     plain = jnp.concatenate([(OBS - seen.mean(axis=0)) / seen.std(axis=0), jax.nn.one_hot(1, 2)])

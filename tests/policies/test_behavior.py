@@ -18,7 +18,7 @@ OBS = 3 * jr.normal(jr.key(0), (5, 4))
 
 def member(k):
     """A policy of its own for every k, all with the same statistics of observations."""
-    policy = mlp_policy(SEEN, spaces.Discrete(3), hidden=(8,), normalise=True, key=jr.key(k))
+    policy = mlp_policy(SEEN, spaces.Discrete(3), hidden=(8,), normalize=True, key=jr.key(k))
     policy = eqx.tree_at(lambda p: p.network.layers[-1].bias, policy, jnp.arange(3.0) * k)
     return update_statistics(policy, OBS, jnp.zeros(5), jnp.ones(5, bool))
 

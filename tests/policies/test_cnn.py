@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from logpi.policies.action_masking import ActionMasked
 from logpi.policies.cnn import Convolutions, cnn_critic, cnn_policy
-from logpi.policies.images import image_leaves, image_encoder
+from logpi.policies.images import image_encoder, image_leaves
 
 FRAMES = spaces.Box(0, 255, (4, 40, 36), np.uint8)
 SCREEN = spaces.Box(0, 255, (7, 9, 3), np.uint8)
@@ -53,7 +53,7 @@ def test_weights_are_orthogonal_with_gain_root_two():
 
 @pytest.mark.parametrize("space", [FRAMES, SCREEN, spaces.Box(0, 3, (5, 5, 5), np.uint8)], ids=str)
 def test_a_picture_is_its_bytes_from_0_to_1_with_channels_last(space):
-    encode, shapes, rest = image_encoder(space, normalise=True)
+    encode, shapes, rest = image_encoder(space, normalize=True)
     space.seed(0)
     x = space.sample()
     (picture,), numbers = encode(jnp.asarray(x))
@@ -86,9 +86,9 @@ def test_pictures_and_the_rest_are_both_seen():
 
 
 def test_statistics_are_of_the_rest_alone():
-    encode, _, rest = image_encoder(MIXED, normalise=True)
+    encode, _, rest = image_encoder(MIXED, normalize=True)
     assert rest == 5 and encode.rest.moments.value.mean.shape == (5,)
-    assert not hasattr(image_encoder(SCREEN, normalise=True)[0].rest, "moments")
+    assert not hasattr(image_encoder(SCREEN, normalize=True)[0].rest, "moments")
 
 
 @pytest.mark.slow

@@ -8,11 +8,11 @@ from gymnasium import spaces
 
 from logpi.distributions.categorical import Categorical
 from logpi.policies.critic import ActorCritic, mlp_critic
-from logpi.policies.normalization import update_statistics, return_scale
+from logpi.policies.normalization import return_scale, update_statistics
 from logpi.types import ravel
 
 SEEN = spaces.Box(-np.inf, np.inf, (4,))
-PLAIN, SCALED = (mlp_critic(SEEN, hidden=(8,), normalise=n, normalise_returns=n, key=jr.key(1)) for n in (False, True))
+PLAIN, SCALED = (mlp_critic(SEEN, hidden=(8,), normalize=n, normalize_returns=n, key=jr.key(1)) for n in (False, True))
 OBS = jnp.array([0.3, -1.2, 2.0, 0.1])
 RETURNS = jnp.array([10.0, 30.0, -50.0, 90.0])
 
@@ -27,7 +27,7 @@ def test_a_plain_critic_answers_its_network():
     np.testing.assert_array_equal(PLAIN(OBS), PLAIN.network(OBS)[0])
 
 
-def test_before_any_data_normalisation_changes_nothing():
+def test_before_any_data_normalization_changes_nothing():
     np.testing.assert_array_equal(SCALED(OBS), PLAIN(OBS))
 
 

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from helpers import Reading
 
 from logpi.policies.encoder import OneHot, Ravel
-from logpi.policies.normalization import Moments, Normalize, ReturnScale, Identity, update_statistics, initial_moments
+from logpi.policies.normalization import Identity, Moments, Normalize, ReturnScale, initial_moments, update_statistics
 from logpi.policies.policy import encoding
 from logpi.types import trainable
 
@@ -65,14 +65,16 @@ def test_a_large_mean_does_not_drown_the_variance():
     np.testing.assert_allclose(moments.variance, rows[VALID].astype(float).var(axis=0), rtol=1e-3)
 
 
-def test_normalised_data_has_mean_zero_and_variance_one():
-    normalise = update_statistics(Normalize(Ravel(4), initial_moments((4,))), jnp.asarray(ROWS), jnp.zeros(60), jnp.asarray(VALID))
-    z = np.asarray(jax.vmap(normalise)(jnp.asarray(ROWS)))[VALID]
+def test_normalized_data_has_mean_zero_and_variance_one():
+    normalize = update_statistics(
+        Normalize(Ravel(4), initial_moments((4,))), jnp.asarray(ROWS), jnp.zeros(60), jnp.asarray(VALID)
+    )
+    z = np.asarray(jax.vmap(normalize)(jnp.asarray(ROWS)))[VALID]
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(z.var(axis=0), 1, rtol=1e-5)
 
 
-def test_before_any_data_normalising_changes_nothing():
+def test_before_any_data_normalizing_changes_nothing():
     x = jnp.array([0.5, -3.0, 0.0, 9.0])
     np.testing.assert_array_equal(Normalize(Ravel(4), initial_moments((4,)))(x), x)
 
@@ -82,24 +84,28 @@ def test_outliers_are_clipped_at_the_limit():
     np.testing.assert_array_equal(Normalize(Ravel(4), initial_moments((4,)))(x), [0.5, -10.0, 10.0, 10.0])
 
 
-def test_a_constant_observation_is_normalised_to_zero():
-    normalise = update_statistics(Normalize(Ravel(1), initial_moments((1,))), jnp.full((5, 1), 7.0), jnp.zeros(5), jnp.ones(5, bool))
-    np.testing.assert_array_equal(normalise(jnp.array([7.0])), [0.0])
+def test_a_constant_observation_is_normalized_to_zero():
+    normalize = update_statistics(
+        Normalize(Ravel(1), initial_moments((1,))), jnp.full((5, 1), 7.0), jnp.zeros(5), jnp.ones(5, bool)
+    )
+    np.testing.assert_array_equal(normalize(jnp.array([7.0])), [0.0])
 
 
 def test_statistics_are_of_encoded_observations():
     state = jnp.array([0, 1, 1, 1])
-    normalise = update_statistics(Normalize(OneHot(2, 0), initial_moments((2,))), state, jnp.zeros(4), jnp.ones(4, bool))
-    np.testing.assert_allclose(normalise.moments.value.mean, [0.25, 0.75])
+    normalize = update_statistics(
+        Normalize(OneHot(2, 0), initial_moments((2,))), state, jnp.zeros(4), jnp.ones(4, bool)
+    )
+    np.testing.assert_allclose(normalize.moments.value.mean, [0.25, 0.75])
 
 
-def test_quantities_are_normalised_and_unit_vectors_and_switches_are_left_as_they_are():
+def test_quantities_are_normalized_and_unit_vectors_and_switches_are_left_as_they_are():
     space = spaces.Dict(
         a=spaces.Discrete(2), b=spaces.MultiBinary(2), c=spaces.Box(-9, 9, (2,)), d=spaces.Box(0, 9, ())
     )
     rows = {"a": jnp.arange(60) % 2, "b": jnp.ones((60, 2), jnp.int8), "c": jnp.asarray(ROWS[:, 2:]), "d": jnp.ones(60)}
-    normalise = update_statistics(encoding(space, normalise=True)[0], rows, jnp.zeros(60), jnp.asarray(VALID))
-    z = np.asarray(jax.vmap(normalise)(rows))
+    normalize = update_statistics(encoding(space, normalize=True)[0], rows, jnp.zeros(60), jnp.asarray(VALID))
+    z = np.asarray(jax.vmap(normalize)(rows))
     np.testing.assert_array_equal(z[:, :2], np.eye(2)[np.arange(60) % 2])
     np.testing.assert_array_equal(z[:, 2:4], 1)
     np.testing.assert_allclose(z[VALID, 4:6].mean(axis=0), 0, atol=1e-5)

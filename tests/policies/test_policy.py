@@ -76,20 +76,20 @@ def test_the_first_mean_is_nearly_zero_whatever_it_sees():
 
 
 @pytest.mark.parametrize("actions", [spaces.Discrete(5), spaces.Box(-1, 1, (2,))])
-def test_before_any_data_normalisation_changes_nothing(actions):
-    plain, normalised = (mlp_policy(SEEN, actions, normalise=n, key=jr.key(4)) for n in (False, True))
-    np.testing.assert_array_equal(plain(OBS).mode(), normalised(OBS).mode())
-    np.testing.assert_array_equal(plain.network(OBS), normalised.network(normalised.encode(OBS)))
+def test_before_any_data_normalization_changes_nothing(actions):
+    plain, normalized = (mlp_policy(SEEN, actions, normalize=n, key=jr.key(4)) for n in (False, True))
+    np.testing.assert_array_equal(plain(OBS).mode(), normalized(OBS).mode())
+    np.testing.assert_array_equal(plain.network(OBS), normalized.network(normalized.encode(OBS)))
 
 
 def test_statistics_are_no_part_of_theta():
-    plain, normalised = (mlp_policy(SEEN, spaces.Discrete(5), normalise=n, key=jr.key(4)) for n in (False, True))
-    np.testing.assert_array_equal(ravel(normalised)[0], ravel(plain)[0])
-    assert jax.tree.leaves(trainable(normalised)[0].encode) == []
+    plain, normalized = (mlp_policy(SEEN, spaces.Discrete(5), normalize=n, key=jr.key(4)) for n in (False, True))
+    np.testing.assert_array_equal(ravel(normalized)[0], ravel(plain)[0])
+    assert jax.tree.leaves(trainable(normalized)[0].encode) == []
 
 
 def test_theta_as_a_vector_and_back_is_the_same_policy():
-    policy = mlp_policy(SEEN, spaces.Discrete(5), normalise=True, key=jr.key(4))
+    policy = mlp_policy(SEEN, spaces.Discrete(5), normalize=True, key=jr.key(4))
     flat, unravel = ravel(policy)
     np.testing.assert_array_equal(unravel(flat)(OBS).logits, policy(OBS).logits)
     assert relative_error(unravel(2 * flat)(OBS).logits, policy(OBS).logits) > 0.5

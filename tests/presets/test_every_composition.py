@@ -48,7 +48,7 @@ OBJECTIVES = {
     "importance": logpi.importance,
     "clipped": logpi.Clipped(0.2),
     "ppo": logpi.AdvantageNormalized(logpi.Clipped(0.2)) + 0.01 * logpi.entropy,
-    "penalised": logpi.Penalized(1.0),
+    "penalized": logpi.Penalized(1.0),
     "step weights": logpi.ImportanceWeighted(logpi.step_weights),
     "trajectory weights": logpi.ImportanceWeighted(logpi.SelfNormalized(logpi.trajectory_weights)),
     "optimal baseline": logpi.OptimalBaseline(),

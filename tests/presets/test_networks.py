@@ -10,7 +10,7 @@ import logpi
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
 from logpi.policies.cnn import CNN
-from logpi.policies.heads import GaussianHead, TanhHead, StateDependentGaussianHead
+from logpi.policies.heads import GaussianHead, StateDependentGaussianHead, TanhHead
 from logpi.policies.mlp import MLP
 from logpi.presets.networks import networks
 from logpi.types import Frozen
@@ -65,7 +65,7 @@ def test_an_unsupported_leaf_is_refused_by_its_path_before_anything_runs(seen, a
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_two_updates_of_a_run_and_an_evaluation(name, tmp_path):
-    recipe = logpi.ppo(num_envs=4, rollout_length=4, minibatch=8, epochs=1, hidden=(4,), normalise_observations=True)
+    recipe = logpi.ppo(num_envs=4, num_steps=4, minibatch_size=8, epochs=1, hidden=(4,), normalize_observations=True)
     run = logpi.train(OneStep(name, 4), recipe, steps=32, evaluations=0, out=tmp_path / "run")
     assert len(run.metrics) == 2 and all(row["skipped_updates"] == 0 for row in run.metrics)
     again = logpi.load(tmp_path / "run", policy=run.policy, critic=run.critic)

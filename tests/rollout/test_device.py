@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from builders import Walk, behaviour, on_device, walks
+from builders import Walk, behavior, on_device, walks
 from helpers import mostly_slow
 
 from logpi.core.collection import Episodes, Steps
@@ -24,7 +24,7 @@ from logpi.rollout import device
 def test_the_learner_finds_the_log_probabilities_that_the_actor_had(key, single, collect):
     """The first ratio is 1: max |ρ − 1| < 1e-4, evaluated in one batch as the learner does."""
     environment = Vmap(single, 8, 40)
-    mu = behaviour(environment, key, size=0.5)
+    mu = behavior(environment, key, size=0.5)
     tau = on_device(environment, mu, collect, key)
     again = jax.vmap(jax.vmap(mu.policy))(tau.obs).log_prob(tau.action)
     rho = jnp.exp(again - tau.log_prob)[tau.valid]
@@ -47,7 +47,7 @@ def test_each_column_is_one_whole_episode_and_what_follows_is_padding(key, per_e
     """Exactly k episodes from each environment: they end once, in the last row that counts."""
     environment, _ = walks(8, 6)
     collect = Episodes(episodes_per_env=per_environment)
-    tau = on_device(environment, behaviour(environment, key), collect, key)
+    tau = on_device(environment, behavior(environment, key), collect, key)
     assert tau.complete and tau.valid.shape == (6, 8 * per_environment)
     lengths = np.asarray(tau.valid).sum(axis=0)
     np.testing.assert_array_equal(tau.valid, np.arange(6)[:, None] < lengths)
@@ -63,13 +63,13 @@ def test_each_column_is_one_whole_episode_and_what_follows_is_padding(key, per_e
 def test_whole_episodes_without_a_time_limit_are_refused(key):
     environment = Vmap(Walk(), 2)
     with pytest.raises(LogpiError, match=r"no time limit.*Episodes\(limit=…\)"):
-        device.rollout(environment, behaviour(environment, key), (), key, Episodes())
+        device.rollout(environment, behavior(environment, key), (), key, Episodes())
 
 
 def test_episodes_run_on_from_one_window_to_the_next(key):
     """Two windows of 5 steps are 10 steps: obs follow on, and time counts within episodes throughout."""
     environment, _ = walks(4, 7)
-    mu, collect = behaviour(environment, key), Steps(5)
+    mu, collect = behavior(environment, key), Steps(5)
     carry, windows = device.init_env_state(environment, collect, key), []
     for k in jr.split(key):
         carry, tau = eqx.filter_jit(device.rollout)(environment, mu, carry, k, collect)

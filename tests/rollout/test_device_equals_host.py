@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from builders import behaviour, on_device, on_host, walks
+from builders import behavior, on_device, on_host, walks
 from helpers import mostly_slow
 
 from logpi.core.collection import Episodes, Steps
@@ -15,7 +15,7 @@ COLLECTS = mostly_slow([Steps(30), Episodes(episodes_per_env=2), Episodes()], 2)
 def pairs(key, collect, **options):
     """Every field's valid rows as the device has them and as the host has them."""
     device, host = walks(6, 12, **options)
-    mu = behaviour(device, key, normalise=True)
+    mu = behavior(device, key, normalize=True)
     here, there = on_device(device, mu, collect, key), on_host(host, mu, collect, key)
     assert here.complete == there.complete == collect.complete
     np.testing.assert_array_equal(here.valid, there.valid)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from builders import CHOICES, Jitter, behaviour, on_device, on_host, policy
+from builders import CHOICES, Jitter, behavior, on_device, on_host, policy
 from gymnasium import spaces
 
 from logpi.core.collection import Episodes
@@ -39,12 +39,12 @@ DEVICE = Vmap(Drift(), 6, 5, "drift")
 
 
 def on_the_device(collect, key):
-    return on_device(DEVICE, behaviour(DEVICE, key), collect, key)
+    return on_device(DEVICE, behavior(DEVICE, key), collect, key)
 
 
 def on_the_host(collect, key):
     host = Gymnasium(lambda: Jitter(CHOICES), 6, "jitter", 5)
-    return on_host(host, behaviour(host, key), collect, key)
+    return on_host(host, behavior(host, key), collect, key)
 
 
 @pytest.mark.parametrize(("rollout", "group"), [(on_the_device, 2), (on_the_host, 2), (on_the_host, 6)])
@@ -77,7 +77,7 @@ def population(size, key):
 
 def test_each_action_is_scored_by_the_member_that_took_it(key):
     """Episode e of environment i is column e · N + i."""
-    mu = Behavior(population(3, key), per_environment=True)
+    mu = Behavior(population(3, key), episodes_per_env=True)
     obs = jr.normal(key, (4, 6, 3))
     action = jr.randint(key, (4, 6), 0, 3)
 
@@ -92,4 +92,4 @@ def test_each_action_is_scored_by_the_member_that_took_it(key):
 
 def test_the_population_must_be_as_large_as_the_environments_are_many(key):
     with pytest.raises(LogpiError, match="the population has 4 members for 6 environments; allowed: one for each"):
-        Behavior(population(4, key), per_environment=True)(jnp.zeros((6, 3)))
+        Behavior(population(4, key), episodes_per_env=True)(jnp.zeros((6, 3)))

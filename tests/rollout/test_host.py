@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from builders import Counting, Jitter, WalkOnHost, behaviour, on_host, walks
+from builders import Counting, Jitter, WalkOnHost, behavior, on_host, walks
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from logpi.core.collection import Episodes, Steps
@@ -103,7 +103,7 @@ def test_whole_episodes_without_a_time_limit_are_refused():
 def test_the_first_ratio_is_one(key, continuous):
     """What NumPy sampled scores the same by the learner's policy, at the observations that were stored."""
     _, environment = walks(4, 12, continuous)
-    mu = behaviour(environment, key)
+    mu = behavior(environment, key)
     tau = on_host(environment, mu, Steps(32), key)
     again = jax.vmap(jax.vmap(mu.policy))(tau.obs).log_prob(tau.action)
     assert jnp.max(jnp.abs(jnp.exp(again - tau.log_prob) - 1)) < 1e-4

@@ -25,7 +25,7 @@ from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.observations import StorePairs, StoreNothing, StoreSequence, StoreSequenceAndFinals, choose_store
+from logpi.rollout.observations import StoreNothing, StorePairs, StoreSequence, StoreSequenceAndFinals, choose_store
 
 N = 3
 MODES = ["loop", *AutoresetMode]
@@ -106,7 +106,10 @@ def test_frames_are_bytes_and_take_the_memory_of_one_copy():
 
 def test_what_is_kept_how_follows_from_its_dtype():
     rows = lambda space: tree_map(lambda x: np.asarray(x)[None], shown(space, 1))
-    assert choose_store(rows(DICT), Steps(4)) is StoreSequenceAndFinals and choose_store(rows(DICT), Episodes()) is StoreSequence
+    assert (
+        choose_store(rows(DICT), Steps(4)) is StoreSequenceAndFinals
+        and choose_store(rows(DICT), Episodes()) is StoreSequence
+    )
     assert choose_store(rows(TUPLE), Steps(4)) is choose_store(rows(TUPLE), Episodes()) is StorePairs
 
 
@@ -164,7 +167,7 @@ class Crowded(gymnasium.Env):
 @pytest.mark.slow
 def test_training_goes_on_where_ends_become_many(tmp_path):
     """The learner is compiled anew for more room, and goes on."""
-    algorithm = logpi.a2c(num_envs=2, rollout_length=16, hidden=(4,))
+    algorithm = logpi.a2c(num_envs=2, num_steps=16, hidden=(4,))
     run = logpi.train(lambda: Crowded(), algorithm, steps=96, evaluations=0, out=tmp_path)
     assert [row["episodes"] for row in run.metrics] == [0, 32, 64]
 

@@ -19,8 +19,8 @@ from logpi.runs import checkpoint
 SPACE, ACTIONS = spaces.Box(-1, 1, (3,)), spaces.Discrete(2)
 
 
-def policy(hidden=(8,), seed=0, normalise=True):
-    return logpi.mlp_policy(SPACE, ACTIONS, hidden=hidden, normalise=normalise, key=jr.key(seed))
+def policy(hidden=(8,), seed=0, normalize=True):
+    return logpi.mlp_policy(SPACE, ACTIONS, hidden=hidden, normalize=normalize, key=jr.key(seed))
 
 
 def loaded(directory, like):

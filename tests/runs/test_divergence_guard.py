@@ -44,7 +44,7 @@ class Huge(gymnasium.Env):
 
 
 def test_a_run_of_nothing_else_is_ended_with_its_first_policy(tmp_path):
-    recipe = logpi.trpo(num_envs=2, rollout_length=8, hidden=(4,), critic_epochs=1)
+    recipe = logpi.trpo(num_envs=2, num_steps=8, hidden=(4,), critic_epochs=1)
     with pytest.raises(NothingLearned) as error:
         logpi.train(Huge, recipe, steps=10_000, evaluations=0, out=tmp_path)
     assert error.value.status == 4 and str(tmp_path / "checkpoints") in str(error.value)

@@ -64,9 +64,9 @@ def cases(key):
     yield "every space", made(EVERYTHING, EVERYTHING)
     yield "masked", made(MASKED, spaces.Discrete(5, start=1))
     yield "masked, of several dimensions", made(MASKED, spaces.MultiDiscrete([2, 3]))
-    pi, *rest = made(SEEN, VECTORS, normalise=True)
+    pi, *rest = made(SEEN, VECTORS, normalize=True)
     moments = Moments(jnp.float32(10), jnp.array([0.5, -1.0, 2.0]), jnp.array([4.0, 0.25, 1.0]))
-    yield "normalised", (eqx.tree_at(lambda p: p.encode.moments, pi, Frozen(moments)), *rest)
+    yield "normalized", (eqx.tree_at(lambda p: p.encode.moments, pi, Frozen(moments)), *rest)
     yield "a user's", (Users(jr.normal(key, (3, 2)), False), SEEN, VECTORS)
 
 

@@ -49,13 +49,13 @@ def test_a_kill_while_saving_leaves_a_whole_checkpoint(tmp_path):
 
 
 TASKS = {
-    ("CartPole-v1", "ppo"): "--num-envs 4 --rollout-length 32 --minibatch 32 --epochs 4 --steps 16000",
+    ("CartPole-v1", "ppo"): "--num-envs 4 --num-steps 32 --minibatch-size 32 --epochs 4 --steps 16000",
     ("CartPole-v1", "reinforce"): "--num-envs 4 --steps 80000",
-    ("Pendulum-v1", "ppo"): "--num-envs 4 --rollout-length 32 --minibatch 32 --epochs 4 --steps 16000",
+    ("Pendulum-v1", "ppo"): "--num-envs 4 --num-steps 32 --minibatch-size 32 --epochs 4 --steps 16000",
     ("Pendulum-v1", "reinforce"): "--num-envs 4 --steps 40000",
-    ("HalfCheetah-v5", "ppo"): "--num-envs 4 --rollout-length 64 --minibatch 64 --epochs 4 --steps 12000",
+    ("HalfCheetah-v5", "ppo"): "--num-envs 4 --num-steps 64 --minibatch-size 64 --epochs 4 --steps 12000",
     ("HalfCheetah-v5", "reinforce"): "--num-envs 2 --steps 20000",
-    ("logpi:CartPole-v1", "ppo"): "--num-envs 4 --rollout-length 32 --minibatch 32 --epochs 4 --steps 32000",
+    ("logpi:CartPole-v1", "ppo"): "--num-envs 4 --num-steps 32 --minibatch-size 32 --epochs 4 --steps 32000",
     ("logpi:CartPole-v1", "reinforce"): "--num-envs 4 --steps 200000",
 }
 

@@ -66,7 +66,7 @@ DISTRIBUTIONS = {
         "push": lambda p, noise: p.inner.push(-jnp.abs(noise)),
         "sample": lambda p, key: p.push(p.noise(key)),
     },
-    "mode must maximise": {"mode": lambda p: p.inner.mode() + 3},
+    "mode must maximize": {"mode": lambda p: p.inner.mode() + 3},
 }
 
 

@@ -16,7 +16,7 @@ def said(entropies, capsys):
 def test_a_collapse_of_entropy_is_said_once_and_by_name(capsys):
     """RELIABILITY 32."""
     text = said([0.6] + [1e-4] * 3 * COLLAPSE_PATIENCE + [0.6] + [1e-4] * 3 * COLLAPSE_PATIENCE, capsys)
-    assert text.count("entropy has been below 0.001") == 1 and "entropy_weight" in text
+    assert text.count("entropy has been below 0.001") == 1 and "ent_coef" in text
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_schedules_and_numbers_are_swept_alike():
     algorithms = [logpi.ppo(learning_rate=rate).algorithm(logpi.ppo(learning_rate=rate).settings("")) for rate in rates]
     numbers, one = stack_hyperparameters(algorithms)
     assert [x.shape for x in numbers] == [(3, 2)]
-    shown = [one([x[i] for x in numbers]).at(0.5).update.rate for i in range(3)]
+    shown = [one([x[i] for x in numbers]).at(0.5).update.learning_rate for i in range(3)]
     np.testing.assert_allclose(shown, [1e-3, 5e-3, 1e-3], rtol=1e-6)
 
 
@@ -128,5 +128,5 @@ def test_what_cannot_be_one_program_is_refused(tmp_path):
 
 
 def test_points_can_be_a_grid_or_a_list():
-    grid = grid_points({"clip": [0.1, 0.2], "decay": [0.9, 1.0]})
+    grid = grid_points({"clip_range": [0.1, 0.2], "gae_lambda": [0.9, 1.0]})
     assert len(grid) == 4 and grid_points(grid) == grid

@@ -65,7 +65,7 @@ def thousand():
 
 
 def test_evaluation_reports_raw_returns_and_leaves_statistics_alone(tmp_path):
-    recipe = logpi.ppo(**TINY, normalise_observations=True, normalise_returns=True)
+    recipe = logpi.ppo(**TINY, normalize_observations=True, normalize_returns=True)
     run = logpi.train(thousand, recipe, steps=512, evaluations=0, out=tmp_path)
     before = [np.array(x) for x in jax.tree.leaves(run.policy)]
     environment = logpi.make(thousand, 5)

@@ -40,7 +40,7 @@ def test_the_penalty_doubles_or_halves(share, factor, key):
     np.testing.assert_allclose(info["penalty"], 3.0)
 
 
-def test_what_it_improves_is_the_penalised_objective(key):
+def test_what_it_improves_is_the_penalized_objective(key):
     pi = policy(CHOICES, key)
     rows, ascent = batch(pi, jr.key(5)), Ascent(optax.sgd, 0.5, epochs=3)
     adaptive = AdaptivePenalty(ascent, target=0.01, penalty=2.0)

@@ -1,4 +1,4 @@
-"""θ + α ∇J, as any Optax optimiser does it, and nothing where there is no finite gradient."""
+"""θ + α ∇J, as any Optax optimizer does it, and nothing where there is no finite gradient."""
 
 import functools
 
@@ -105,7 +105,7 @@ def test_steps_are_those_of_plain_optax_on_the_tree(key, rows, name):
     assert bits(new) != bits(pi)
 
 
-def test_the_optimisers_state_goes_on_from_one_call_to_the_next(key, rows):
+def test_the_optimizers_state_goes_on_from_one_call_to_the_next(key, rows):
     """Two calls of one epoch are one call of two."""
     pi, once, twice = policy(CHOICES, key), Ascent(optax.adam, 0.02), Ascent(optax.adam, 0.02, epochs=2)
     middle, opt, _ = ascend(once, importance, pi, rows, key)
@@ -147,7 +147,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_counted(key, rows,
 
 def test_only_the_minibatch_with_the_bad_row_is_left_out(key, rows):
     """24 rows in minibatches of 4: five steps of 1 each are taken, the sixth is not."""
-    rows = replaced(rows, weight=jnp.ones(24).at[13].set(jnp.nan))
+    rows = replaced(rows, credit=jnp.ones(24).at[13].set(jnp.nan))
     new, _, info = ascend(Ascent(optax.sgd, 1.0, minibatch_size=4), PerRow(), jnp.zeros(1), rows, key)
     np.testing.assert_allclose(new, 5, rtol=1e-6)
     assert info["skipped_updates"] == 1
@@ -173,7 +173,7 @@ def test_rates_can_be_swept_by_vmap(key, rows):
     np.testing.assert_array_equal(swept, theta[None] + rates[:, None] * g[None])
 
 
-@pytest.mark.parametrize("minibatch", [None, 7])
+@pytest.mark.parametrize("minibatch_size", [None, 7])
 def test_the_way_taken_is_fixed_by_the_key(key, rows, minibatch):
     """The same key gives the same bits; another key another order, if there is an order."""
     pi, ascent = policy(CHOICES, key), Ascent(optax.adam, 0.02, minibatch_size=minibatch)

@@ -8,7 +8,7 @@ import pytest
 from builders import CHOICES, batch, close, gradient, policy, replaced
 
 from logpi.objectives.score import score
-from logpi.updates.minibatches import flatten_rows, shuffled, full_batch
+from logpi.updates.minibatches import flatten_rows, full_batch, shuffled
 
 VALID = {  # by how many of the rows are valid
     "all": lambda shape: jnp.ones(shape, bool),
@@ -20,13 +20,13 @@ VALID = {  # by how many of the rows are valid
 
 def numbered(rows):
     """The rows' numbers in the place of their credit."""
-    return replaced(rows, weight=jnp.arange(float(rows.valid.size)).reshape(rows.valid.shape))
+    return replaced(rows, credit=jnp.arange(float(rows.valid.size)).reshape(rows.valid.shape))
 
 
 def taken(parts):
     """The numbers of the valid rows of each minibatch."""
     minibatches = [parts.take(jnp.int32(i)) for i in range(int(parts.count))]
-    return [np.asarray(m.weight)[np.asarray(m.valid)].astype(int) for m in minibatches]
+    return [np.asarray(m.credit)[np.asarray(m.valid)].astype(int) for m in minibatches]
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_the_divergence_tends_to_delta_as_delta_shrinks(actions, key):
     np.testing.assert_allclose(errors[1] / errors[0], 0.1, rtol=0.2)  # what is left is of order √δ
 
 
-def reparameterised(weight, mixing):
+def reparameterized(weight, mixing):
     """A Gaussian policy with mean Mφ · obs: the same for every invertible M, with other parameters φ."""
 
     class Mixed(eqx.Module):
@@ -77,7 +77,7 @@ def test_the_new_policy_does_not_depend_on_the_parameters(key):
         k_weight, k_mixing, k_grid, k_action = jr.split(key, 4)
         weight = jr.normal(k_weight, (6,))
         mixing = jnp.eye(6) + 0.4 * jr.normal(k_mixing, (6, 6))
-        plain, mixed = reparameterised(weight, jnp.eye(6)), reparameterised(weight, mixing)
+        plain, mixed = reparameterized(weight, jnp.eye(6)), reparameterized(weight, mixing)
         rows = replaced(batch(plain, jr.key(5), (256,)), scale=jnp.asarray(256.0))
         grid, action = jr.normal(k_grid, (50, 3)), jr.normal(k_action, (50, 2))
         change = lambda old, new: at(new, grid, 1).log_prob(action) - at(old, grid, 1).log_prob(action)
@@ -92,7 +92,7 @@ def test_the_new_policy_does_not_depend_on_the_parameters(key):
 
 def test_a_zero_gradient_makes_no_step(key):
     pi = policy(CHOICES, key)
-    rows = replaced(batch(pi, jr.key(5)), weight=jnp.zeros(24))
+    rows = replaced(batch(pi, jr.key(5)), credit=jnp.zeros(24))
     new, _, info = step(NaturalGradient(0.01), pi, rows)
     assert bits(new) == bits(pi) and info["step_norm"] == 0 and info["skipped_updates"] == 0
 
@@ -100,7 +100,7 @@ def test_a_zero_gradient_makes_no_step(key):
 def test_what_is_not_finite_makes_no_step_and_is_counted(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
-    rows = replaced(rows, weight=rows.credit.at[3].set(jnp.inf))
+    rows = replaced(rows, credit=rows.credit.at[3].set(jnp.inf))
     new, _, info = step(NaturalGradient(0.01), pi, rows)
     assert bits(new) == bits(pi) and info["skipped_updates"] == 1
 

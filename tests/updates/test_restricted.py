@@ -33,19 +33,19 @@ def test_a_step_of_a_given_euclidean_length(key):
 def test_the_length_does_not_depend_on_the_size_of_the_gradient(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
-    large = replaced(rows, weight=1000 * rows.credit)
+    large = replaced(rows, credit=1000 * rows.credit)
     one, other = (ravel(step(NormConstrainedStep(0.02), pi, r)[0])[0] for r in (rows, large))
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_a_zero_gradient_makes_no_step_and_no_nan(key):
     pi = policy(CHOICES, key)
-    new, _, info = step(NormConstrainedStep(0.02), pi, replaced(batch(pi, jr.key(5)), weight=jnp.zeros(24)))
+    new, _, info = step(NormConstrainedStep(0.02), pi, replaced(batch(pi, jr.key(5)), credit=jnp.zeros(24)))
     assert bits(new) == bits(pi) and info["step_norm"] == 0 and info["skipped_updates"] == 0
 
 
 def test_a_gradient_that_is_not_finite_makes_no_step_and_is_counted(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
-    new, _, info = step(NormConstrainedStep(0.02), pi, replaced(rows, weight=rows.credit.at[0].set(jnp.nan)))
+    new, _, info = step(NormConstrainedStep(0.02), pi, replaced(rows, credit=rows.credit.at[0].set(jnp.nan)))
     assert bits(new) == bits(pi) and info["skipped_updates"] == 1

@@ -91,7 +91,7 @@ def test_if_no_length_will_do_nothing_changes(key):
 def test_what_is_not_finite_changes_nothing_and_is_counted(bad, key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
-    new, _, info = step(TrustRegion(0.01), pi, replaced(rows, weight=rows.credit.at[0].set(bad)))
+    new, _, info = step(TrustRegion(0.01), pi, replaced(rows, credit=rows.credit.at[0].set(bad)))
     assert bits(new) == bits(pi) and info["skipped_updates"] == 1
 
 
@@ -107,7 +107,7 @@ def test_the_other_direction_of_kl_is_its_own_constraint(key):
 @pytest.mark.parametrize("task", mostly_slow([logpi.CartPole(), logpi.Pendulum()]), ids=["CartPole", "Pendulum"])
 def test_over_two_hundred_updates_every_accepted_step_is_safe(task):
     environment = logpi.Vmap(task, 4, 200)
-    recipe = logpi.trpo(rollout_length=100, critic_epochs=5)
+    recipe = logpi.trpo(num_steps=100, critic_epochs=5)
     algorithm, policy, critic = recipe.build(environment.spec, recipe.settings("any"), jr.key(1))
     carry = init_carry(algorithm, environment, policy, critic, KEY)
     body = lambda carry, progress: run_iteration(algorithm, environment, carry, progress)

@@ -14,7 +14,8 @@ from logpi.types import State, Trajectory
 class ActsAsExpert(eqx.Module):
     """The algorithm, with μ = another policy in every iteration, whatever is learned.
 
-    With `log_likelihood` the learner clones μ; with `Weighted`, `PerDecision` or `VTrace` it learns off-policy from it.
+    With `log_likelihood` the learner clones μ; with `ImportanceWeighted`, `PerDecision` or `VTrace` it learns
+    off-policy from it.
 
     - `expert`: μ. It is part of the method and is never learned.
     - `algorithm`: what learns.
@@ -36,7 +37,7 @@ class ActsAsExpert(eqx.Module):
         """With the algorithm's schedules at their values."""
         return ActsAsExpert(self.expert, self.algorithm.at(progress))
 
-    def behaviour(self, state: State, key: Key[Array, ""]) -> Behavior:
+    def behavior(self, state: State, key: Key[Array, ""]) -> Behavior:
         """μ = the expert."""
         del state, key
         return Behavior(self.expert)

@@ -9,8 +9,8 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.algorithms.batch import make_batch, to_sampling_unit, mask_invalid
-from logpi.algorithms.diagnostics import explained_variance, divergence, effective_share, update_metrics
+from logpi.algorithms.batch import make_batch, mask_invalid, to_sampling_unit
+from logpi.algorithms.diagnostics import divergence, effective_share, explained_variance, update_metrics
 from logpi.core.collection import Collect, Steps
 from logpi.core.parallel import run_concurrently
 from logpi.core.trees import resolve, scan, select
@@ -42,14 +42,15 @@ class PolicyGradient(eqx.Module):
     - `objective`: (π, batch) ↦ J, whose gradient at θ_old is the policy gradient.
     - `update`: how the objective is improved.
     - `fit`: how V is learned: by an update of its own, or `"joint"`: one ascent on the sum of both objectives, with
-      one optimiser and one norm clip. None where there is no V.
-    - `value_weight`: the weight of V's objective in a joint ascent.
+      one optimizer and one norm clip. None where there is no V.
+    - `vf_coef`: the weight of V's objective in a joint ascent.
     - `critic_objective`: what the fit improves: `value` or `ClippedValue(ε)` for a critic V(s),
       `action_value` for a critic Q(s, a).
-    - `epochs`: passes over the batch. Each is: credit (anew, if `recompute`), one pass of `update`, one of `fit`.
-    - `max_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this.
-    - `min_effective_share`: an epoch begins only while the effective sample size of π_θ's weights on the batch is at
-      least this share of its rows (of its trajectories, for an objective that weighs those).
+    - `epochs`: passes over the batch. Each computes credit (anew, if `recompute_advantages`), then makes
+      one pass of `update` and one of `fit`.
+    - `target_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this.
+    - `min_effective_sample_share`: an epoch begins only while the effective sample size of π_θ's weights
+      on the batch is at least this share of its rows (of its trajectories, for an objective that weighs those).
     - `collect`: how much experience an iteration gathers.
     """
 
@@ -77,7 +78,7 @@ class PolicyGradient(eqx.Module):
         """The algorithm with its schedules at a share `progress` ∈ [0, 1] of the run's steps."""
         return resolve(self, progress)
 
-    def behaviour(self, state: State, key: Key[Array, ""]) -> Behavior:
+    def behavior(self, state: State, key: Key[Array, ""]) -> Behavior:
         """μ = π_θ."""
         del key
         return Behavior(state.policy)
@@ -99,7 +100,9 @@ class PolicyGradient(eqx.Module):
 
         (new, _), infos = scan(epoch, (state, jnp.asarray(False)), jr.split(key, self.epochs))
         info = _over_epochs(infos)
-        info |= explained_variance(self.critic_objective, state.critic, window) | update_metrics(self.objective, new.policy, batch)
+        info |= explained_variance(self.critic_objective, state.critic, window) | update_metrics(
+            self.objective, new.policy, batch
+        )
         return self._absorbed(new, batch, info)
 
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:

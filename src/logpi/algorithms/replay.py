@@ -18,8 +18,8 @@ from logpi.types import State, Trajectory
 class Replay(eqx.Module):
     """The algorithm, learning each time from the last K batches side by side, each with the log μ of who acted then.
 
-    What becomes of old data's being another policy's is the algorithm's to say: `Weighted`, `PerDecision`, `VTrace`.
-    The batches lie in the learner's state; those not yet made are rows that are not valid.
+    What becomes of old data's being another policy's is the algorithm's to say: `ImportanceWeighted`, `PerDecision`,
+    `VTrace`. The batches lie in the learner's state; those not yet made are rows that are not valid.
 
     - `algorithm`: what learns.
     - `memory`: where they lie, the newest first: `Replay.room(…)` makes it.
@@ -58,9 +58,9 @@ class Replay(eqx.Module):
         """With the algorithm's schedules at their values."""
         return Replay(self.algorithm.at(progress), self.buffer)
 
-    def behaviour(self, state: State, key: Key[Array, ""]) -> Behavior:
+    def behavior(self, state: State, key: Key[Array, ""]) -> Behavior:
         """The algorithm's own."""
-        return self.algorithm.behaviour(state, key)
+        return self.algorithm.behavior(state, key)
 
     def learn(
         self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]

@@ -16,24 +16,24 @@ def lab(
     as_json: bool,
     exact: bool,
     seed: int,
-    discount: float | None = None,
+    gamma: float | None = None,
     horizon: int | None = None,
     **how: Any,
 ) -> None:
     """Measure, show the table, write table.csv and figure.png."""
     check(env)
     how = _settled(env, exact, how)
-    if discount is not None and not 0 <= discount <= 1:
-        raise LogpiError(f"discount is {discount}; allowed: 0 … 1")
+    if gamma is not None and not 0 <= gamma <= 1:
+        raise LogpiError(f"gamma is {gamma}; allowed: 0 … 1")
     from logpi.core.compilation import use_persistent_cache
     from logpi.lab.measure import measure
     from logpi.lab.problem import problem
 
     use_persistent_cache()
     policy, critic, its_own = _networks(run) if run else (None, None, None)
-    world = problem(env, policy, critic, discount=its_own if discount is None else discount, horizon=horizon, seed=seed)
+    world = problem(env, policy, critic, gamma=its_own if gamma is None else gamma, horizon=horizon, seed=seed)
     rows = measure(world, seed=seed, **how)
-    title = f"{env}: {how['batches']} batches of {how['batch']} episodes, γ = {world.discount:g}"
+    title = f"{env}: {how['batches']} batches of {how['batch']} episodes, γ = {world.gamma:g}"
     _report(rows, title, out, as_json)
 
 
@@ -61,7 +61,7 @@ def _networks(directory: str) -> tuple[Any, Any, float]:
 
     said = configuration.read(Path(directory))
     run = load(directory)
-    return run.policy, run.critic, float(said["settings"]["discount"])
+    return run.policy, run.critic, float(said["settings"]["gamma"])
 
 
 def _report(rows: list[Any], title: str, out: str | None, as_json: bool) -> None:

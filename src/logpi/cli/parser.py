@@ -111,7 +111,9 @@ def _evaluate(parser: Parser) -> None:
     parser.add_argument("--seed", type=_seed, default=0, help="of the episodes (default 0)")
     parser.add_argument("--stochastic", action="store_true", help="sample actions instead of taking the mode")
     parser.add_argument("--best", action="store_true", help="the best policy evaluated while training, not the last")
-    parser.add_argument("--limit", type=_steps, help="the longest an episode may be, for a task without a limit")
+    parser.add_argument(
+        "--max-episode-steps", type=_steps, help="the longest an episode may be, for a task without a limit"
+    )
     parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on standard output")
 
 
@@ -130,7 +132,7 @@ def _lab(parser: Parser) -> None:
     parser.add_argument("--batch", type=_steps, default=8, help="episodes to a batch (default 8)")
     parser.add_argument("--batches", type=_steps, help="how many (default 2000 with exact answers, else 100)")
     parser.add_argument("--reference", type=_steps, default=4000, help="episodes behind ∇J where it is not exact")
-    parser.add_argument("--discount", type=float, help="γ (default: the MDP's or the run's own, else 0.99)")
+    parser.add_argument("--gamma", type=float, help="γ (default: the MDP's or the run's own, else 0.99)")
     parser.add_argument("--horizon", type=_steps, help="the longest an episode may be")
     parser.add_argument("--exact", action="store_true", help="refuse a task without exact answers")
     parser.add_argument("--seed", type=_seed, default=0, help="of policies and episodes (default 0)")

@@ -19,12 +19,13 @@ class Steps:
 
 @dataclass(frozen=True)
 class Episodes:
-    """Exactly `per_environment` whole episodes from each environment, one episode a column.
+    """Exactly `episodes_per_env` whole episodes from each environment, one episode a column.
 
-    Never "the first m episodes to finish": that would favour short ones. `limit` is the longest an episode may be,
-    by default the task's own time limit; an episode that reaches it without an end is cut there (`truncated`).
-    Neighbours in groups of `group` environments meet the same random numbers: where they start, how the task moves,
-    the noise of their actions. What differs between them is then their policies' doing (common random numbers).
+    Never "the first m episodes to finish": that would favor short ones. `max_episode_steps` is the longest
+    an episode may be, by default the task's own time limit; an episode that reaches it without an end is cut there
+    (`truncated`). Neighbors in groups of `group` environments meet the same random numbers: where they start, how
+    the task moves, the noise of their actions. What differs between them is then their policies' doing (common
+    random numbers).
     """
 
     max_episode_steps: int | None = None

@@ -9,6 +9,6 @@ def describe(algorithm: PyTree) -> str:
 
     >>> from logpi import GAE
     >>> print(describe(GAE(0.99, 0.95)))
-    GAE(discount=0.99, decay=0.95)
+    GAE(gamma=0.99, gae_lambda=0.95)
     """
     return wadler_lindig.pformat(algorithm, width=100, hide_defaults=False, short_arrays=False)

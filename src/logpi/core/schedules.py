@@ -19,8 +19,8 @@ class LinearSchedule:
 def parse_schedule(text: str) -> LinearSchedule:
     """A schedule written "start:end", as the command line takes it.
 
-    >>> parse("1e-3:0")
-    Linear(start=0.001, end=0.0)
+    >>> parse_schedule("1e-3:0")
+    LinearSchedule(start=0.001, end=0.0)
     """
     start, end = text.split(":")
     return LinearSchedule(float(start), float(end))

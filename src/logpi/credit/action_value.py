@@ -22,24 +22,24 @@ class ActionValue(Credit):
     which goes on with V̄ alone where an episode is truncated and at the window's end. λ = 0 is expected Sarsa, λ = 1
     the return. Its fixed point is Q^π as long as π itself acted.
 
-    - `discount`: γ ∈ [0, 1].
-    - `decay`: λ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1].
+    - `gae_lambda`: λ ∈ [0, 1].
 
     Needs a policy over finitely many actions. Source: Sutton et al. 2000, eq. (2), for the credit; van Seijen et al.
     2009, and Sutton and Barto 2018, §12.8, for the target.
     """
 
-    discount: Number
-    decay: Number = 0.0
+    gamma: Number
+    gae_lambda: Number = 0.0
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Q of the rows, and their λ-returns."""
         critic = require_action_critic(state.critic)
         following = jnp.where(tau.terminated, 0, expected_value(state, tau.next_obs))
         over = tau.done.at[-1].set(True)
-        trust = jnp.where(over, 0.0, self.decay)
-        gain = tau.reward + self.discount * (1 - trust) * following
-        target = discounted_sum(gain, self.discount * trust)
+        trust = jnp.where(over, 0.0, self.gae_lambda)
+        gain = tau.reward + self.gamma * (1 - trust) * following
+        target = discounted_sum(gain, self.gamma * trust)
         return jax.vmap(jax.vmap(critic))(tau.obs, tau.action), target
 
 
@@ -62,7 +62,9 @@ def expected_value(state: State, obs: PyTree) -> Float[Array, "T N"]:
 
 def every_action(critic: PyTree, obs: PyTree, pi: Categorical) -> Float[Array, " K"]:
     """Q(s, a) of every action of one observation."""
-    return jax.vmap(require_action_critic(critic), in_axes=(None, 0))(obs, jnp.arange(pi.logits.shape[-1], dtype=jnp.int32))
+    return jax.vmap(require_action_critic(critic), in_axes=(None, 0))(
+        obs, jnp.arange(pi.logits.shape[-1], dtype=jnp.int32)
+    )
 
 
 def require_action_critic(critic: PyTree) -> PyTree:

@@ -42,7 +42,7 @@ class LeaveOneOut(eqx.Module):
 
     Independent of the trajectory it is subtracted from, so the expected gradient is unchanged.
 
-    - `group`: trajectories i and j are compared within groups of so many neighbouring columns; None for all of them.
+    - `group`: trajectories i and j are compared within groups of so many neighboring columns; None for all of them.
 
     Raises LogpiError for columns that do not fall into whole groups.
     Source: Kool, van Hoof and Welling 2019, "Buy 4 REINFORCE samples, get a baseline for free!".

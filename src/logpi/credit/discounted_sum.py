@@ -4,7 +4,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 
-def discounted_sum(x: Float[Array, "T N"], discount: Float[Array, "T N"]) -> Float[Array, "T N"]:
+def discounted_sum(x: Float[Array, "T N"], gamma: Float[Array, "T N"]) -> Float[Array, "T N"]:
     """y_t = x_t + discount_t · y_{t+1}, with y_T = 0.
 
     A discount of 0 cuts the sum: nothing after row t reaches it.
@@ -18,4 +18,4 @@ def discounted_sum(x: Float[Array, "T N"], discount: Float[Array, "T N"]) -> Flo
         total = row[0] + row[1] * following
         return total, total
 
-    return lax.scan(body, x[0] * 0, (x, discount), reverse=True)[1]
+    return lax.scan(body, x[0] * 0, (x, gamma), reverse=True)[1]

@@ -11,7 +11,8 @@ from logpi.types import State, Trajectory
 class ExactQ(Credit):
     """Φ_t = Q^π(s_t, a_t), exact, of the policy as it is: actor-critic with a critic that is never wrong.
 
-    The target is the same. The reward's own noise is gone; with the factor γ^t of `Discounted` the mean gradient is ∇J.
+    The target is the same. The reward's own noise is gone; with the factor γ^t of `TimeDiscounted` the mean gradient
+    is ∇J.
 
     - `mdp`: the model of the task; observations are its unit vectors e_s. With a horizon, Q depends on time too.
 

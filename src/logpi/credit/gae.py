@@ -1,4 +1,4 @@
-"""Φ_t = Â_t^GAE(γ,λ): the generalised advantage."""
+"""Φ_t = Â_t^GAE(γ,λ): the generalized advantage."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -15,17 +15,17 @@ class GAE(Credit):
     λ = 0 is the TD residual, λ = 1 the return less V(s_t). The target is Φ_t + V(s_t), the λ-return. δ and the cuts
     at episode ends are those of `TDResidual`; the window's end is a truncation.
 
-    - `discount`: γ ∈ [0, 1].
-    - `decay`: λ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1].
+    - `gae_lambda`: λ ∈ [0, 1].
 
     Source: Schulman et al. 2016, eq. (16).
     """
 
-    discount: Number
-    decay: Number
+    gamma: Number
+    gae_lambda: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The advantage, and the λ-return."""
-        delta, value = td_residuals(state.critic, tau, self.discount)
-        advantage = discounted_sum(delta, jnp.where(tau.done, 0.0, self.discount * self.decay))
+        delta, value = td_residuals(state.critic, tau, self.gamma)
+        advantage = discounted_sum(delta, jnp.where(tau.done, 0.0, self.gamma * self.gae_lambda))
         return advantage, advantage + value

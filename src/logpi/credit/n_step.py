@@ -15,19 +15,19 @@ class NStep(Credit):
 
     The sum is cut at an episode's end, and at the window's end, where V stands for what is not seen.
 
-    - `discount`: γ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1].
     - `n`: at least 1; 1 is the TD residual.
 
     Source: Mnih et al. 2016, §4; Schulman et al. 2016, eqs. (11)–(15).
     """
 
-    discount: Number
+    gamma: Number
     n: int = eqx.field(static=True)
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The n-step advantage, and the n-step return."""
-        delta, value = td_residuals(state.critic, tau, self.discount)
-        going_on = jnp.where(tau.done, 0.0, self.discount)
+        delta, value = td_residuals(state.critic, tau, self.gamma)
+        going_on = jnp.where(tau.done, 0.0, self.gamma)
         later = lambda y: jnp.concatenate([y[1:], jnp.zeros_like(y[:1])])
         advantage = lax.fori_loop(1, self.n, lambda _, y: delta + going_on * later(y), delta)
         return advantage, advantage + value

@@ -15,16 +15,16 @@ LARGEST_LOG_RATIO = 20.0
 class PerDecision(Credit):
     """Φ_t = Σ_{l≥t} γ^{l−t} (Π_{t<k≤l} ρ_k) r_l, ρ_k = π(a_k|s_k) / μ(a_k|s_k): each reward weighted by what led to it.
 
-    E_μ[Φ_t | s_t, a_t] = Q^π(s_t, a_t). Together with `Weighted(cumulative_weights)` the mean gradient is ∇J of π from
-    μ's data, with less variance than trajectory weights, which weigh a reward by what came after it too. At π = μ it
-    is `RewardToGo`.
+    E_μ[Φ_t | s_t, a_t] = Q^π(s_t, a_t). Together with `ImportanceWeighted(cumulative_weights)` the mean gradient is
+    ∇J of π from μ's data, with less variance than trajectory weights, which weigh a reward by what came after it
+    too. At π = μ it is `RewardToGo`.
 
-    - `discount`: γ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1].
 
     Needs whole episodes; raises LogpiError for windows of steps. Source: Precup, Sutton and Singh 2000, §3.
     """
 
-    discount: Number
+    gamma: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The weighted return from each row on, also as target."""
@@ -32,7 +32,7 @@ class PerDecision(Credit):
             raise LogpiError("PerDecision needs whole episodes, not windows of steps: collect with Episodes()")
         rho = step_ratios(state.policy, tau)
         following = jnp.concatenate([rho[1:], jnp.zeros_like(rho[:1])])
-        total = discounted_sum(tau.reward, jnp.where(tau.done, 0.0, self.discount * following))
+        total = discounted_sum(tau.reward, jnp.where(tau.done, 0.0, self.gamma * following))
         return total, total
 
 

@@ -12,14 +12,14 @@ from logpi.types import Number, State, Trajectory
 class RewardToGo(Credit):
     """Φ_t = Σ_{l≥t} γ^{l−t} r_l: causality, an action cannot change what came before it.
 
-    - `discount`: γ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1].
 
     On whole episodes a time limit is the end of a finite-horizon task. On windows of steps the sum goes on with
     γ V(next_obs) at a truncation and at the window's end, so it needs a critic; raises LogpiError without one.
     Source: Sutton et al. 2000; Schulman et al. 2016, eq. (1), item 2.
     """
 
-    discount: Number
+    gamma: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The return from each row on, also as target."""
@@ -31,6 +31,6 @@ class RewardToGo(Credit):
                     " give the algorithm a fit and a critic, or collect with Episodes()"
                 )
             beyond = tau.truncated.at[-1].set(True) & ~tau.terminated
-            gain = gain + self.discount * jnp.where(beyond, state_values(state.critic, tau.next_obs), 0)
-        total = discounted_sum(gain, jnp.where(tau.done, 0.0, self.discount))
+            gain = gain + self.gamma * jnp.where(beyond, state_values(state.critic, tau.next_obs), 0)
+        total = discounted_sum(gain, jnp.where(tau.done, 0.0, self.gamma))
         return total, total

@@ -20,18 +20,18 @@ class PotentialShapedCredit(Credit):
     - `credit`: what is asked with the shaped rewards.
     - `potential`: obs ↦ Φ(s), any function of the state. It counts as 0 where an episode terminates and, for whole
       episodes, at a time limit too: there the return ends, and the sum must too.
-    - `discount`: γ ∈ [0, 1], the credit's own.
+    - `gamma`: γ ∈ [0, 1], the credit's own.
 
     Source: Ng, Harada and Russell 1999; Wiewiora 2003 for the baseline.
     """
 
     credit: Credit
     potential: PyTree
-    discount: Number
+    gamma: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The credit's answers to shaped rewards."""
         over = tau.done if tau.complete else tau.terminated
         following = jnp.where(over, 0, state_values(self.potential, tau.next_obs))
-        reward = tau.reward + self.discount * following - state_values(self.potential, tau.obs)
+        reward = tau.reward + self.gamma * following - state_values(self.potential, tau.obs)
         return self.credit(state, dataclasses.replace(tau, reward=jnp.where(tau.valid, reward, 0)))

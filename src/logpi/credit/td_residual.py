@@ -10,23 +10,23 @@ from logpi.types import Number, State, Trajectory
 class TDResidual(Credit):
     """Φ_t = δ_t = r_t + γ (1 − terminated_t) V(s_{t+1}) − V(s_t). The target is δ_t + V(s_t).
 
-    - `discount`: γ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1].
 
     Source: Schulman et al. 2016, eq. (1), item 6.
     """
 
-    discount: Number
+    gamma: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The residual, and the one-step return."""
-        delta, value = td_residuals(state.critic, tau, self.discount)
+        delta, value = td_residuals(state.critic, tau, self.gamma)
         return delta, delta + value
 
 
 def td_residuals(
-    critic: PyTree, tau: Trajectory, discount: float | Float[Array, ""]
+    critic: PyTree, tau: Trajectory, gamma: float | Float[Array, ""]
 ) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
     """(δ, V(s)) at every row. V of the true successor counts where an episode was only truncated."""
     value = state_values(critic, tau.obs)
     following = state_values(critic, tau.next_obs)
-    return tau.reward + jnp.where(tau.terminated, 0.0, discount) * following - value, value
+    return tau.reward + jnp.where(tau.terminated, 0.0, gamma) * following - value, value

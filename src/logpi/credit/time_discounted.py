@@ -13,13 +13,13 @@ class TimeDiscounted(Credit):
     steps count as much as early ones, and the direction is no longer that gradient's; Nota and Thomas 2020); wrapped
     around a credit that already has its baseline, this puts it back.
 
-    - `discount`: γ ∈ [0, 1], the credit's own.
+    - `gamma`: γ ∈ [0, 1], the credit's own.
     """
 
     credit: Credit
-    discount: Number
+    gamma: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """γ^t Φ_t; the target is unchanged."""
         phi, target = self.credit(state, tau)
-        return phi * self.discount ** tau.time.astype(phi.dtype), target
+        return phi * self.gamma ** tau.time.astype(phi.dtype), target

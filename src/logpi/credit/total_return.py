@@ -11,18 +11,18 @@ from logpi.types import Number, State, Trajectory
 class TotalReturn(Credit):
     """Φ_t = R(τ) = Σ_k γ^k r_k, the same for every step of the episode. Source: Williams 1992; Liu's notes.
 
-    - `discount`: γ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1].
 
     Needs whole episodes; raises LogpiError for windows of steps.
     """
 
-    discount: Number = 1.0
+    gamma: Number = 1.0
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """R(τ) in every row, also as target."""
         del state
         if not tau.complete:
             raise LogpiError("TotalReturn needs whole episodes, not windows of steps: collect with Episodes()")
-        reward = jnp.where(tau.valid, tau.reward, 0) * self.discount ** tau.time.astype(tau.reward.dtype)
+        reward = jnp.where(tau.valid, tau.reward, 0) * self.gamma ** tau.time.astype(tau.reward.dtype)
         total = jnp.broadcast_to(jnp.sum(reward, axis=0, keepdims=True), reward.shape)
         return total, total

@@ -18,24 +18,24 @@ class VTrace(Credit):
     to go with it is `score`. V's fixed point is the value of the policy ∝ min(ρ̄ μ, π): V^π for ρ̄ = ∞. At π = μ with
     ρ̄, c̄ ≥ 1 it is `GAE` with the same λ in its target, and in Φ for λ = 1.
 
-    - `discount`: γ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1].
     - `weight_limit`: ρ̄ > 0, decides what V converges to; `jnp.inf` for no limit.
     - `trace_limit`: c̄ > 0, at most ρ̄, decides how fast.
-    - `decay`: λ ∈ [0, 1].
+    - `gae_lambda`: λ ∈ [0, 1].
 
     Source: Espeholt et al. 2018 (IMPALA), eq. (1), §4.2 for Φ, Remark 2 for λ.
     """
 
-    discount: Number
+    gamma: Number
     weight_limit: Number = 1.0
     trace_limit: Number = 1.0
-    decay: Number = 1.0
+    gae_lambda: Number = 1.0
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The weighted advantage, and V-trace's target."""
-        delta, value = td_residuals(state.critic, tau, self.discount)
+        delta, value = td_residuals(state.critic, tau, self.gamma)
         ratio = step_ratios(state.policy, tau)
-        rho, trace = jnp.minimum(self.weight_limit, ratio), self.decay * jnp.minimum(self.trace_limit, ratio)
-        beyond = discounted_sum(rho * delta, jnp.where(tau.done, 0.0, self.discount * trace))
+        rho, trace = jnp.minimum(self.weight_limit, ratio), self.gae_lambda * jnp.minimum(self.trace_limit, ratio)
+        beyond = discounted_sum(rho * delta, jnp.where(tau.done, 0.0, self.gamma * trace))
         later = jnp.where(tau.done, 0, jnp.concatenate([beyond[1:], jnp.zeros_like(beyond[:1])]))
-        return rho * (delta + self.discount * later), beyond + value
+        return rho * (delta + self.gamma * later), beyond + value

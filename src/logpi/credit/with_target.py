@@ -9,7 +9,7 @@ from logpi.types import State, Trajectory
 class WithTarget(Credit):
     """Φ from `credit`, what V is fitted to from `target`.
 
-    `Targeting(GAE(γ, λ), RewardToGo(γ))` is the pair of Algorithm 1 of Lovatto's deck: advantages by GAE, and a
+    `WithTarget(GAE(γ, λ), RewardToGo(γ))` is the pair of Algorithm 1 of Lovatto's deck: advantages by GAE, and a
     baseline fitted to the discounted return R^γ_t.
     """
 

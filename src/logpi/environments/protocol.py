@@ -76,7 +76,7 @@ class HostEnvironment(Protocol):
         ...
 
     def reset(self, seed: int, group: int = 1) -> Any:
-        """Begin new episodes everywhere, seeded, neighbours in groups of `group` alike: → obs[N]."""
+        """Begin new episodes everywhere, seeded, neighbors in groups of `group` alike: → obs[N]."""
         ...
 
     def step(self, action: Any, idle: Any) -> Step:

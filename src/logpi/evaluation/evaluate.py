@@ -60,14 +60,14 @@ def evaluate(
     episodes: int = 100,
     seed: int = 0,
     stochastic: bool = False,
-    limit: int | None = None,
+    max_episode_steps: int | None = None,
 ) -> Evaluation:
     """Play whole episodes with a policy and report their returns: undiscounted, raw rewards.
 
     - `env`: whatever `make` takes.
     - `seed`: of the episodes; never the same as any seed of a training run's.
     - `stochastic`: sample actions instead of taking the mode.
-    - `limit`: the longest an episode may be, for a task that has no time limit.
+    - `max_episode_steps`: the longest an episode may be, for a task that has no time limit.
 
         >>> import logpi, jax
         >>> env = logpi.make("logpi:CartPole-v1", 1)
@@ -77,7 +77,7 @@ def evaluate(
     """
     if episodes < 1:
         raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
-    environment = make(env, min(episodes, EVAL_ENVS), limit)
+    environment = make(env, min(episodes, EVAL_ENVS), max_episode_steps)
     try:
         return make_evaluator(environment, policy, episodes, stochastic)(policy, seed).result()
     finally:
@@ -96,7 +96,7 @@ def make_evaluator(
     """A function that begins an evaluation (policy, seed) of a policy like this one, prepared once, used many times.
 
     Each environment plays ⌈episodes / N⌉ whole episodes, and those beyond the number asked for are left out by their
-    place, not by when they end: that would favour short ones. `hire` is called when the first evaluation on the host
+    place, not by when they end: that would favor short ones. `hire` is called when the first evaluation on the host
     that took long is over, and may leave the next ones to worker processes, which changes no bit. Those go on while
     other things are done; all others are over when they have begun. One must have its result before the next begins.
     """
@@ -104,7 +104,11 @@ def make_evaluator(
     n = environment.spec.num_envs
     collect = Episodes(episodes_per_env=-(-episodes // n))
     mu = act_like(policy)
-    play = _on_device(environment, mu, collect) if is_jax_environment(environment) else _on_host(environment, mu, collect, hire)
+    play = (
+        _on_device(environment, mu, collect)
+        if is_jax_environment(environment)
+        else _on_host(environment, mu, collect, hire)
+    )
 
     def begin(policy: PyTree, seed: int) -> PendingEvaluation:
         over, played = play(act_like(policy), derive(seed, purpose))

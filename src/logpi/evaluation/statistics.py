@@ -30,7 +30,7 @@ def bootstrap_interval(
     Stratified: each task's seeds are drawn anew, with replacement, among that task's own. Always the same draws: the
     same scores have the same interval. Source: Agarwal et al. 2021, section 4.1.
 
-        >>> interval(np.full(10, 3.0))
+        >>> bootstrap_interval(np.full(10, 3.0))
         (3.0, 3.0)
     """
     table = scores.reshape(len(scores), -1)

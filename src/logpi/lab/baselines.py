@@ -7,7 +7,7 @@ from typing import Any
 from logpi.credit.action_value import action_mean_baseline
 from logpi.credit.baseline import LeaveOneOut, mean_baseline, time_mean_baseline, value_baseline
 from logpi.credit.optimal_state_baseline import OptimalStateBaseline
-from logpi.lab.expectation import Rule, additive, per_time_mean, self_inclusive_mean, leave_one_out_mean
+from logpi.lab.expectation import Rule, additive, leave_one_out_mean, per_time_mean, self_inclusive_mean
 from logpi.objectives.base import Objective
 from logpi.objectives.optimal_baseline import OptimalBaseline, per_parameter, scalar_product
 
@@ -37,9 +37,13 @@ BASELINES: dict[str, Baseline] = {
     "leave-one-out": Baseline("the mean credit of the other episodes", LeaveOneOut(), rule=leave_one_out_mean),
     "value": Baseline("V(s)", value_baseline, critic="value", rule=additive),
     "action-mean": Baseline("Σ_a π Q(s, a)", action_mean_baseline, critic="action value", rule=additive),
-    "optimal": Baseline("E[h·g]/E[g·g], from the others", objective=OptimalBaseline(scalar_product), rule=leave_one_out_mean),
+    "optimal": Baseline(
+        "E[h·g]/E[g·g], from the others", objective=OptimalBaseline(scalar_product), rule=leave_one_out_mean
+    ),
     "optimal-each": Baseline(
-        "E[h_k g_k]/E[g_k²] for each parameter, from the others", objective=OptimalBaseline(per_parameter), rule=leave_one_out_mean
+        "E[h_k g_k]/E[g_k²] for each parameter, from the others",
+        objective=OptimalBaseline(per_parameter),
+        rule=leave_one_out_mean,
     ),
     "optimal-state": Baseline(
         "E[‖∇log π‖² Q]/E‖∇log π‖² in each state", OptimalStateBaseline(), critic="action value", rule=additive

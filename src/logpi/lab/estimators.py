@@ -32,9 +32,9 @@ from logpi.objectives.weights import (
 Critics = Mapping[str, PyTree]
 
 
-def identity(credit: Credit, discount: float) -> Credit:
+def identity(credit: Credit, gamma: float) -> Credit:
     """The credit as it is."""
-    del discount
+    del gamma
     return credit
 
 
@@ -45,7 +45,7 @@ class Estimator:
     - `about`: its formula.
     - `credit`: (γ, critics) ↦ the credit, before any baseline and factor.
     - `objective`: whose gradient is taken.
-    - `factor`: what goes around the credit less its baseline: `Discounted`, the factor γ^t; or `plainly`, nothing.
+    - `factor`: what goes around the credit less its baseline: `TimeDiscounted`, the factor γ^t; or `identity`, nothing.
     - `critic`: the critic it needs, by its name in `Problem.critics`.
     - `off_policy`: whether the episodes are another policy's.
     - `baselines`: those that it goes with, by name.
@@ -63,9 +63,9 @@ class Estimator:
 
 
 RETURN = ("none", "mean", "time-mean", "leave-one-out", "value", "optimal", "optimal-each")
-TO_GO = lambda discount, critics: RewardToGo(discount)
-TOTAL = lambda discount, critics: TotalReturn(discount)
-Q = lambda discount, critics: ActionValue(discount)
+TO_GO = lambda gamma, critics: RewardToGo(gamma)
+TOTAL = lambda gamma, critics: TotalReturn(gamma)
+Q = lambda gamma, critics: ActionValue(gamma)
 STATE = ("none", "value")
 
 ESTIMATORS: dict[str, Estimator] = {
@@ -76,28 +76,32 @@ ESTIMATORS: dict[str, Estimator] = {
     "no-factor": Estimator("reward-to-go without γ^t", TO_GO, factor=identity),
     "shaped": Estimator(
         "reward-to-go of r + γΦ(s') − Φ(s), Φ = ½V",
-        lambda discount, critics: PotentialShapedCredit(RewardToGo(discount), critics["half value"], discount),
+        lambda gamma, critics: PotentialShapedCredit(RewardToGo(gamma), critics["half value"], gamma),
         critic="half value",
     ),
     "q": Estimator(
         "Σ γ^t ∇log π (Q(s, a) − b)", Q, critic="action value", baselines=("none", "action-mean", "optimal-state")
     ),
-    "td-residual": Estimator("Σ γ^t ∇log π δ_t with V", lambda discount, critics: TDResidual(discount), critic="value"),
+    "td-residual": Estimator("Σ γ^t ∇log π δ_t with V", lambda gamma, critics: TDResidual(gamma), critic="value"),
     "td-half-value": Estimator(
-        "Σ γ^t ∇log π δ_t with ½V", lambda discount, critics: TDResidual(discount), critic="half value"
+        "Σ γ^t ∇log π δ_t with ½V", lambda gamma, critics: TDResidual(gamma), critic="half value"
     ),
-    "n-step": Estimator("Σ γ^t ∇log π Â^(2) with V", lambda discount, critics: NStep(discount, 2), critic="value"),
-    "gae": Estimator("Σ γ^t ∇log π Â^GAE(γ, 0.9) with V", lambda discount, critics: GAE(discount, 0.9), critic="value"),
+    "n-step": Estimator("Σ γ^t ∇log π Â^(2) with V", lambda gamma, critics: NStep(gamma, 2), critic="value"),
+    "gae": Estimator("Σ γ^t ∇log π Â^GAE(γ, 0.9) with V", lambda gamma, critics: GAE(gamma, 0.9), critic="value"),
     "gae-half-value": Estimator(
-        "Σ γ^t ∇log π Â^GAE(γ, 0.9) with ½V", lambda discount, critics: GAE(discount, 0.9), critic="half value"
+        "Σ γ^t ∇log π Â^GAE(γ, 0.9) with ½V", lambda gamma, critics: GAE(gamma, 0.9), critic="half value"
     ),
     "trajectory-weights-total": Estimator(
         "Π ρ · Σ ∇log π R(τ)", TOTAL, ImportanceWeighted(trajectory_weights), identity, off_policy=True
     ),
     "trajectory-weights": Estimator(
-        "Π ρ · Σ γ^t ∇log π (reward-to-go − b)", TO_GO, ImportanceWeighted(trajectory_weights), off_policy=True, baselines=STATE
+        "Π ρ · Σ γ^t ∇log π (reward-to-go − b)",
+        TO_GO,
+        ImportanceWeighted(trajectory_weights),
+        off_policy=True,
+        baselines=STATE,
     ),
-    "self-normalised": Estimator(
+    "self-normalized": Estimator(
         "the same, Π ρ divided by its mean",
         TO_GO,
         ImportanceWeighted(SelfNormalized(trajectory_weights)),
@@ -109,14 +113,16 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "per-decision": Estimator(
         "Σ γ^t Π_{k≤t} ρ_k ∇log π (Σ_{l≥t} γ^{l−t} Π_{t<k≤l} ρ_k r_l)",
-        lambda discount, critics: PerDecision(discount),
+        lambda gamma, critics: PerDecision(gamma),
         ImportanceWeighted(cumulative_weights),
         off_policy=True,
     ),
     "step-weights": Estimator(
         "Σ γ^t ρ_t ∇log π (reward-to-go − b)", TO_GO, ImportanceWeighted(step_weights), off_policy=True, baselines=STATE
     ),
-    "unit-weights": Estimator("the same with ρ_t ≈ 1", TO_GO, ImportanceWeighted(unit_weights), off_policy=True, baselines=STATE),
+    "unit-weights": Estimator(
+        "the same with ρ_t ≈ 1", TO_GO, ImportanceWeighted(unit_weights), off_policy=True, baselines=STATE
+    ),
     "naive": Estimator("Σ γ^t ∇π (reward-to-go − b), no 1/π", TO_GO, naive, baselines=STATE),
     "naive-q": Estimator("Σ γ^t ∇π Q(s, a), no 1/π", Q, naive, critic="action value"),
 }

@@ -128,7 +128,7 @@ class ScaledByTime(Credit):
         return phi * self.share[:, None], target
 
 
-def normalized(unnormalised: Objective) -> Rule:
+def normalized(unnormalized: Objective) -> Rule:
     """The rule for weights of whole episodes divided by their mean, given the objective with the weights as they are.
 
     E Σ_i w_i g_i / Σ_j w_j = m ∫_0^∞ E[w g e^{−uw}] (E e^{−uw})^{m−1} du, since 1/x = ∫ e^{−ux} du.
@@ -136,7 +136,7 @@ def normalized(unnormalised: Objective) -> Rule:
 
     def rule(listed: EpisodeTable, method: Method, plain: Method, m: int) -> Mean:
         del plain
-        as_they_are = dataclasses.replace(method, name=f"{method.name}, as they are", objective=unnormalised)
+        as_they_are = dataclasses.replace(method, name=f"{method.name}, as they are", objective=unnormalized)
         weighted = listed.estimates(as_they_are)
         tau, chance = listed.episodes(method.off_policy)
         mdp = listed.problem.listed

@@ -117,11 +117,11 @@ def compatible_pairs(estimators: Sequence[str], baselines: Sequence[str]) -> lis
 def method(world: Problem, name: str, baseline: str) -> Method:
     """An estimator with a baseline, put together for a problem."""
     estimator, less = ESTIMATORS[name], BASELINES[baseline]
-    credit = estimator.credit(world.discount, world.critics)
+    credit = estimator.credit(world.gamma, world.critics)
     credit = credit if less.subtract is None else credit - less.subtract
     return Method(
         name=f"{name} − {baseline}",
-        credit=estimator.factor(credit, world.discount),
+        credit=estimator.factor(credit, world.gamma),
         objective=less.objective or estimator.objective,
         critic=_critic(name, baseline),
         off_policy=estimator.off_policy,

@@ -60,7 +60,7 @@ class Perturbed:
         members = 2 * number if self.pairing is central_differences else number + 1
         collect = Episodes(group=2 if self.pairing is central_differences else members)
         ascent = Ascent(optax.sgd, 1.0)
-        return ZerothOrder(self.estimator, ascent, members, self.pairing, sampled, world.discount, collect)
+        return ZerothOrder(self.estimator, ascent, members, self.pairing, sampled, world.gamma, collect)
 
 
 p_directions = lambda size, m: size
@@ -75,10 +75,16 @@ PERTURBED: dict[str, Perturbed] = {
         "[U(θ + δe_j) − U(θ − δe_j)] / 2δ, δ = ½", FiniteDifference(STEP), central_differences, p_directions, False
     ),
     "regression": Perturbed(
-        "argmin_g Σ (U(θ + Δ) − U(θ) − gᵀΔ)², 2P of Δ ~ N(0, ¼I)", Regression(STEP), forward_differences, two_p_directions
+        "argmin_g Σ (U(θ + Δ) − U(θ) − gᵀΔ)², 2P of Δ ~ N(0, ¼I)",
+        Regression(STEP),
+        forward_differences,
+        two_p_directions,
     ),
     "regression-antithetic": Perturbed(
-        "argmin_g Σ ([U(θ + Δ) − U(θ − Δ)]/2 − gᵀΔ)², 2P of Δ ~ N(0, ¼I)", Regression(STEP), central_differences, two_p_directions
+        "argmin_g Σ ([U(θ + Δ) − U(θ − Δ)]/2 − gᵀΔ)², 2P of Δ ~ N(0, ¼I)",
+        Regression(STEP),
+        central_differences,
+        two_p_directions,
     ),
     "evolution-strategies": Perturbed(
         "mean of [U(θ + σε) − U(θ − σε)] ε / 2σ, σ = ½", EvolutionStrategies(STEP), central_differences, half_batch
@@ -131,7 +137,7 @@ def _played(method: ZerothOrder, environment: Any, policy: PyTree, key: Key[Arra
     """(ĝ from one episode of each member, how many steps they took)."""
     state, mu, k_play = _tried(method, policy, key)
     tau = device.rollout(environment, mu, (), k_play, method.collect)[1]
-    returns = TotalReturn(method.discount)(state, tau)[0][:1]
+    returns = TotalReturn(method.gamma)(state, tau)[0][:1]
     return method.estimate(mu, returns)[0], jnp.sum(tau.valid, dtype=float)
 
 

@@ -15,7 +15,7 @@ from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
 from logpi.oracle.mdp import MDP
-from logpi.oracle.tables import TableActionCritic, TableCritic, TablePolicy, IgnoresTime
+from logpi.oracle.tables import IgnoresTime, TableActionCritic, TableCritic, TablePolicy
 from logpi.oracle.time_augmented import time_augmented
 from logpi.oracle.trajectories import count
 from logpi.policies.action_critic import ActionCritic
@@ -46,7 +46,7 @@ class Problem:
     policy: PyTree
     other: PyTree
     critics: Mapping[str, PyTree]
-    discount: float
+    gamma: float
     mdp: MDP | None = None
     timeless: MDP | None = None
     listed: MDP | None = None
@@ -78,7 +78,7 @@ def problem(
     policy: PyTree = None,
     critic: PyTree = None,
     *,
-    discount: float | None = None,
+    gamma: float | None = None,
     horizon: int | None = None,
     seed: int = 0,
 ) -> Problem:
@@ -87,7 +87,7 @@ def problem(
     - `env`: whatever `make` takes, or an `MDP`. `tabular:…` and MDPs have an oracle.
     - `policy`: π; by default a table of logits drawn from N(0, 1) where there is an oracle, else a fresh MLP.
     - `critic`: V(s) or an `ActionCritic`; where there is an oracle, V and Q are exact.
-    - `discount`: γ; by default the MDP's own, else 0.99.
+    - `gamma`: γ; by default the MDP's own, else 0.99.
     - `horizon`: the longest an episode may be; by default the MDP's own, or the longest with at most 20,000
       trajectories (doubled where no action makes a difference so soon); else the task's time limit.
     - `seed`: of policies that are drawn.
@@ -97,7 +97,7 @@ def problem(
     k_policy, k_other = jr.split(jr.key(seed))
     mdp = env if isinstance(env, MDP) else _mdp(env)
     if mdp is not None:
-        mdp = mdp if discount is None else dataclasses.replace(mdp, discount=discount)
+        mdp = mdp if gamma is None else dataclasses.replace(mdp, gamma=gamma)
         name = "MDP" if isinstance(env, MDP) else name_of(env)
         if policy is None:
             policy = TablePolicy(jr.normal(k_policy, (mdp.states, mdp.actions), float))
@@ -110,7 +110,7 @@ def problem(
         critics["half value"] = HalfValue(critic)
     copies = lambda n: make(env, n, horizon)
     return Problem(
-        name_of(env), copies, policy, perturb_policy(policy, k_other), critics, DISCOUNT if discount is None else discount
+        name_of(env), copies, policy, perturb_policy(policy, k_other), critics, DISCOUNT if gamma is None else gamma
     )
 
 
@@ -118,7 +118,11 @@ def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> 
     clocked = time_augmented(mdp)
     pi = IgnoresTime(policy, mdp.states)
     value = TableCritic(clocked.value(pi))
-    critics = {"value": value, "half value": HalfValue(value), "action value": TableActionCritic(clocked.action_value(pi))}
+    critics = {
+        "value": value,
+        "half value": HalfValue(value),
+        "action value": TableActionCritic(clocked.action_value(pi)),
+    }
     timed = dataclasses.replace(clocked, horizon=mdp.horizon)
     return Problem(
         name,
@@ -126,7 +130,7 @@ def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> 
         pi,
         perturb_policy(pi, k_other),
         critics,
-        float(mdp.discount),
+        float(mdp.gamma),
         timed,
         mdp,
         timed if count(mdp) <= MOST_TRAJECTORIES else None,

@@ -83,7 +83,7 @@ def _scored(mu: Behavior, fields: dict[str, Any]) -> Array:
 def estimates(
     method: Callable[[State, Trajectory], Array], state: State, tau: Trajectory, m: int
 ) -> tuple[np.ndarray, float]:
-    """(ĝ of every batch of m neighbouring episodes, [M, P]; the seconds it took), all in one compiled program."""
+    """(ĝ of every batch of m neighboring episodes, [M, P]; the seconds it took), all in one compiled program."""
     batches = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(x.shape[0], -1, m, *x.shape[2:]), 1, 0), tau)
     chunk = max(1, ROWS_AT_ONCE // (tau.reward.shape[0] * m))
 

@@ -72,9 +72,9 @@ def figures(
     then taken out of bias, z and p, and stays in the variance.
     """
     target = reference.gradient if expected is None else expected
-    centred = estimates if given is None else estimates - given + target
+    centered = estimates if given is None else estimates - given + target
     length = float(reference.gradient @ reference.direction)
-    along = centred @ reference.direction
+    along = centered @ reference.direction
     rounding = 1e-6 * (np.linalg.norm(target) + length)
     error = max(float(along.std(ddof=1)) / np.sqrt(len(along)), rounding)
     total = float(np.hypot(error, reference.error))
@@ -87,7 +87,7 @@ def figures(
         bias=float(along.mean()) / length - 1,
         bias_error=total / length,
         z=off / (error if expected is not None else total),
-        p=None if expected is None else all_at_once(centred, target),
+        p=None if expected is None else all_at_once(centered, target),
         variance=variance,
         variance_low=low,
         variance_high=high,
@@ -144,9 +144,9 @@ def all_at_once(estimates: np.ndarray, target: np.ndarray) -> float | None:
     number, size = estimates.shape
     if number < ENOUGH * size:
         return None
-    centred = estimates - estimates.mean(axis=0)
-    values, vectors = np.linalg.eigh(centred.T @ centred / (number - 1))
-    rows = centred @ vectors
+    centered = estimates - estimates.mean(axis=0)
+    values, vectors = np.linalg.eigh(centered.T @ centered / (number - 1))
+    rows = centered @ vectors
     events = np.sum(rows**2, axis=0) ** 2 / np.maximum(np.sum(rows**4, axis=0), 1e-300)
     kept = (values > 1e-8 * values.max()) & (events > EVENTS)
     if not kept.any():

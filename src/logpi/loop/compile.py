@@ -7,9 +7,9 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from logpi.core.compilation import Fill, lower, finish_compile
+from logpi.core.compilation import Fill, finish_compile, lower
 from logpi.environments.protocol import Environment, is_jax_environment
-from logpi.loop.device import Iteration, CallBudget, run_iterations, device_call_budget
+from logpi.loop.device import CallBudget, Iteration, device_call_budget, run_iterations
 from logpi.loop.host import on_host
 from logpi.loop.iteration import Carry, Info
 from logpi.loop.sharding import shard_map_learners, shardings_of
@@ -41,7 +41,9 @@ def lower_device_loop(
     algorithm: Any, environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL
 ) -> tuple[jax.stages.Lowered, Fill]:
     """The one program of a run on the device, traced but not compiled; and the form of the carry."""
-    forward = shard_map_learners(lambda carry, limits: run_iterations(algorithm, environment, carry, limits, capacity), carry)
+    forward = shard_map_learners(
+        lambda carry, limits: run_iterations(algorithm, environment, carry, limits, capacity), carry
+    )
     example = jax.device_put(device_call_budget(CallBudget(0, 1, 1, 1), capacity))
     return lower(forward, carry, example, donate=True, places=shardings_of(eqx.filter(carry, eqx.is_array)))
 

@@ -76,7 +76,13 @@ def device_call_budget(stretch: CallBudget, capacity: int) -> DeviceCallBudget:
     """As numbers for the device, where at most `capacity` iterations are made in one call."""
     near = lambda steps: max(min(steps - stretch.steps, MAX_DISTANCE), -MAX_DISTANCE)
     high, low = divmod(stretch.steps, 2**LOW_BITS)
-    whole = (high, low, near(stretch.stop_at_steps), near(stretch.budget - stretch.max_steps_per_iteration), min(stretch.max_iterations, capacity))
+    whole = (
+        high,
+        low,
+        near(stretch.stop_at_steps),
+        near(stretch.budget - stretch.max_steps_per_iteration),
+        min(stretch.max_iterations, capacity),
+    )
     high, low, until, room, most = (np.array(number, np.int32) for number in whole)
     return DeviceCallBudget(high, low, np.array(stretch.budget, np.float32), until, room, most)
 

@@ -16,7 +16,7 @@ from logpi.core.seeds import TRAINING, derive
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.protocol import HostEnvironment
 from logpi.errors import LogpiError
-from logpi.loop.device import Iteration, CallBudget
+from logpi.loop.device import CallBudget, Iteration
 from logpi.loop.iteration import Carry, Info, learn
 from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
@@ -72,7 +72,7 @@ def _preparing(algorithm: Any, environment: HostEnvironment, carry: Carry, obs: 
 
     def prepare(carry: Carry, obs: PyTree, progress: Array) -> tuple[Behavior, PyTree]:
         k_mu, k_rollout, _, _ = jr.split(carry.key, 4)
-        mu = algorithm.at(progress).behaviour(carry.state, k_mu)
+        mu = algorithm.at(progress).behavior(carry.state, k_mu)
         return mu, rollout_noise(mu, obs, k_rollout, algorithm.collect, environment.spec)
 
     program = aot_compile(prepare, carry, obs, np.float32(0))

@@ -1,4 +1,4 @@
-"""One iteration of the library's one loop: behaviour, rollout, learn; and what one hands to the next."""
+"""One iteration of the library's one loop: behavior, rollout, learn; and what one hands to the next."""
 
 from typing import Any
 
@@ -30,8 +30,10 @@ def init_carry(algorithm: Any, environment: Any, policy: PyTree, critic: PyTree,
     """The carry before the first iteration, in arrays of its own: those of the networks stay whose they are."""
     k_environment, key = jr.split(key)
     state = algorithm.init(policy, critic)
-    stands = device.init_env_state(environment, algorithm.collect, k_environment) if is_jax_environment(environment) else ()
-    columns = environment.spec.num_envs * (algorithm.collect.per_environment if algorithm.collect.complete else 1)
+    stands = (
+        device.init_env_state(environment, algorithm.collect, k_environment) if is_jax_environment(environment) else ()
+    )
+    columns = environment.spec.num_envs * (algorithm.collect.episodes_per_env if algorithm.collect.complete else 1)
     return copy_arrays(Carry(state, key, stands, jnp.zeros(columns), jnp.int32(0)))
 
 
@@ -45,9 +47,9 @@ def learn(algorithm: Any, carry: Carry, mu: Behavior, tau: Trajectory, progress:
 
 
 def run_iteration(algorithm: Any, environment: Environment, carry: Carry, progress: Array) -> tuple[Carry, Info]:
-    """One iteration on the device, a pure function: behaviour, rollout, learn."""
+    """One iteration on the device, a pure function: behavior, rollout, learn."""
     k_mu, k_rollout, _, key = jr.split(carry.key, 4)
-    mu = algorithm.at(progress).behaviour(carry.state, k_mu)
+    mu = algorithm.at(progress).behavior(carry.state, k_mu)
     stands, tau = device.rollout(environment, mu, carry.env_state, k_rollout, algorithm.collect)
     state, running, info = learn(algorithm, carry, mu, tau, progress)
     return Carry(state, key, stands, running, carry.iteration + 1), info

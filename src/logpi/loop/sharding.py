@@ -40,7 +40,9 @@ def shard(carry: Carry, num_envs: int, algorithm: Any) -> Carry:
     return Carry(rest[0], rest[1], stands[0], stands[1], rest[2])
 
 
-def shard_map_learners(function: Callable[[Carry, Any], tuple[Carry, Any]], carry: Carry) -> Callable[[Carry, Any], Any]:
+def shard_map_learners(
+    function: Callable[[Carry, Any], tuple[Carry, Any]], carry: Carry
+) -> Callable[[Carry, Any], Any]:
     """The function (carry, …) ↦ (carry, …), made on both devices where the carry is on two learners; else as it is."""
     mesh = next((x.sharding.mesh for x in jax.tree.leaves(eqx.filter(carry, is_sharded))), None)
     if mesh is None or mesh.axis_names != (LEARNERS,):

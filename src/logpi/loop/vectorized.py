@@ -12,12 +12,12 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Key, PyTree
 
-from logpi.core.compilation import aot_compile, lower, finish_compile
+from logpi.core.compilation import aot_compile, finish_compile, lower
 from logpi.core.schedules import LinearSchedule
 from logpi.environments.protocol import Environment
 from logpi.errors import LogpiError
 from logpi.loop.compile import MAX_ITERATIONS_PER_CALL, metrics_per_iteration
-from logpi.loop.device import DeviceCallBudget, CallBudget, run_iterations, device_call_budget
+from logpi.loop.device import CallBudget, DeviceCallBudget, device_call_budget, run_iterations
 from logpi.loop.iteration import Carry, Info, init_carry
 
 RunMany = Callable[[Carry, Sequence[CallBudget]], tuple[Carry, list[list[Info]]]]

@@ -46,7 +46,9 @@ def make_actor(mu: Behavior, obs: PyTree, noise: PyTree) -> Actor:
     n = len(tree_leaves(obs)[0])
     block = n if mu.per_environment else block_size(n)
     try:
-        program = lower_policy(mu, resize_rows(obs, block), jax.tree.map(lambda x: np.resize(x, (block, *x.shape[1:])), noise))
+        program = lower_policy(
+            mu, resize_rows(obs, block), jax.tree.map(lambda x: np.resize(x, (block, *x.shape[1:])), noise)
+        )
     except UnknownPrimitive as unknown:
         if str(unknown) not in FASTER_COMPILED:
             warnings.warn(
@@ -67,7 +69,9 @@ def lower_policy(mu: Behavior, obs: PyTree, noise: PyTree) -> Program:
 
     Raises UnknownPrimitive for a policy that uses an operation which NumPy has no counterpart for here.
     """
-    return lower(_acting_function(mu, obs, noise), behavior_arrays(mu), [*jax.tree.leaves(obs), *jax.tree.leaves(noise)])
+    return lower(
+        _acting_function(mu, obs, noise), behavior_arrays(mu), [*jax.tree.leaves(obs), *jax.tree.leaves(noise)]
+    )
 
 
 def behavior_arrays(mu: Behavior) -> list[Any]:

@@ -12,7 +12,10 @@ import numpy as np
 from logpi.core.numpy_trees import tree_map
 
 Act = Callable[[Any, Sequence[np.ndarray]], tuple[Any, Any]]
-MIN_BLOCK, MAX_BLOCKS = 16, 8  # environments to a block, and blocks: more would cost the single process more than it spares
+MIN_BLOCK, MAX_BLOCKS = (
+    16,
+    8,
+)  # environments to a block, and blocks: more would cost the single process more than it spares
 
 
 def block_size(num_envs: int) -> int:

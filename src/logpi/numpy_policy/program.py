@@ -41,7 +41,12 @@ class Program:
     def source(self) -> str:
         """The text of a function from constants and weights to the function of the inputs."""
         late = [*self.per_call, f"return {format_tree(self.outputs)}"]
-        inner = [*self.weights_only, f"def call({', '.join(self.inputs)}):", *[f"    {line}" for line in late], "return call"]
+        inner = [
+            *self.weights_only,
+            f"def call({', '.join(self.inputs)}):",
+            *[f"    {line}" for line in late],
+            "return call",
+        ]
         given = ", ".join([*self.constants, *self.weights])
         return "\n".join([f"def bind({given}):", *[f"    {line}" for line in inner]])
 
@@ -58,7 +63,7 @@ def bind_program(program: Program, weights: list[Any]) -> Act:
 def format_tree(tree: Any) -> str:
     """Dicts, tuples and lists of expressions, as Python writes them.
 
-    >>> written({"gear": "r1", "rest": ("r2", "r3")})
+    >>> format_tree({"gear": "r1", "rest": ("r2", "r3")})
     "{'gear': r1, 'rest': (r2, r3, )}"
     """
     match tree:

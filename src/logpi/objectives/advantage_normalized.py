@@ -12,14 +12,14 @@ from logpi.types import Batch
 class AdvantageNormalized(Objective):
     """Φ ↦ (Φ − mean Φ) / (std Φ + 1e-8) over the valid rows of whatever batch it is handed, then the objective.
 
-    Around PPO's objective and under minibatches this is the usual per-minibatch advantage normalisation. A batch of
+    Around PPO's objective and under minibatches this is the usual per-minibatch advantage normalization. A batch of
     one row, or of equal credit, gets Φ = 0.
     """
 
     objective: Objective
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """The objective on standardised credit."""
+        """The objective on standardized credit."""
         weight = normalize_advantages(batch.credit, batch.valid)
         return self.objective(params, dataclasses.replace(batch, weight=weight))
 
@@ -45,5 +45,5 @@ def normalize_advantages(x: Float[Array, "*B"], valid: Array) -> Float[Array, "*
     """
     count = jnp.maximum(jnp.sum(valid, dtype=float), 1)
     shifted = jnp.where(valid, x - jnp.max(jnp.where(valid, x, -jnp.inf)), 0)
-    centred = jnp.where(valid, shifted - jnp.sum(shifted) / count, 0)
-    return centred / (jnp.sqrt(jnp.sum(centred**2) / count) + 1e-8)
+    centered = jnp.where(valid, shifted - jnp.sum(shifted) / count, 0)
+    return centered / (jnp.sqrt(jnp.sum(centered**2) / count) + 1e-8)

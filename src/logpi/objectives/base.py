@@ -10,7 +10,7 @@ from logpi.types import Batch, Number
 
 
 class Objective(eqx.Module):
-    """(params, batch) ↦ J(θ; batch), to be maximised: Σ over valid rows / batch.scale.
+    """(params, batch) ↦ J(θ; batch), to be maximized: Σ over valid rows / batch.scale.
 
     Objectives add and scale: `Clipped(0.2) + 0.01 * entropy`. `unit` says what may be shuffled into minibatches:
     single `"step"` rows, or whole `"trajectory"` columns. `info` gives figures for people.

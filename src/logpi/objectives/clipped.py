@@ -16,7 +16,7 @@ class Clipped(Objective):
     The gradient of a row is zero where Φ > 0 and ρ > 1 + ε, and where Φ < 0 and ρ < 1 − ε; elsewhere it is that of
     ρ Φ. ε → ∞ is `importance`.
 
-    - `clip`: ε > 0; a number, an array or a schedule.
+    - `clip_range`: ε > 0; a number, an array or a schedule.
 
     Source: Schulman et al. 2017 (PPO), eq. (7).
     """

@@ -20,7 +20,7 @@ class ClippedValue(Objective):
 
     V_old is R − Φ: the credit must be an advantage whose target is Φ + V, as GAE, TDResidual and NStep are.
 
-    - `clip`: ε > 0; a number, an array or a schedule.
+    - `clip_range`: ε > 0; a number, an array or a schedule.
 
     Source: no equation of Schulman et al. 2017, but their implementation; Engstrom et al. 2020, section 3, item 1.
     """

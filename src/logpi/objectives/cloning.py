@@ -1,4 +1,4 @@
-"""J = E_D[log π(a|s)]: behavioural cloning."""
+"""J = E_D[log π(a|s)]: behavioral cloning."""
 
 from jaxtyping import Array, Float, PyTree
 

@@ -16,8 +16,8 @@ class ImportanceWeighted(Objective):
     """Σ w log π_θ(a|s) Φ / scale, w held fixed: its gradient is Σ w ∇log π_θ(a|s) Φ / scale at every θ.
 
     With `trajectory_weights` the mean gradient is ∇J(θ) whatever policy acted; with `step_weights` it is that of
-    `importance`; with `unit_weights` that of `score`. `SelfNormalised` and `Truncated` go around any of them. Only the
-    gradient means something, not the value.
+    `importance`; with `unit_weights` that of `score`. `SelfNormalized` and `TruncatedWeights` go around any of them.
+    Only the gradient means something, not the value.
 
     - `weights`: (π, batch) ↦ w.
 
@@ -35,7 +35,7 @@ class ImportanceWeighted(Objective):
     @property
     def sampling_unit(self) -> str:
         """The weights' own."""
-        return self.weights.unit
+        return self.weights.sampling_unit
 
     @property
     def has_meaningful_value(self) -> bool:

@@ -12,7 +12,9 @@ from jaxtyping import Array, Float, PyTree
 from logpi.objectives.base import Objective
 from logpi.types import Batch, ravel
 
-MIN_SCORE_NORM = 1e-10  # of sums of squared scores, each known to 1e-7 or so; no share of the own score, or b depends on it
+MIN_SCORE_NORM = (
+    1e-10  # of sums of squared scores, each known to 1e-7 or so; no share of the own score, or b depends on it
+)
 
 
 def scalar_product(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M 1"]:
@@ -56,7 +58,7 @@ class OptimalBaseline(Objective):
     variance. With `TotalReturn`, h = R g and b = E[‖g‖² R] / E[‖g‖²].
 
     - `product`: `together` for one constant, `each` for one a parameter.
-    - `pooled`: whose trajectories b_i is estimated from: `others`, `other_half` or `everyone`.
+    - `pooled`: whose trajectories b_i is estimated from: `others`, `cross_half` or `everyone`.
     - `chunk`: trajectories whose scores are computed side by side; all M · P of them are kept.
 
     Columns are trajectories, so the unit is `"trajectory"`. Only the gradient means something, not the value.

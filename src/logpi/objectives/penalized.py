@@ -30,6 +30,6 @@ class Penalized(Objective):
     penalty: Number
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """The penalised surrogate."""
+        """The penalized surrogate."""
         params = evaluated(params, batch)
         return importance(params, batch) - self.penalty * divergence(params, batch)

@@ -92,7 +92,7 @@ class SelfNormalized(eqx.Module):
     @property
     def sampling_unit(self) -> str:
         """The weights' own."""
-        return self.weights.unit
+        return self.weights.sampling_unit
 
     @property
     def average(self) -> Callable[[Any, Batch], Any]:
@@ -103,7 +103,7 @@ class SelfNormalized(eqx.Module):
 class TruncatedWeights(eqx.Module):
     """min(w, c): no datum counts for more than c. Less variance, for a bias towards μ.
 
-    - `limit`: c > 0.
+    - `max_episode_steps`: c > 0.
 
     Source: Ionides 2008, "Truncated importance sampling".
     """
@@ -118,7 +118,7 @@ class TruncatedWeights(eqx.Module):
     @property
     def sampling_unit(self) -> str:
         """The weights' own."""
-        return self.weights.unit
+        return self.weights.sampling_unit
 
     @property
     def average(self) -> Callable[[Any, Batch], Any]:

@@ -20,25 +20,27 @@ from logpi.policies.behavior import Behavior
 from logpi.types import State, Trajectory
 
 
-def collect_episodes(policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, limit: int | None = None) -> Trajectory:
+def collect_episodes(
+    policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, max_episode_steps: int | None = None
+) -> Trajectory:
     """Whole episodes of a policy, one a column, its own actions sampled; `Greedy(policy)` takes the likeliest.
 
     - `env`: whatever `make` takes; one that is made already plays an episode in each of its copies.
-    - `limit`: the longest an episode may be, for a task without a time limit.
+    - `max_episode_steps`: the longest an episode may be, for a task without a time limit.
 
     Raises LogpiError for fewer than one episode.
 
         >>> import jax, logpi
         >>> env = logpi.make("logpi:CartPole-v1", 1)
         >>> policy = logpi.mlp_policy(env.spec.observation_space, env.spec.action_space, key=jax.random.key(0))
-        >>> gather(policy, "logpi:CartPole-v1", episodes=3).reward.shape
+        >>> collect_episodes(policy, "logpi:CartPole-v1", episodes=3).reward.shape
         (500, 3)
     """
     if episodes < 1:
         raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
-    environment = make(env, episodes, limit)
+    environment = make(env, episodes, max_episode_steps)
     seed = derive(seed, DEMONSTRATION)
-    watching = Watching(Episodes(limit))
+    watching = Watching(Episodes(max_episode_steps))
     carry = init_carry(watching, environment, policy, None, jr.key(seed))
     info = make_loop(watching, environment, carry, seed, capacity=1).run(carry, CallBudget(0, 1, 1, 1))[1][0]
     if not is_jax_environment(environment) and isinstance(env, str):
@@ -60,7 +62,7 @@ class Watching(eqx.Module):
         del progress
         return self
 
-    def behaviour(self, state: State, key: Array) -> Behavior:
+    def behavior(self, state: State, key: Array) -> Behavior:
         """μ = the policy."""
         del key
         return Behavior(state.policy)

@@ -23,7 +23,8 @@ def learn_offline(
     """Run an algorithm's `learn` on stored trajectories: (the learner afterwards, figures [iterations]).
 
     - `algorithm`: put together from parts, such as `PolicyGradient`. Its parts say what becomes of τ's being
-      another policy's: `Weighted(trajectory_weights)`, `PerDecision` or `VTrace` account for it, `score` does not.
+      another policy's: `ImportanceWeighted(trajectory_weights)`, `PerDecision` or `VTrace` account for it, `score`
+      does not.
     - `tau`: with `log_prob` log μ(a|s) of the policy that acted.
     - `policy`, `critic`: where learning begins.
     - `iterations`: how many times; schedules run over them.
@@ -33,8 +34,8 @@ def learn_offline(
         >>> import jax, logpi
         >>> env = logpi.make("logpi:CartPole-v1", 1)
         >>> policy = logpi.mlp_policy(env.spec.observation_space, env.spec.action_space, key=jax.random.key(0))
-        >>> tau = logpi.gather(policy, "logpi:CartPole-v1", episodes=4)
-        >>> weighted = logpi.Weighted(logpi.SelfNormalised(logpi.trajectory_weights))
+        >>> tau = logpi.collect_episodes(policy, "logpi:CartPole-v1", episodes=4)
+        >>> weighted = logpi.ImportanceWeighted(logpi.SelfNormalized(logpi.trajectory_weights))
         >>> method = logpi.PolicyGradient(logpi.TotalReturn(), weighted, logpi.Ascent(logpi.adam, 1e-3))
         >>> state, figures = learn_offline(method, tau, policy, iterations=3)
         >>> figures["effective_share"].shape

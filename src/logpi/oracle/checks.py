@@ -21,7 +21,7 @@ def check(
     transition: np.ndarray,
     reward: np.ndarray,
     initial: np.ndarray,
-    discount: float,
+    gamma: float,
     horizon: int | None,
     terminal: np.ndarray,
 ) -> None:
@@ -33,14 +33,14 @@ def check(
     if too_large.any():
         where = _first(too_large)
         raise LogpiError(f"reward[{_text(where)}] is {reward[where]}; allowed: finite numbers, as float32 holds them")
-    if not 0 <= discount <= 1:
-        raise LogpiError(f"discount is {discount}; allowed: 0 … 1")
+    if not 0 <= gamma <= 1:
+        raise LogpiError(f"gamma is {gamma}; allowed: 0 … 1")
     if horizon is not None and (not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1):
         raise LogpiError(f"horizon is {horizon}; allowed: a whole number ≥ 1, or None for an infinite one")
     begins_ended = terminal & (initial > 0)
     if begins_ended.any():
         raise LogpiError(f"initial[{_text(_first(begins_ended))}] is positive, but that state is terminal")
-    if discount == 1 and horizon is None:
+    if gamma == 1 and horizon is None:
         _ends(transition, terminal)
 
 

@@ -37,10 +37,10 @@ class LQR(eqx.Module):
     - `dynamics` A, `control` B.
     - `state_cost` Q, `control_cost` R: symmetric.
     - `noise` W, `initial` Σ₀: covariances.
-    - `discount`: γ ∈ [0, 1], less than 1 without a horizon.
+    - `gamma`: γ ∈ [0, 1], less than 1 without a horizon.
     - `horizon`: H ≥ 1 steps, then an episode terminates; None for an infinite one.
 
-    Raises LogpiError for an infinite horizon without discount, or shapes that do not fit.
+    Raises LogpiError for an infinite horizon without gamma < 1, or shapes that do not fit.
     """
 
     dynamics: Array = eqx.field(converter=_floats)
@@ -49,7 +49,7 @@ class LQR(eqx.Module):
     control_cost: Array = eqx.field(converter=_floats)
     noise: Array = eqx.field(converter=_floats)
     initial: Array = eqx.field(converter=_floats)
-    discount: float = eqx.field(static=True)
+    gamma: float = eqx.field(static=True)
     horizon: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
@@ -63,8 +63,8 @@ class LQR(eqx.Module):
                 raise LogpiError(f"{name} has shape {shape}; allowed: {allowed}, as control has {(x, u)}")
         if self.horizon is not None and self.horizon < 1:
             raise LogpiError(f"horizon is {self.horizon}; allowed: a whole number ≥ 1, or None for an infinite one")
-        if not 0 <= self.discount <= 1 or (self.discount == 1 and self.horizon is None):
-            raise LogpiError(f"discount is {self.discount}; allowed: 0 … 1, and less than 1 without a horizon")
+        if not 0 <= self.gamma <= 1 or (self.gamma == 1 and self.horizon is None):
+            raise LogpiError(f"gamma is {self.gamma}; allowed: 0 … 1, and less than 1 without a horizon")
 
     @eqx.filter_jit
     def utility(self, policy: LinearGaussian) -> Float[Array, ""]:
@@ -75,14 +75,14 @@ class LQR(eqx.Module):
         """
         closed, cost, excited, effort = self._closed_loop(policy)
         if self.horizon is None:
-            beyond = self.discount / (1 - self.discount)
-            visited, converges = _lyapunov(closed * self.discount**0.5, self.initial + beyond * excited)
-            return jnp.where(converges, -jnp.sum(cost * visited) - effort / (1 - self.discount), -jnp.inf)
+            beyond = self.gamma / (1 - self.gamma)
+            visited, converges = _lyapunov(closed * self.gamma**0.5, self.initial + beyond * excited)
+            return jnp.where(converges, -jnp.sum(cost * visited) - effort / (1 - self.gamma), -jnp.inf)
 
         def step(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], Array]:
             moment, weight = carry
             reward = -weight * (jnp.sum(cost * moment) + effort)
-            return (closed @ moment @ closed.T + excited, weight * self.discount), reward
+            return (closed @ moment @ closed.T + excited, weight * self.gamma), reward
 
         return jnp.sum(lax.scan(step, (self.initial, jnp.ones(())), None, self.horizon)[1])
 

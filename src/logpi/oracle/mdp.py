@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from logpi.oracle import gradient, optimal, solve, trajectories
-from logpi.oracle.checks import check, as_table
+from logpi.oracle.checks import as_table, check
 from logpi.types import Trajectory
 
 
@@ -18,7 +18,7 @@ class MDP(eqx.Module):
     - `transition`: P[s, a, s'] = P(s'|s, a), rows over s' that sum to 1.
     - `reward`: R[s, a, s'], finite.
     - `initial`: ρ0[s], no weight on terminal states.
-    - `discount`: γ ∈ [0, 1]; less than 1 unless there is a horizon, or terminal states that every state can reach.
+    - `gamma`: γ ∈ [0, 1]; less than 1 unless there is a horizon, or terminal states that every state can reach.
     - `horizon`: H ≥ 1, the number of steps after which an episode terminates; None if nothing cuts it.
     - `terminal`: bool[s]; an episode terminates on arrival in such a state, which is worth 0. What the tables hold
       in its own rows changes nothing.
@@ -29,7 +29,7 @@ class MDP(eqx.Module):
     entry at fault.
 
         >>> import jax.numpy as jnp, numpy as np
-        >>> two = MDP(np.full((2, 2, 2), 0.5), np.ones((2, 2, 2)), np.array([1.0, 0.0]), discount=0.5)
+        >>> two = MDP(np.full((2, 2, 2), 0.5), np.ones((2, 2, 2)), np.array([1.0, 0.0]), gamma=0.5)
         >>> two.utility(jnp.zeros((2, 2)))
         Array(2., dtype=float32)
     """
@@ -37,7 +37,7 @@ class MDP(eqx.Module):
     transition: Float[Array, "S A S"]
     reward: Float[Array, "S A S"]
     initial: Float[Array, " S"]
-    discount: Float[Array, ""]
+    gamma: Float[Array, ""]
     terminal: Bool[Array, " S"]
     horizon: int | None = eqx.field(static=True)
 
@@ -46,7 +46,7 @@ class MDP(eqx.Module):
         transition: Any,
         reward: Any,
         initial: Any,
-        discount: Any,
+        gamma: Any,
         horizon: int | None = None,
         terminal: Any = None,
     ):
@@ -54,9 +54,9 @@ class MDP(eqx.Module):
         given = {"transition": transition, "reward": reward, "initial": initial}
         tables = [as_table(name, x) for name, x in given.items()]
         ends = np.zeros(tables[0].shape[:1], bool) if terminal is None else np.asarray(terminal, bool)
-        check(tables[0], tables[1], tables[2], float(as_table("discount", discount)), horizon, ends)
+        check(tables[0], tables[1], tables[2], float(as_table("gamma", gamma)), horizon, ends)
         self.transition, self.reward, self.initial = (jnp.asarray(x, float) for x in tables)
-        self.discount = jnp.asarray(discount, float)
+        self.gamma = jnp.asarray(gamma, float)
         self.terminal, self.horizon = jnp.asarray(ends), horizon
 
     @property
@@ -95,7 +95,7 @@ class MDP(eqx.Module):
         return solve.occupancy(self, policy)
 
     def fisher(self, policy: Any) -> Float[Array, "P P"]:
-        """F = E_{s~d, a~π}[∇log π ∇log πᵀ] for the flat θ, d the occupancy normalised to sum 1."""
+        """F = E_{s~d, a~π}[∇log π ∇log πᵀ] for the flat θ, d the occupancy normalized to sum 1."""
         return gradient.fisher(self, policy)
 
     def optimal(self) -> optimal.Optimum:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from logpi.oracle.solve import of_table, utility, live_dynamics
+from logpi.oracle.solve import live_dynamics, of_table, utility
 
 NEVER = -1e4  # a logit whose probability is exactly 0
 ROUNDS = 1000  # policy iteration ends long before; rounding alone could keep it going
@@ -50,7 +50,7 @@ def _backward(mdp: Any) -> Float[Array, "H S A"]:
     reward, transition = live_dynamics(mdp)
 
     def back(after: Array, _: None) -> tuple[Array, Array]:
-        q = reward + mdp.discount * jnp.einsum("ijk,k->ij", transition, after)
+        q = reward + mdp.gamma * jnp.einsum("ijk,k->ij", transition, after)
         return jnp.max(q, axis=-1), _greedy(q)
 
     return lax.scan(back, jnp.zeros(mdp.states), None, mdp.horizon, reverse=True)[1]

@@ -6,16 +6,16 @@ from logpi.errors import LogpiError
 from logpi.oracle.mdp import MDP
 
 
-def two_state(discount: float = 0.9, horizon: int | None = None) -> MDP:
+def two_state(gamma: float = 0.9, horizon: int | None = None) -> MDP:
     """Stay or move, which works with probability 0.8; state 1 pays 1 for staying, state 0 pays 0.2 for it."""
     stay = np.eye(2)
     transition = np.stack([stay, 0.2 * stay + 0.8 * stay[::-1]], axis=1)
     reward = np.zeros((2, 2, 2))
     reward[:, 0] = np.array([[0.2], [1.0]])
-    return MDP(transition, reward, [1.0, 0.0], discount, horizon)
+    return MDP(transition, reward, [1.0, 0.0], gamma, horizon)
 
 
-def chain(length: int = 6, slip: float = 0.1, discount: float = 0.95, horizon: int | None = None) -> MDP:
+def chain(length: int = 6, slip: float = 0.1, gamma: float = 0.95, horizon: int | None = None) -> MDP:
     """Left or right along a line; with probability `slip` the other way. Each step that ends at the far right pays 1,
     one that ends at the far left, where it begins, 0.1."""
     if length < 2:
@@ -25,10 +25,10 @@ def chain(length: int = 6, slip: float = 0.1, discount: float = 0.95, horizon: i
     transition = np.stack([(1 - slip) * left + slip * right, slip * left + (1 - slip) * right], axis=1)
     reward = np.zeros_like(transition)
     reward[..., 0], reward[..., -1] = 0.1, 1.0
-    return MDP(transition, reward, place == 0, discount, horizon)
+    return MDP(transition, reward, place == 0, gamma, horizon)
 
 
-def grid(size: int = 4, slip: float = 0.1, discount: float = 0.99, horizon: int | None = None) -> MDP:
+def grid(size: int = 4, slip: float = 0.1, gamma: float = 0.99, horizon: int | None = None) -> MDP:
     """From the top left of a square to the bottom right, −1 a step: up, right, down, left.
 
     With probability `slip` the direction is any of the four; walls leave everything where it is.
@@ -36,10 +36,10 @@ def grid(size: int = 4, slip: float = 0.1, discount: float = 0.99, horizon: int 
     moves = _moves(size, size)
     transition = (1 - slip) * moves + slip * moves.mean(axis=1, keepdims=True)
     state = np.arange(size * size)
-    return MDP(transition, -np.ones_like(moves), state == 0, discount, horizon, state == size * size - 1)
+    return MDP(transition, -np.ones_like(moves), state == 0, gamma, horizon, state == size * size - 1)
 
 
-def cliff(rows: int = 4, columns: int = 12, discount: float = 1.0, horizon: int | None = None) -> MDP:
+def cliff(rows: int = 4, columns: int = 12, gamma: float = 1.0, horizon: int | None = None) -> MDP:
     """From the bottom left to the bottom right along a cliff, −1 a step: up, right, down, left.
 
     A step over the edge costs 100 and leads back to the start. The best is −13.
@@ -54,15 +54,15 @@ def cliff(rows: int = 4, columns: int = 12, discount: float = 1.0, horizon: int 
     moves[..., start] += fall
     reward[fall > 0] = -100
     state = np.arange(rows * columns)
-    return MDP(moves, reward, state == start, discount, horizon, state == goal)
+    return MDP(moves, reward, state == start, gamma, horizon, state == goal)
 
 
-def random(seed: int = 0, states: int = 5, actions: int = 3, discount: float = 0.9, horizon: int | None = None) -> MDP:
+def random(seed: int = 0, states: int = 5, actions: int = 3, gamma: float = 0.9, horizon: int | None = None) -> MDP:
     """Transitions and start from Dirichlet(1, …, 1), rewards from N(0, 1); a Garnet without sparsity."""
     draw = np.random.default_rng(seed)
     transition = draw.dirichlet(np.ones(states), (states, actions))
     reward = draw.normal(size=(states, actions, states))
-    return MDP(transition, reward, draw.dirichlet(np.ones(states)), discount, horizon)
+    return MDP(transition, reward, draw.dirichlet(np.ones(states)), gamma, horizon)
 
 
 def _moves(rows: int, columns: int) -> np.ndarray:

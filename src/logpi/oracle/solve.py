@@ -50,10 +50,10 @@ def of_table(mdp: Any, pi: Float[Array, "*K S A"]) -> tuple[Float[Array, "*H S"]
     V = (I − γ P_π)⁻¹ r_π, or V_t = Σ_a π_t Q_t from V_H = 0 back; Q = r + γ P V.
     """
     reward, transition = live_dynamics(mdp)
-    action_value = lambda value: reward + mdp.discount * jnp.einsum("ijk,k->ij", transition, value)
+    action_value = lambda value: reward + mdp.gamma * jnp.einsum("ijk,k->ij", transition, value)
     if mdp.horizon is None:
         flow, gain = jnp.einsum("ij,ijk->ik", pi, transition), jnp.sum(pi * reward, axis=-1)
-        value = jnp.linalg.solve(jnp.eye(mdp.states) - mdp.discount * flow, gain)
+        value = jnp.linalg.solve(jnp.eye(mdp.states) - mdp.gamma * flow, gain)
         return value, action_value(value)
 
     def back(after: Array, now: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -76,7 +76,7 @@ def utility(mdp: Any, policy: Any) -> Float[Array, ""]:
 def occupancy(mdp: Any, policy: Any) -> Float[Array, "*H S"]:
     """d = (I − γ P_πᵀ)⁻¹ ρ0, or d_{t+1} = γ P_πᵀ d_t from d_0 = ρ0 on; 0 in terminal states."""
     pi = jnp.exp(log_table(mdp, policy))
-    flow = mdp.discount * jnp.einsum("...ij,ijk->...ki", pi, live_dynamics(mdp)[1])
+    flow = mdp.gamma * jnp.einsum("...ij,ijk->...ki", pi, live_dynamics(mdp)[1])
     if mdp.horizon is None:
         return jnp.linalg.solve(jnp.eye(mdp.states) - flow, mdp.initial)
     by_time = jnp.broadcast_to(flow, (mdp.horizon, *flow.shape[-2:]))

@@ -38,7 +38,7 @@ class TableActionCritic(eqx.Module):
 
 
 class IgnoresTime(eqx.Module):
-    """A network of a task, on the same task `with_clock`: it does not look at the clock.
+    """A network of a task, on the same task `time_augmented`: it does not look at the clock.
 
     - `network`: reads e_s of S states.
     - `states`: S.

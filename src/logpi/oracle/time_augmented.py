@@ -34,4 +34,4 @@ def _last_step(mdp: MDP, transition: Any, reward: Any, terminal: Any) -> MDP:
     reward[last, :, -1] = np.sum(np.asarray(mdp.transition) * np.asarray(mdp.reward), axis=-1)
     initial = np.zeros(len(terminal))
     initial[: mdp.states] = mdp.initial
-    return MDP(transition, reward, initial, mdp.discount, terminal=terminal)
+    return MDP(transition, reward, initial, mdp.gamma, terminal=terminal)

@@ -8,7 +8,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from logpi.errors import LogpiError
-from logpi.perturbation.directions import keep_all, sample_directions, gaussian, default_num_directions
+from logpi.perturbation.directions import default_num_directions, gaussian, keep_all, sample_directions
 from logpi.perturbation.evolution import mean_and_variance
 from logpi.perturbation.protocol import Estimate
 from logpi.types import Number
@@ -18,7 +18,7 @@ class ARS(eqx.Module):
     """ĝ = 1/(b σ_R) Σ_{i ∈ top b} [U(θ + νε_i) − U(θ − νε_i)] ε_i.
 
     The b directions with the greatest max(U(θ + νε_i), U(θ − νε_i)); σ_R is the standard deviation of their 2b
-    returns. With plain ascent, `Ascent(optax.sgd, α)`, the step is the paper's; with `normalise_observations` and a
+    returns. With plain ascent, `Ascent(optax.sgd, α)`, the step is the paper's; with `normalize_observations` and a
     linear policy it is V2-t. Where all returns are equal there is no step.
 
     - `scale`: ν > 0.

@@ -25,7 +25,7 @@ def central_differences(members: int) -> PopulationLayout:
 
     Pairs share their random numbers under `Episodes(group=2)`. Raises LogpiError for an odd number.
 
-        >>> central(4).offset
+        >>> central_differences(4).offset
         array([ 1., -1.,  1., -1.])
     """
     if members < 2 or members % 2:
@@ -40,7 +40,7 @@ def forward_differences(members: int) -> PopulationLayout:
     All compare with the first, so all should share their random numbers: `Episodes(group=N)`. Raises LogpiError for
     fewer than two members.
 
-        >>> forward(4).offset
+        >>> forward_differences(4).offset
         array([0., 1., 1., 1.])
     """
     if members < 2:

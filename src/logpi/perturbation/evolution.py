@@ -6,14 +6,15 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from logpi.perturbation.directions import keep_all, sample_directions, gaussian, default_num_directions
+from logpi.perturbation.directions import default_num_directions, gaussian, keep_all, sample_directions
 from logpi.perturbation.fitness_shaping import identity_shaping
 from logpi.perturbation.protocol import Estimate
 from logpi.types import Number
 
 
 class EvolutionStrategies(eqx.Module):
-    """ĝ = 1/(2mσ) Σ_i [F(θ + σε_i) − F(θ − σε_i)] ε_i; or, paired `forward`, 1/(mσ) Σ_i [F(θ + σε_i) − F(θ)] ε_i.
+    """ĝ = 1/(2mσ) Σ_i [F(θ + σε_i) − F(θ − σε_i)] ε_i; or, paired `forward_differences`, 1/(mσ) Σ_i [F(θ + σε_i) −
+    F(θ)] ε_i.
 
     An unbiased estimate of ∇E[U(θ + σε)] where F = U. It is `Regression` with ΔΘᵀΔΘ replaced by its mean, mσ² I: the
     same for whole blocks of orthogonal directions, and much cheaper for many parameters.
@@ -21,11 +22,11 @@ class EvolutionStrategies(eqx.Module):
     - `scale`: σ > 0.
     - `draw`: `gaussian` or `orthogonal` directions ε.
     - `number`: m, how many; None takes what one iteration tries.
-    - `shaping`: F from the returns of all members: `unshaped`, or `centred_ranks`, which makes ĝ indifferent to how
-      returns are scaled (it then estimates the gradient of a mean rank).
+    - `shaping`: F from the returns of all members: `identity_shaping`, or `centered_ranks`, which makes ĝ
+      indifferent to how returns are scaled (it then estimates the gradient of a mean rank).
 
     The variance is that of a mean of m independent terms. Source: Salimans et al. 2017, "Evolution strategies as a
-    scalable alternative to reinforcement learning" (no weight decay, no virtual batch normalisation).
+    scalable alternative to reinforcement learning" (no weight decay, no virtual batch normalization).
     """
 
     sigma: Number

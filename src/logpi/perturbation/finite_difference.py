@@ -10,7 +10,7 @@ from logpi.types import Number
 
 
 class FiniteDifference(eqx.Module):
-    """ĝ_j = [U(θ + δ e_j) − U(θ − δ e_j)] / 2δ; or, paired `forward`, [U(θ + δ e_j) − U(θ)] / δ.
+    """ĝ_j = [U(θ + δ e_j) − U(θ − δ e_j)] / 2δ; or, paired `forward_differences`, [U(θ + δ e_j) − U(θ)] / δ.
 
     - `step`: δ > 0. The error is O(δ²), or O(δ) forward; noise in U is divided by δ.
 

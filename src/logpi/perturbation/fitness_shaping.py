@@ -14,7 +14,7 @@ def centered_ranks(returns: Float[Array, "2 M"]) -> Float[Array, "2 M"]:
 
     Source: Salimans et al. 2017 (there, equal returns are ranked by their place).
 
-        >>> centred_ranks(jnp.array([[3.0, 100.0], [1.0, 1.0]]))
+        >>> centered_ranks(jnp.array([[3.0, 100.0], [1.0, 1.0]]))
         Array([[ 0.16666669,  0.5       ],
                [-0.3333333 , -0.3333333 ]], dtype=float32)
     """

@@ -6,16 +6,16 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from logpi.perturbation.directions import keep_all, sample_directions, gaussian, default_num_directions
+from logpi.perturbation.directions import default_num_directions, gaussian, keep_all, sample_directions
 from logpi.perturbation.protocol import Estimate
 from logpi.types import Number
 
 
 class Regression(eqx.Module):
-    """ĝ = argmin ‖g‖ among the minimisers of Σ_i (ΔU_i − gᵀΔ_i)², Δ_i = σ ε_i.
+    """ĝ = argmin ‖g‖ among the minimizers of Σ_i (ΔU_i − gᵀΔ_i)², Δ_i = σ ε_i.
 
-    ΔU_i = [U(θ + Δ_i) − U(θ − Δ_i)] / 2; or, paired `forward`, U(θ + Δ_i) − U(θ). The solution is ΔΘ⁺ΔU, found by
-    singular values; those below ε · max(m, P) of the largest count as zero.
+    ΔU_i = [U(θ + Δ_i) − U(θ − Δ_i)] / 2; or, paired `forward_differences`, U(θ + Δ_i) − U(θ). The solution is ΔΘ⁺ΔU,
+    found by singular values; those below ε · max(m, P) of the largest count as zero.
 
     - `scale`: σ > 0.
     - `draw`: `gaussian` or `orthogonal` directions ε.

@@ -51,11 +51,12 @@ class ZerothOrder(eqx.Module):
     - `estimator`: `FiniteDifference`, `Regression`, `EvolutionStrategies` or `ARS`.
     - `update`: how ĝᵀθ is improved: any update.
     - `population`: N, the number of environments.
-    - `pairing`: what each perturbation is compared with: `central`, θ + Δ with θ − Δ; or `forward`, with θ.
+    - `pairing`: what each perturbation is compared with: `central_differences`, θ + Δ with θ − Δ; or
+      `forward_differences`, with θ.
     - `acting`: how the members act: `Greedy`, the mode, as evaluations do and the literature on random search does (U
       is then that of the deterministic policy); or `sampled`, for the U(θ) of the stochastic policy.
-    - `discount`: γ ∈ [0, 1] of U = E Σ_t γ^t r_t.
-    - `collect`: whole episodes. `per_environment` of them make K returns a member; `group` says who shares random
+    - `gamma`: γ ∈ [0, 1] of U = E Σ_t γ^t r_t.
+    - `collect`: whole episodes. `episodes_per_env` of them make K returns a member; `group` says who shares random
       numbers: 2 for pairs, N for everyone, 1 for nobody.
 
     Raises LogpiError for a population that the pairing cannot use.
@@ -66,7 +67,7 @@ class ZerothOrder(eqx.Module):
     population: int = eqx.field(static=True)
     pairing: Callable[[int], PopulationLayout] = eqx.field(static=True, default=central_differences)
     acting: Callable[[PyTree], PyTree] = eqx.field(static=True, default=Greedy)
-    discount: Number = 1.0
+    gamma: Number = 1.0
     collect: Episodes = eqx.field(static=True, default=Episodes(group=2))
 
     def __check_init__(self) -> None:
@@ -137,13 +138,13 @@ class ZerothOrder(eqx.Module):
     def _remember(self, state: State, mu: Behavior, tau: Trajectory) -> Accumulated:
         """What is known after this rollout."""
         old = state.opt
-        phi, target = TotalReturn(self.discount)(state, tau)
+        phi, target = TotalReturn(self.gamma)(state, tau)
         kept, plus, minus = self._sides(mu, phi[0].reshape(-1, self.population))  # column e · N + i: i's episode e
         put = lambda buffer, x, axis: lax.dynamic_update_slice_in_dim(buffer, x, old.done, axis)
         rows = lambda x: x.reshape(-1, *x.shape[2:])
         return Accumulated(
             old.opt,
-            put(old.kept, kept, 0),
+            put(old.displacements, kept, 0),
             put(old.plus, plus, 1),
             put(old.minus, minus, 1),
             old.done + jnp.int32(len(kept)),

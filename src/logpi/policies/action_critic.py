@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from logpi.errors import LogpiError
 from logpi.policies.encoder import OneHot, encoder
 from logpi.policies.mlp import MLP
-from logpi.policies.normalization import ReturnScale, Identity, initial_moments
+from logpi.policies.normalization import Identity, ReturnScale, initial_moments
 from logpi.policies.policy import encoding
 
 
@@ -35,15 +35,15 @@ def mlp_action_critic(
     action_space: spaces.Space,
     *,
     hidden: Sequence[int] = (64, 64),
-    normalise: bool = False,
-    normalise_returns: bool = False,
+    normalize: bool = False,
+    normalize_returns: bool = False,
     key: Key[Array, ""],
 ) -> ActionCritic:
     """An action critic with a tanh MLP that reads the observation and the action side by side.
 
     - `hidden`: the hidden layers' sizes.
-    - `normalise`: keep running statistics of observations and normalise by them.
-    - `normalise_returns`: keep running statistics of returns and learn Q/σ.
+    - `normalize`: keep running statistics of observations and normalize by them.
+    - `normalize_returns`: keep running statistics of returns and learn Q/σ.
 
         >>> import jax, jax.numpy as jnp
         >>> from gymnasium import spaces
@@ -51,9 +51,9 @@ def mlp_action_critic(
         >>> critic(jnp.zeros(3), jnp.int32(1)).shape
         ()
     """
-    encode, size = encoding(observation_space, normalise)
+    encode, size = encoding(observation_space, normalize)
     encode_action = _from_zero(action_space)
-    scale = ReturnScale(initial_moments(())) if normalise_returns else Identity()
+    scale = ReturnScale(initial_moments(())) if normalize_returns else Identity()
     network = MLP((size + encode_action.size, *hidden, 1), 1.0, key=key)
     return ActionCritic(encode, encode_action, network, scale)
 

@@ -42,7 +42,7 @@ def valid_mask(mask: Shaped[Array, " K"], sizes: tuple[int, ...]) -> Bool[Array,
 
 
 def masked(policy: Any, observation_space: spaces.Space, action_space: spaces.Space) -> Any:
-    """The policy itself, or `Masked` where the observations hold a mask of the actions.
+    """The policy itself, or `ActionMasked` where the observations hold a mask of the actions.
 
     Raises LogpiError for a mask that does not fit the action space.
     """

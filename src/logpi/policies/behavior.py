@@ -1,4 +1,4 @@
-"""μ, the behaviour policy: whose actions are taken."""
+"""μ, the behavior policy: whose actions are taken."""
 
 import equinox as eqx
 import jax
@@ -13,7 +13,7 @@ class Behavior(eqx.Module):
     """obs[N] ↦ Distribution[N]: one policy for all environments, or a population with one θ for each.
 
     Methods that perturb actions and methods that perturb parameters share every rollout through this one idea.
-    With `per_environment`, the learned leaves of `policy` carry a leading axis N. Raises LogpiError for observations
+    With `episodes_per_env`, the learned leaves of `policy` carry a leading axis N. Raises LogpiError for observations
     of any other number of environments.
     """
 

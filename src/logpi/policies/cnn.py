@@ -16,7 +16,7 @@ from logpi.policies.critic import Critic
 from logpi.policies.head_for_space import head_for_space
 from logpi.policies.images import image_encoder
 from logpi.policies.mlp import MLP
-from logpi.policies.normalization import ReturnScale, Identity, initial_moments
+from logpi.policies.normalization import Identity, ReturnScale, initial_moments
 from logpi.policies.policy import Policy
 
 LARGE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
@@ -120,7 +120,7 @@ def cnn_policy(
     action_space: spaces.Space,
     *,
     hidden: Sequence[int] = (64, 64),
-    normalise: bool = False,
+    normalize: bool = False,
     std: str = "learned",
     squash: bool = False,
     initial_std: float = 1.0,
@@ -135,7 +135,7 @@ def cnn_policy(
     >>> policy(jnp.zeros((84, 84, 4), jnp.uint8)).logits.shape
     (6,)
     """
-    encode, shapes, rest = image_encoder(observation_space, normalise)
+    encode, shapes, rest = image_encoder(observation_space, normalize)
     read, outputs = head_for_space(action_space, std, squash, initial_std)
     policy = Policy(encode, CNN(shapes, rest, (*hidden, outputs), 0.01, key=key), read)
     return masked(policy, observation_space, action_space)
@@ -145,11 +145,11 @@ def cnn_critic(
     observation_space: spaces.Space,
     *,
     hidden: Sequence[int] = (64, 64),
-    normalise: bool = False,
-    normalise_returns: bool = False,
+    normalize: bool = False,
+    normalize_returns: bool = False,
     key: Key[Array, ""],
 ) -> Critic:
     """A critic for observations that are, or hold, pictures; its options are those of `mlp_critic`."""
-    encode, shapes, rest = image_encoder(observation_space, normalise)
-    scale = ReturnScale(initial_moments(())) if normalise_returns else Identity()
+    encode, shapes, rest = image_encoder(observation_space, normalize)
+    scale = ReturnScale(initial_moments(())) if normalize_returns else Identity()
     return Critic(encode, CNN(shapes, rest, (*hidden, 1), 1.0, key=key), scale)

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.policies.mlp import MLP
-from logpi.policies.normalization import ReturnScale, Identity, initial_moments
+from logpi.policies.normalization import Identity, ReturnScale, initial_moments
 from logpi.policies.policy import encoding
 
 
@@ -42,16 +42,16 @@ def mlp_critic(
     observation_space: spaces.Space,
     *,
     hidden: Sequence[int] = (64, 64),
-    normalise: bool = False,
-    normalise_returns: bool = False,
+    normalize: bool = False,
+    normalize_returns: bool = False,
     key: Key[Array, ""],
 ) -> Critic:
     """A critic with a tanh MLP for the given observations.
 
     - `hidden`: the hidden layers' sizes.
-    - `normalise`: keep running statistics of observations and normalise by them.
-    - `normalise_returns`: keep running statistics of returns and learn V/σ.
+    - `normalize`: keep running statistics of observations and normalize by them.
+    - `normalize_returns`: keep running statistics of returns and learn V/σ.
     """
-    encode, size = encoding(observation_space, normalise)
-    scale = ReturnScale(initial_moments(())) if normalise_returns else Identity()
+    encode, size = encoding(observation_space, normalize)
+    scale = ReturnScale(initial_moments(())) if normalize_returns else Identity()
     return Critic(encode, MLP((size, *hidden, 1), 1.0, key=key), scale)

@@ -31,7 +31,7 @@ class Ravel(eqx.Module):
 
     @property
     def normalized_entries(self) -> tuple[bool, ...]:
-        """All of them are quantities, which have a scale to be normalised by."""
+        """All of them are quantities, which have a scale to be normalized by."""
         return (True,) * self.size
 
 
@@ -114,7 +114,7 @@ class Concatenated(eqx.Module):
     @property
     def normalized_entries(self) -> tuple[bool, ...]:
         """Which entries are quantities: those that are in the parts."""
-        return tuple(itertools.chain.from_iterable(part.measured for part in self.parts))
+        return tuple(itertools.chain.from_iterable(part.normalized_entries for part in self.parts))
 
 
 Encoder = Ravel | Bits | OneHot | OneHots | Concatenated

@@ -8,8 +8,17 @@ import jax.numpy as jnp
 from gymnasium import spaces
 
 from logpi.errors import LogpiError
-from logpi.policies.encoder import Path, subspaces, space_path, unsupported
-from logpi.policies.heads import GaussianHead, CategoricalHead, ProductHead, BernoulliHead, MultiCategoricalHead, ReshapeHead, TanhHead, StateDependentGaussianHead
+from logpi.policies.encoder import Path, space_path, subspaces, unsupported
+from logpi.policies.heads import (
+    BernoulliHead,
+    CategoricalHead,
+    GaussianHead,
+    MultiCategoricalHead,
+    ProductHead,
+    ReshapeHead,
+    StateDependentGaussianHead,
+    TanhHead,
+)
 from logpi.types import Frozen
 
 Fitted = tuple[Any, int]
@@ -31,7 +40,7 @@ def head_for_space(space: spaces.Space, std: str = "learned", squash: bool = Fal
     is not bounded on all sides.
 
         >>> actions = spaces.Dict(gear=spaces.Discrete(5), wheel=spaces.Box(-1, 1, (2,)))
-        >>> head(actions)[1]
+        >>> head_for_space(actions)[1]
         7
     """
     vector = lambda size: VECTORS[std](size, initial_std)
@@ -71,7 +80,7 @@ def _fitted(space: spaces.Space, vector: Callable[[int], Fitted], bounded: bool,
         case spaces.Box():
             if bounded and not space.is_bounded("both"):
                 raise LogpiError(
-                    f"squash is true, but {space_path('action', path)} is {space}, and there are no bounds on some sides to"
+                    f"squash is true, but {space_path('action', path)} is {space}, which lacks bounds on some sides to"
                     " squash actions into; allowed: squash false, or a Box bounded on all sides"
                 )
             made, outputs = vector(math.prod(space.shape))

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from jaxtyping import Array, Float, PyTree, UInt8
 
 from logpi.policies.action_masking import PATH
-from logpi.policies.encoder import Path, subspaces, encoder
+from logpi.policies.encoder import Path, encoder, subspaces
 from logpi.policies.normalization import Normalize, initial_moments
 
 
@@ -47,18 +47,18 @@ def image_leaves(space: spaces.Space, path: Path = ()) -> dict[Path, spaces.Box]
     return {at: box for key, part in subspaces(space).items() for at, box in image_leaves(part, (*path, key)).items()}
 
 
-def image_encoder(space: spaces.Space, normalise: bool) -> tuple[ImageAndVectorEncoder, list[tuple[int, ...]], int]:
+def image_encoder(space: spaces.Space, normalize: bool) -> tuple[ImageAndVectorEncoder, list[tuple[int, ...]], int]:
     """What tells pictures from the rest, each picture's shape (H, W, C), and the length of the rest.
 
-    Channels are the first axis if that is shorter than the last (stacked frames), else the last. With `normalise` the
-    rest is normalised by its running statistics; pictures never are.
+    Channels are the first axis if that is shorter than the last (stacked frames), else the last. With `normalize` the
+    rest is normalized by its running statistics; pictures never are.
     """
     found = image_leaves(space)
     rest = encoder(space, leave_out=lambda path: path in found or path == PATH)
     first = {path: box.shape[0] < box.shape[-1] for path, box in found.items()}
     made = [ImageEncoder(max(1.0, float(box.high.max())), first[path]) for path, box in found.items()]
     shapes = [(*box.shape[1:], box.shape[0]) if first[path] else box.shape for path, box in found.items()]
-    numbers = Normalize(rest, initial_moments((rest.size,))) if normalise and rest.size else rest
+    numbers = Normalize(rest, initial_moments((rest.size,))) if normalize and rest.size else rest
     return ImageAndVectorEncoder(tuple(found), tuple(made), numbers), shapes, rest.size
 
 

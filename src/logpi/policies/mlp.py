@@ -1,4 +1,4 @@
-"""The multi-layer perceptron, initialised as policy gradients like it."""
+"""The multi-layer perceptron, initialized as policy gradients like it."""
 
 from collections.abc import Sequence
 

@@ -44,7 +44,7 @@ def initial_moments(shape: tuple[int, ...]) -> Frozen:
 class Normalize(eqx.Module):
     """x ↦ clip((encode(x) − mean) / √(variance + ε), ±limit), with the running moments of all observations so far.
 
-    Quantities alone, the numbers of a Box, are normalised; unit vectors and switches stay 0 and 1.
+    Quantities alone, the numbers of a Box, are normalized; unit vectors and switches stay 0 and 1.
     """
 
     encode: Encoder
@@ -53,7 +53,7 @@ class Normalize(eqx.Module):
     limit: float = eqx.field(static=True, default=10.0)
 
     def __call__(self, obs: PyTree) -> Float[Array, " D"]:
-        """The normalised observation, as a vector."""
+        """The normalized observation, as a vector."""
         moments = self.moments.value
         x, measured = self.encode(obs), self.encode.normalized_entries
         z = (x - moments.mean) / jnp.sqrt(moments.variance + self.epsilon)
@@ -78,7 +78,7 @@ class ReturnScale(eqx.Module):
 
 
 class Identity(eqx.Module):
-    """x ↦ x: in the place of a normalisation that is not wanted."""
+    """x ↦ x: in the place of a normalization that is not wanted."""
 
     def __call__(self, x: Float[Array, "*D"]) -> Float[Array, "*D"]:
         """The input itself."""

@@ -31,7 +31,7 @@ class Policy(eqx.Module):
         return self.head(self.network(self.encode(obs)))
 
 
-def encoding(space: spaces.Space, normalise: bool) -> tuple[Any, int]:
+def encoding(space: spaces.Space, normalize: bool) -> tuple[Any, int]:
     """What turns raw observations into the network's input, and the length of that input; a mask of actions is none.
 
     Raises LogpiError for a space that logpi has no encoder for, naming its path, and for one that holds no number.
@@ -39,7 +39,7 @@ def encoding(space: spaces.Space, normalise: bool) -> tuple[Any, int]:
     encode = encoder(space, leave_out=lambda path: path == PATH)
     if not encode.size:
         raise LogpiError(f"observation space {space} has nothing that a network could see; allowed: one number or more")
-    return (Normalize(encode, initial_moments((encode.size,))) if normalise else encode), encode.size
+    return (Normalize(encode, initial_moments((encode.size,))) if normalize else encode), encode.size
 
 
 def mlp_policy(
@@ -47,7 +47,7 @@ def mlp_policy(
     action_space: spaces.Space,
     *,
     hidden: Sequence[int] = (64, 64),
-    normalise: bool = False,
+    normalize: bool = False,
     std: str = "learned",
     squash: bool = False,
     initial_std: float = 1.0,
@@ -56,8 +56,8 @@ def mlp_policy(
     """A policy with a tanh MLP for the given spaces.
 
     - `hidden`: the hidden layers' sizes.
-    - `normalise`: keep running statistics of observations and normalise by them.
-    - `std`, `squash`, `initial_std`: how a Box is acted on; see `head`.
+    - `normalize`: keep running statistics of observations and normalize by them.
+    - `std`, `squash`, `initial_std`: how a Box is acted on; see `head_for_space`.
 
         >>> import jax, jax.numpy as jnp
         >>> from gymnasium import spaces
@@ -65,7 +65,7 @@ def mlp_policy(
         >>> policy(jnp.zeros(3)).logits.shape
         (2,)
     """
-    encode, size = encoding(observation_space, normalise)
+    encode, size = encoding(observation_space, normalize)
     read, outputs = head_for_space(action_space, std, squash, initial_std)
     policy = Policy(encode, MLP((size, *hidden, outputs), 0.01, key=key), read)
     return masked(policy, observation_space, action_space)

@@ -7,13 +7,13 @@ from logpi.presets.recipe import preset
 @preset(num_envs=8)
 def a2c(
     *,
-    rollout_length=16,
-    discount=0.99,
-    decay=1.0,
+    num_steps=16,
+    gamma=0.99,
+    gae_lambda=1.0,
     learning_rate=1e-3,
-    entropy_weight=0.0,
-    value_weight=0.5,
-    max_gradient_norm=0.5,
+    ent_coef=0.0,
+    vf_coef=0.5,
+    max_grad_norm=0.5,
 ):
     """A2C: one ascent on mean_t [log π_θ(a_t|s_t) Â_t + c_H H(π_θ(·|s_t)) − ½ c_V (V_φ(s_t) − R_t)²] an iteration.
 
@@ -23,10 +23,10 @@ def a2c(
     Source: Mnih et al. 2016, "Asynchronous methods for deep reinforcement learning", algorithm S3, made synchronous.
     """
     return logpi.PolicyGradient(
-        credit=logpi.GAE(discount, decay),
-        objective=logpi.score + entropy_weight * logpi.entropy,
-        update=logpi.Ascent(logpi.adam, learning_rate, max_grad_norm=max_gradient_norm),
+        credit=logpi.GAE(gamma, gae_lambda),
+        objective=logpi.score + ent_coef * logpi.entropy,
+        update=logpi.Ascent(logpi.adam, learning_rate, max_grad_norm=max_grad_norm),
         fit="joint",
-        vf_coef=value_weight,
-        collect=logpi.Steps(rollout_length),
+        vf_coef=vf_coef,
+        collect=logpi.Steps(num_steps),
     )

@@ -1,22 +1,23 @@
-"""Behavioural cloning: imitate what is in the data."""
+"""Behavioral cloning: imitate what is in the data."""
 
 import logpi
 from logpi.presets.recipe import preset
 
 
 @preset(num_envs=20)
-def cloning(*, expert=None, limit=None, learning_rate=1e-3, epochs=100, minibatch=64, entropy_weight=0.0):
+def cloning(*, expert=None, max_episode_steps=None, learning_rate=1e-3, epochs=100, minibatch_size=64, ent_coef=0.0):
     """Cloning: θ ← θ + α mean_D ∇log π_θ(a|s), over minibatches of another policy's trajectories, no reward seen.
 
     `train` needs the `expert`, a run's directory: its policy plays an episode in each environment, every iteration.
-    `clone` and `learn_offline` bring trajectories that `gather` collected or `read_minari` read, and need none.
+    `clone` and `learn_offline` bring trajectories that `collect_episodes` collected or `read_minari` read, and need
+    none.
 
     Source: Pomerleau 1991, "Efficient training of artificial neural networks for autonomous navigation".
     """
-    del expert  # it acts, see `Imitating`; what is learned from it is the same
+    del expert  # it acts, see `ActsAsExpert`; what is learned from it is the same
     return logpi.PolicyGradient(
         credit=logpi.Constant(),
-        objective=logpi.log_likelihood + entropy_weight * logpi.entropy,
-        update=logpi.Ascent(logpi.adam, learning_rate, minibatch, epochs),
-        collect=logpi.Episodes(limit),
+        objective=logpi.log_likelihood + ent_coef * logpi.entropy,
+        update=logpi.Ascent(logpi.adam, learning_rate, minibatch_size, epochs),
+        collect=logpi.Episodes(max_episode_steps),
     )

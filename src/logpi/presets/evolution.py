@@ -9,28 +9,28 @@ from logpi.presets.recipe import preset
 def evolution(
     *,
     num_envs,
-    perturbation=0.1,
+    sigma=0.1,
     draw="gaussian",
     directions=None,
     differences="central",
     ranks=True,
     stochastic=False,
     learning_rate=0.1,
-    discount=1.0,
+    gamma=1.0,
     episodes=1,
-    limit=None,
+    max_episode_steps=None,
 ):
     """Evolution strategies: ascent along ĝ = 1/(2mσ) Σ_i [F(θ + σε_i) − F(θ − σε_i)] ε_i.
 
-    F is the centred rank of the return among all of them, or the return itself. Each environment acts with a θ of its
+    F is the centered rank of the return among all of them, or the return itself. Each environment acts with a θ of its
     own; the two sides of a difference share starts and noise. A linear policy unless `hidden` says otherwise.
 
     Source: Salimans et al. 2017, "Evolution strategies as a scalable alternative to reinforcement learning".
     """
     shaping = logpi.centered_ranks if ranks else logpi.identity_shaping
     return logpi.ZerothOrder(
-        estimator=logpi.EvolutionStrategies(perturbation, getattr(logpi, draw), directions, shaping),
+        estimator=logpi.EvolutionStrategies(sigma, getattr(logpi, draw), directions, shaping),
         update=logpi.Ascent(logpi.adam, learning_rate),
-        discount=discount,
-        **population(num_envs, differences, stochastic, episodes, limit),
+        gamma=gamma,
+        **population(num_envs, differences, stochastic, episodes, max_episode_steps),
     )

@@ -9,13 +9,13 @@ from logpi.presets.recipe import preset
 def finite_difference(
     *,
     num_envs,
-    perturbation=0.1,
+    sigma=0.1,
     differences="central",
     stochastic=False,
     learning_rate=0.1,
-    discount=1.0,
+    gamma=1.0,
     episodes=1,
-    limit=None,
+    max_episode_steps=None,
 ):
     """Finite differences: ascent along ĝ_j = [U(θ + δe_j) − U(θ − δe_j)] / 2δ, every coordinate by rollouts of its own.
 
@@ -25,8 +25,8 @@ def finite_difference(
     Source: Peters and Schaal 2006, "Policy gradient methods for robotics", on finite-difference methods.
     """
     return logpi.ZerothOrder(
-        estimator=logpi.FiniteDifference(perturbation),
+        estimator=logpi.FiniteDifference(sigma),
         update=logpi.Ascent(logpi.adam, learning_rate),
-        discount=discount,
-        **population(num_envs, differences, stochastic, episodes, limit),
+        gamma=gamma,
+        **population(num_envs, differences, stochastic, episodes, max_episode_steps),
     )

@@ -21,20 +21,20 @@ HEAD = ("std", "squash", "initial_std")
 def networks(
     spec: Spec, settings: Mapping[str, Any], key: Key[Array, ""], of_actions: bool = False
 ) -> tuple[PyTree, PyTree]:
-    """A policy and a critic for an environment, initialised in one compiled call: CNNs where there are pictures.
+    """A policy and a critic for an environment, initialized in one compiled call: CNNs where there are pictures.
 
-    The critic is Q(s, a) if `of_actions`.
+    The critic is Q(s, a) if `require_action_critic`.
     """
     seen, actions = spec.observation_space, spec.action_space
     policy_of, critic_of = (cnn_policy, cnn_critic) if image_leaves(seen) else (mlp_policy, mlp_critic)
     critic_of = functools.partial(mlp_action_critic, action_space=actions) if of_actions else critic_of
-    both = {"hidden": settings["hidden"], "normalise": settings["normalise_observations"]}
+    both = {"hidden": settings["hidden"], "normalize": settings["normalize_observations"]}
     options = {name: settings[name] for name in HEAD}
 
     @eqx.filter_jit
     def make(key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
         k_policy, k_critic = jr.split(key)
         policy = policy_of(seen, actions, **both, **options, key=k_policy)
-        return policy, critic_of(seen, **both, normalise_returns=settings["normalise_returns"], key=k_critic)
+        return policy, critic_of(seen, **both, normalize_returns=settings["normalize_returns"], key=k_critic)
 
     return make(key)

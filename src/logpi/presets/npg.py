@@ -7,15 +7,15 @@ from logpi.presets.recipe import preset
 @preset(num_envs=4)
 def npg(
     *,
-    rollout_length=500,
-    discount=0.99,
-    decay=0.97,
+    num_steps=500,
+    gamma=0.99,
+    gae_lambda=0.97,
     max_kl=0.01,
     cg_iterations=10,
     damping=1e-3,
     critic_learning_rate=1e-3,
     critic_epochs=80,
-    critic_minibatch=None,
+    critic_minibatch_size=None,
 ):
     """NPG: θ ← θ + √(2δ / gᵀF⁻¹g) F⁻¹g,  g = mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ − R_t)².
 
@@ -24,9 +24,9 @@ def npg(
     Source: Kakade 2002, "A natural policy gradient"; Algorithm 2 of Lovatto's deck (2019).
     """
     return logpi.PolicyGradient(
-        credit=logpi.GAE(discount, decay),
+        credit=logpi.GAE(gamma, gae_lambda),
         objective=logpi.score,
         update=logpi.NaturalGradient(max_kl, cg_iterations, damping),
-        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch_size=critic_minibatch, epochs=critic_epochs),
-        collect=logpi.Steps(rollout_length),
+        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch_size=critic_minibatch_size, epochs=critic_epochs),
+        collect=logpi.Steps(num_steps),
     )

@@ -7,14 +7,14 @@ from logpi.presets.recipe import preset
 @preset(num_envs=8)
 def q_actor_critic(
     *,
-    rollout_length=64,
-    discount=0.99,
-    decay=0.95,
+    num_steps=64,
+    gamma=0.99,
+    gae_lambda=0.95,
     learning_rate=3e-3,
     critic_learning_rate=3e-3,
     critic_epochs=10,
-    entropy_weight=0.0,
-    max_gradient_norm=0.5,
+    ent_coef=0.0,
+    max_grad_norm=0.5,
 ):
     """Q actor-critic: θ ← θ + α mean_t ∇log π_θ(a_t|s_t) (Q_φ(s_t, a_t) − Σ_a π_θ(a|s_t) Q_φ(s_t, a)).
 
@@ -25,10 +25,10 @@ def q_actor_critic(
     Theorem 1; van Seijen et al. 2009 for expected Sarsa.
     """
     return logpi.PolicyGradient(
-        credit=logpi.ActionValue(discount, decay) - logpi.action_mean_baseline,
-        objective=logpi.score + entropy_weight * logpi.entropy,
-        update=logpi.Ascent(logpi.adam, learning_rate, max_grad_norm=max_gradient_norm),
+        credit=logpi.ActionValue(gamma, gae_lambda) - logpi.action_mean_baseline,
+        objective=logpi.score + ent_coef * logpi.entropy,
+        update=logpi.Ascent(logpi.adam, learning_rate, max_grad_norm=max_grad_norm),
         fit=logpi.Ascent(logpi.adam, critic_learning_rate, epochs=critic_epochs),
         critic_objective=logpi.action_value,
-        collect=logpi.Steps(rollout_length),
+        collect=logpi.Steps(num_steps),
     )

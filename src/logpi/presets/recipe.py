@@ -20,9 +20,9 @@ NETWORKS: Mapping[str, Any] = MappingProxyType(
         "std": "learned",
         "squash": False,
         "initial_std": 1.0,
-        "normalise_observations": False,
-        "normalise_returns": False,
-        "gradient_groups": None,
+        "normalize_observations": False,
+        "normalize_returns": False,
+        "noise_scale_groups": None,
     }
 )
 
@@ -56,13 +56,15 @@ class Recipe:
     def settings(self, environment: str) -> dict[str, Any]:
         """The value of every option on a task. Raises LogpiError if they do not fit together."""
         tuned = {name: x for name, x in self.tuned(environment).items() if name != "steps"}
-        settings = {name: read_option(name, x, self.defaults) for name, x in {**self.defaults, **tuned, **self.given}.items()}
-        batch = settings["num_envs"] * settings.get("rollout_length", 1)
-        minibatch = settings.get("minibatch", 1)
-        if minibatch > batch and "rollout_length" in settings:
+        settings = {
+            name: read_option(name, x, self.defaults) for name, x in {**self.defaults, **tuned, **self.given}.items()
+        }
+        batch = settings["num_envs"] * settings.get("num_steps", 1)
+        minibatch = settings.get("minibatch_size", 1)
+        if minibatch > batch and "num_steps" in settings:
             raise LogpiError(
-                f"minibatch is {minibatch}; allowed: 1 … {batch} (num_envs {settings['num_envs']}"
-                f" × rollout_length {settings['rollout_length']})"
+                f"minibatch_size is {minibatch}; allowed: 1 … {batch} (num_envs {settings['num_envs']}"
+                f" × num_steps {settings['num_steps']})"
             )
         if settings.get("differences") == "central" and settings["num_envs"] % 2:
             raise LogpiError(f"num_envs is {settings['num_envs']}; allowed: an even number (central differences)")
@@ -78,11 +80,11 @@ class Recipe:
         policy, critic = networks(spec, settings, key, of_actions)
         policy = policy if self.start is None else self.start
         critic = None if getattr(composed, "fit", None) is None else critic
-        return _with_noise_meter(composed, settings["gradient_groups"]), policy, critic
+        return _with_noise_meter(composed, settings["noise_scale_groups"]), policy, critic
 
     def algorithm(self, settings: Mapping[str, Any]) -> Any:
         """The algorithm with these settings, without networks."""
-        return _with_noise_meter(self._composed(settings), settings["gradient_groups"])
+        return _with_noise_meter(self._composed(settings), settings["noise_scale_groups"])
 
     def _composed(self, settings: Mapping[str, Any]) -> Any:
         return self.compose(**{name: settings[name] for name in inspect.signature(self.compose).parameters})
@@ -96,7 +98,7 @@ def _with_noise_meter(algorithm: Any, groups: int | None) -> Any:
     from logpi.algorithms.policy_gradient import PolicyGradient
 
     if not isinstance(algorithm, PolicyGradient):
-        raise LogpiError(f"gradient_groups is {groups}; allowed: none, since this method has no gradient of log π")
+        raise LogpiError(f"noise_scale_groups is {groups}; allowed: none, since this method has no gradient of log π")
     return GradientNoiseMeter(algorithm, groups)
 
 

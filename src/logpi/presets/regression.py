@@ -9,15 +9,15 @@ from logpi.presets.recipe import preset
 def regression(
     *,
     num_envs,
-    perturbation=0.1,
+    sigma=0.1,
     draw="gaussian",
     directions=None,
     differences="central",
     stochastic=False,
     learning_rate=0.1,
-    discount=1.0,
+    gamma=1.0,
     episodes=1,
-    limit=None,
+    max_episode_steps=None,
 ):
     """Regression: ascent along ĝ = argmin_g Σ_i (ΔU_i − gᵀΔ_i)², Δ_i = σ ε_i; of least norm where many fit alike.
 
@@ -27,8 +27,8 @@ def regression(
     Source: Peters and Schaal 2006, "Policy gradient methods for robotics", on finite-difference methods.
     """
     return logpi.ZerothOrder(
-        estimator=logpi.Regression(perturbation, getattr(logpi, draw), directions),
+        estimator=logpi.Regression(sigma, getattr(logpi, draw), directions),
         update=logpi.Ascent(logpi.adam, learning_rate),
-        discount=discount,
-        **population(num_envs, differences, stochastic, episodes, limit),
+        gamma=gamma,
+        **population(num_envs, differences, stochastic, episodes, max_episode_steps),
     )

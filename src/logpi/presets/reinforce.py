@@ -5,17 +5,17 @@ from logpi.presets.recipe import preset
 
 
 @preset(num_envs=8)
-def reinforce(*, discount=0.99, learning_rate=1e-2, entropy_weight=0.0, episodes=1, limit=None):
+def reinforce(*, gamma=0.99, learning_rate=1e-2, ent_coef=0.0, episodes=1, max_episode_steps=None):
     """REINFORCE: θ ← θ + α (1/m) Σ_i Σ_t ∇log π_θ(a_t|s_t) (Σ_{l≥t} γ^{l−t} r_l − b).
 
     b is the mean credit of the batch. The factor γ^t of the exact discounted gradient is dropped, as practice does;
-    `Discounted` puts it back.
+    `TimeDiscounted` puts it back.
 
     Source: Williams 1992, "Simple statistical gradient-following algorithms for connectionist reinforcement learning".
     """
     return logpi.PolicyGradient(
-        credit=logpi.RewardToGo(discount) - logpi.mean_baseline,
-        objective=logpi.score + entropy_weight * logpi.entropy,
+        credit=logpi.RewardToGo(gamma) - logpi.mean_baseline,
+        objective=logpi.score + ent_coef * logpi.entropy,
         update=logpi.Ascent(logpi.adam, learning_rate),
-        collect=logpi.Episodes(limit, episodes),
+        collect=logpi.Episodes(max_episode_steps, episodes),
     )

@@ -7,9 +7,9 @@ from logpi.presets.recipe import preset
 @preset(num_envs=4)
 def trpo(
     *,
-    rollout_length=500,
-    discount=0.99,
-    decay=0.97,
+    num_steps=500,
+    gamma=0.99,
+    gae_lambda=0.97,
     max_kl=0.01,
     cg_iterations=10,
     damping=0.1,
@@ -17,9 +17,9 @@ def trpo(
     backtrack_ratio=0.8,
     critic_learning_rate=1e-3,
     critic_epochs=80,
-    critic_minibatch=None,
+    critic_minibatch_size=None,
 ):
-    """TRPO: maximise mean_t ρ_t Â_t^GAE(γ,λ) subject to mean KL(π_old‖π_θ) ≤ δ;  φ ← argmin mean_t (V_φ − R_t)².
+    """TRPO: maximize mean_t ρ_t Â_t^GAE(γ,λ) subject to mean KL(π_old‖π_θ) ≤ δ;  φ ← argmin mean_t (V_φ − R_t)².
 
     The natural step √(2δ / gᵀF⁻¹g) F⁻¹g, shortened by `backtrack_ratio` until the surrogate does not fall and the
     exact KL is at most δ (`max_kl`); if no length will do, the policy stays as it is.
@@ -27,9 +27,11 @@ def trpo(
     Source: Schulman et al. 2015, "Trust region policy optimization"; Algorithms 3 and 4 of Lovatto's deck (2019).
     """
     return logpi.PolicyGradient(
-        credit=logpi.GAE(discount, decay),
+        credit=logpi.GAE(gamma, gae_lambda),
         objective=logpi.importance,
-        update=logpi.TrustRegion(max_kl, cg_iterations, damping, backtracks=backtracks, backtrack_ratio=backtrack_ratio),
-        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch_size=critic_minibatch, epochs=critic_epochs),
-        collect=logpi.Steps(rollout_length),
+        update=logpi.TrustRegion(
+            max_kl, cg_iterations, damping, backtracks=backtracks, backtrack_ratio=backtrack_ratio
+        ),
+        fit=logpi.Ascent(logpi.adam, critic_learning_rate, minibatch_size=critic_minibatch_size, epochs=critic_epochs),
+        collect=logpi.Steps(num_steps),
     )

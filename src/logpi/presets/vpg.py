@@ -1,4 +1,4 @@
-"""VPG: the vanilla policy gradient with generalised advantages and a fitted critic."""
+"""VPG: the vanilla policy gradient with generalized advantages and a fitted critic."""
 
 import logpi
 from logpi.presets.recipe import preset
@@ -7,13 +7,13 @@ from logpi.presets.recipe import preset
 @preset(num_envs=4)
 def vpg(
     *,
-    rollout_length=500,
-    discount=0.99,
-    decay=0.97,
+    num_steps=500,
+    gamma=0.99,
+    gae_lambda=0.97,
     learning_rate=7e-3,
     critic_learning_rate=1e-3,
     critic_epochs=80,
-    entropy_weight=0.0,
+    ent_coef=0.0,
 ):
     """VPG: θ ← θ + α mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ(s_t) − R_t^γ)².
 
@@ -22,9 +22,9 @@ def vpg(
     Source: Algorithm 1 of Lovatto's deck (2019); Schulman et al. 2016 (GAE); Achiam 2018 (Spinning Up).
     """
     return logpi.PolicyGradient(
-        credit=logpi.WithTarget(logpi.GAE(discount, decay), logpi.RewardToGo(discount)),
-        objective=logpi.score + entropy_weight * logpi.entropy,
+        credit=logpi.WithTarget(logpi.GAE(gamma, gae_lambda), logpi.RewardToGo(gamma)),
+        objective=logpi.score + ent_coef * logpi.entropy,
         update=logpi.Ascent(logpi.adam, learning_rate),
         fit=logpi.Ascent(logpi.adam, critic_learning_rate, epochs=critic_epochs),
-        collect=logpi.Steps(rollout_length),
+        collect=logpi.Steps(num_steps),
     )

@@ -1,1 +1,1 @@
-"""Rollouts: from a behaviour policy and an environment to trajectories."""
+"""Rollouts: from a behavior policy and an environment to trajectories."""

@@ -11,7 +11,9 @@ from logpi.rollout.observations import Store
 STEP_FIELDS = ("action", "sent", "reward", "time", "terminated", "truncated", "valid")
 
 
-def allocate_buffers(collect: Collect, draws: list[np.ndarray], store: type[Store], obs: Any, answer: Any) -> dict[str, Any]:
+def allocate_buffers(
+    collect: Collect, draws: list[np.ndarray], store: type[Store], obs: Any, answer: Any
+) -> dict[str, Any]:
     """Arrays [T, columns, ...] for observations like `obs[N]` and (action, what is sent) like `answer`.
 
     A window has a column for each environment, whole episodes have one for each of them. What is sent is kept for

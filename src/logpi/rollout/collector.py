@@ -11,7 +11,7 @@ from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.protocol import HostEnvironment, Step
 from logpi.numpy_policy.blocks import Act, Blocks
 from logpi.rollout.episode_replay import EpisodeSnapshot, replay
-from logpi.rollout.observations import StorePairs, Store
+from logpi.rollout.observations import Store, StorePairs
 from logpi.rollout.window import collect_window
 
 
@@ -60,7 +60,11 @@ class Collector:
         """One rollout with this share's noise, into `rows` [T, N, ...]; whole episodes begin afresh from `seed`."""
         self._observations, self._rows = store, rows
         self._actions, self._sent = tree_leaves(rows["action"]), tree_leaves(rows["sent"])
-        if isinstance(self._environment, Gymnasium) and isinstance(store, StorePairs) and isinstance(self._collect, Steps):
+        if (
+            isinstance(self._environment, Gymnasium)
+            and isinstance(store, StorePairs)
+            and isinstance(self._collect, Steps)
+        ):
             self._play(self._environment, act, draws)
         elif isinstance(self._collect, Steps):
             self._window(act, draws)
@@ -71,7 +75,9 @@ class Collector:
     def _play(self, environment: Gymnasium, act: Act, draws: list[np.ndarray]) -> None:
         mine = slice(self._share.first, self._share.first + self._share.count)
         rows = tree_map(lambda x: x[:, mine], self._rows)
-        self.obs, self._time = collect_window(environment, self._blocks, act, draws, self.obs, self._time, rows, self._heartbeat)
+        self.obs, self._time = collect_window(
+            environment, self._blocks, act, draws, self.obs, self._time, rows, self._heartbeat
+        )
 
     def _window(self, act: Act, draws: list[np.ndarray]) -> None:
         first, count = self._share.first, self._share.count

@@ -11,7 +11,7 @@ from jaxtyping import Array, Key, PyTree
 from logpi.core.collection import Collect, Steps
 from logpi.environments.protocol import Environment
 from logpi.policies.behavior import Behavior
-from logpi.rollout.noise import sample_noise, episode_keys, max_episode_length, shared, window_keys
+from logpi.rollout.noise import episode_keys, max_episode_length, sample_noise, shared, window_keys
 from logpi.types import Trajectory
 
 

@@ -49,7 +49,7 @@ def snapshot(episode: np.ndarray, obs: Any, pieces: list[tuple[Any, ...]]) -> Ep
 
 
 def snapshot_shard(kept: EpisodeSnapshot, mine: slice) -> EpisodeSnapshot:
-    """What was kept of some neighbouring environments."""
+    """What was kept of some neighboring environments."""
     ends = np.cumsum(kept["length"])
     first = (ends - kept["length"])[mine]
     rows = slice(first[0], ends[mine][-1])
@@ -70,7 +70,9 @@ def replay(environment: Any, seed: int, kept: EpisodeSnapshot) -> tuple[Any, np.
     return obs, lost
 
 
-def _replay_actions(environment: Any, seed: int, kept: EpisodeSnapshot, episode: Any, length: Any) -> tuple[Any, np.ndarray]:
+def _replay_actions(
+    environment: Any, seed: int, kept: EpisodeSnapshot, episode: Any, length: Any
+) -> tuple[Any, np.ndarray]:
     """Begin these episodes and take their first `length` steps: (what is shown, where an episode ended too soon)."""
     obs, ended = environment.restart(seed, episode), np.zeros(len(length), bool)
     first = np.cumsum(kept["length"]) - kept["length"]

@@ -14,15 +14,15 @@ from logpi.core.numpy_trees import tree_leaves
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.protocol import HostEnvironment
 from logpi.errors import LogpiError
-from logpi.numpy_policy.actor import make_actor, learned_mask, behavior_arrays
+from logpi.numpy_policy.actor import behavior_arrays, learned_mask, make_actor
 from logpi.numpy_policy.blocks import resize_rows
 from logpi.numpy_policy.program import Program
 from logpi.policies.behavior import Behavior
-from logpi.rollout.backends import InProcess, RolloutBackend, InWorkers
+from logpi.rollout.backends import InProcess, InWorkers, RolloutBackend
 from logpi.rollout.buffers import allocate_buffers, observation_fields
-from logpi.rollout.episode_replay import EpisodeSnapshot, ActionLog, snapshot
+from logpi.rollout.episode_replay import ActionLog, EpisodeSnapshot, snapshot
 from logpi.rollout.next_observations import with_next_obs
-from logpi.rollout.observations import StorePairs, StoreSequenceAndFinals, Store, choose_store
+from logpi.rollout.observations import Store, StorePairs, StoreSequenceAndFinals, choose_store
 from logpi.rollout.workers.pool import WorkerPool
 
 
@@ -30,7 +30,7 @@ class HostRollout:
     """Collects from a host environment into preallocated buffers, which the next rollout overwrites.
 
     The arrays it returns are the fields of a `Trajectory`, all but log μ(a|s): actors only act, and the learner
-    scores all actions in one batch. Pictures are kept once: `with_successors` gives the fields as they are named.
+    scores all actions in one batch. Pictures are kept once: `with_next_obs` gives the fields as they are named.
     """
 
     def __init__(

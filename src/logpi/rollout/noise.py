@@ -15,7 +15,7 @@ def sample_noise(mu: Behavior, obs: PyTree, key: Key[Array, ""], length: int, gr
     """Noise for `length` steps of acting on observations shaped like `obs[N]`: leaves [length, N, ...].
 
     Noise depends on shapes alone, so the same key gives the same draws on the device and on the host. Each group of
-    neighbours shares its noise.
+    neighbors shares its noise.
     """
     one_of_each = jax.tree.map(lambda x: x[::group], mu(obs))
     noise = jax.vmap(one_of_each.noise)(jr.split(key, length))
@@ -63,10 +63,14 @@ def max_episode_length(collect: Episodes, spec: Spec) -> int:
             " has that many environments share their random numbers"
         )
     if spec.time_limit is None:
-        raise LogpiError(f"{spec.name} has no time limit, and whole episodes need one: Episodes(limit=…), or --limit")
+        raise LogpiError(
+            f"{spec.name} has no time limit, and whole episodes need one: Episodes(max_episode_steps=…) or"
+            " --max-episode-steps"
+        )
     if collect.max_episode_steps is not None and collect.max_episode_steps < spec.time_limit:
         raise LogpiError(
-            f"Episodes(limit={collect.max_episode_steps}) is shorter than the time limit of {spec.name}, {spec.time_limit}:"
+            f"Episodes(max_episode_steps={collect.max_episode_steps}) is shorter than the time limit of"
+            f" {spec.name}, {spec.time_limit}:"
             f" make the environment with it, make(…, time_limit={collect.max_episode_steps})"
         )
     return spec.time_limit

@@ -64,7 +64,10 @@ class StoreSequenceAndFinals:
     def allocate(obs: Any, rows: int, columns: int) -> dict[str, Any]:
         """Empty arrays for observations like `obs[N]`."""
         final = tree_map(lambda x: _zeros(x, max(columns, rows * columns // 32)), obs)
-        return StoreSequence.allocate(obs, rows, columns) | {"final": final, "place": np.full((rows, columns), -1, np.int32)}
+        return StoreSequence.allocate(obs, rows, columns) | {
+            "final": final,
+            "place": np.full((rows, columns), -1, np.int32),
+        }
 
     def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
         """Keep a row, and what it ends with where it does: the next row there begins another episode."""

@@ -55,7 +55,9 @@ class Recorder:
         """What was kept last is used by the next iterations; if it is consumed, there is nothing to save until then."""
         self._latest = None if consumed else self._latest
 
-    def record(self, infos: Sequence[dict[str, Any]], evaluation: Evaluation | None, kept: Callable[[], ResumeState]) -> bool:
+    def record(
+        self, infos: Sequence[dict[str, Any]], evaluation: Evaluation | None, kept: Callable[[], ResumeState]
+    ) -> bool:
         """Iterations: a row for each, a checkpoint after the last if one is due; whether a listener wants to stop.
 
         `evaluation` and `kept` belong to the last of them.
@@ -156,6 +158,6 @@ def realized_improvement(before: dict[str, Any], row: dict[str, Any]) -> dict[st
     """What the update before brought: how much better this batch's returns are than its own, with a standard error."""
     number = lambda r, name: math.nan if r.get(name) is None else float(r[name])
     return {
-        "realised_improvement": number(row, "return_mean") - number(before, "return_mean"),
-        "realised_improvement_error": math.hypot(number(before, "return_error"), number(row, "return_error")),
+        "realized_improvement": number(row, "return_mean") - number(before, "return_mean"),
+        "realized_improvement_error": math.hypot(number(before, "return_error"), number(row, "return_error")),
     }

@@ -95,7 +95,9 @@ def _box(space: spaces.Box) -> Callable[[Any], Any]:
         return [np.ascontiguousarray(np.broadcast_to(x, shape)) for x in (half, middle, least, most)]
 
     def scale(action: Any) -> Any:
-        if isinstance(action, np.ndarray):  # in every step: arrays of one shape take half the time, and `clip` twice
+        if isinstance(
+            action, np.ndarray
+        ):  # in every step: arrays of one shape take half the time, and `clip_range` twice
             factor, offset, floor, ceiling = laid_out(action.shape)
             wanted = action if as_it_is else action * factor + offset
             wanted = np.minimum(np.maximum(wanted, floor), ceiling)

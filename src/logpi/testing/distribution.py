@@ -48,11 +48,11 @@ def check_distribution(p: Any, q: Any, *, draws: int = 20_000, seed: int = 0) ->
     require(finite, "log_prob of its own samples is not finite", "compute log π by a formula that cannot overflow")
     _means(one[0], two[0], drawn["log_p"], drawn["log_q"])
     _score(drawn["score"])
-    _normalised(p, drawn["action"], drawn["log_p"], key)
+    _normalized(p, drawn["action"], drawn["log_p"], key)
     top, bend, there = drawn["log_p"].max(), drawn["stretch"], drawn["stretch_there"]
     at = one[0]["log_prob of mode"]
     good = top <= at + 1e-4 or (drawn["log_p"] + bend).max() <= at + there + 1e-4
-    require(good, f"a sample has log_prob {top:.5g}, the mode {float(at):.5g}", "mode must maximise π")
+    require(good, f"a sample has log_prob {top:.5g}, the mode {float(at):.5g}", "mode must maximize π")
 
 
 def _answers(p: Any, q: Any, key: Key[Array, ""]) -> tuple[Any, Any, dict[str, tuple[Any, Any]]]:
@@ -148,7 +148,7 @@ def _score(scores: PyTree) -> None:
         require(within(x, 0.0, 5.0), f"E ∇log_prob is not 0 in {name}", "samples and log_prob must be of one density")
 
 
-def _normalised(p: Any, action: PyTree, log_p: np.ndarray, key: Key[Array, ""]) -> None:
+def _normalized(p: Any, action: PyTree, log_p: np.ndarray, key: Key[Array, ""]) -> None:
     """Σ or ∫ of exp log_prob: whole numbers by what was drawn, real ones by importance sampling from a Gaussian."""
     real, whole = _parts(action)
     kind, count = _kinds(whole, len(log_p))
@@ -162,7 +162,7 @@ def _normalised(p: Any, action: PyTree, log_p: np.ndarray, key: Key[Array, ""]) 
     weights = np.exp(np.asarray(logs, np.float64)) * (len(log_p) / count[kind])[:, None]
     good = within(weights[:, 0], 1.0, 5.0) or within(weights[:, 1], 1.0, 5.0)
     found = f"∫ exp(log_prob) over all actions is about {weights[:, 0].mean():.4g}"
-    require(good, found, "log_prob must be a normalised density")
+    require(good, found, "log_prob must be a normalized density")
 
 
 def _log_weights(p: Any, real: PyTree, whole: PyTree, keys: Key[Array, " n"]) -> Array:

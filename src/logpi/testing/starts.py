@@ -28,7 +28,7 @@ def check_ends(spec: Any, played: Any) -> None:
     if spec.time_limit is None and (ends == 0 or any(step.truncated.any() for step in played.steps)):
         warnings.warn(
             f"{spec.name} has no known time limit: to collect or evaluate whole episodes,"
-            " make it with one, logpi.make(…, time_limit=…), or --limit",
+            " make it with one, logpi.make(…, time_limit=…), or --max-episode-steps",
             stacklevel=3,
         )
 

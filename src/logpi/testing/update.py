@@ -55,7 +55,7 @@ def check_update(update: Any, *, seed: int = 0) -> None:
     step(after, batch, new_opt)
     remedy = "let opt come out as it went in, weak types included: jnp.asarray(x, dtype) in init"
     require(len(count) == 1, "the second call was traced anew", remedy)
-    weighing = lambda weight: eqx.tree_at(lambda b: b.weight, batch, jnp.full_like(batch.credit, weight))
+    weighing = lambda weight: eqx.tree_at(lambda b: b.credit, batch, jnp.full_like(batch.credit, weight))
     still, bad = (step(policy, weighing(weight), opt)[0] for weight in (0.0, jnp.nan))
     remedy = "leave θ as it is then: jnp.where(good, new, old)"
     require(_still(policy, after, still), "a zero gradient changes the parameters", remedy)
@@ -65,7 +65,7 @@ def check_update(update: Any, *, seed: int = 0) -> None:
 def _problem(key: Key[Array, ""]) -> tuple[PyTree, Batch]:
     """A Gaussian policy with running statistics, stirred, and rows it acted on itself."""
     k_policy, k_obs, k_action, k_weight, k_stir = jr.split(key, 5)
-    policy = mlp_policy(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2,)), hidden=(4,), normalise=True, key=k_policy)
+    policy = mlp_policy(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2,)), hidden=(4,), normalize=True, key=k_policy)
     flat, unravel = ravel(policy)
     policy = unravel(flat + 0.3 * jr.normal(k_stir, flat.shape))
     obs = jr.normal(k_obs, (ROWS, 3))

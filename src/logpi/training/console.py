@@ -50,8 +50,9 @@ class Reporter:
             self._collapsed_iterations = self._collapsed_iterations + 1 if certain else 0
             if self._collapsed_iterations == COLLAPSE_PATIENCE:
                 self.log(
-                    f"warning: entropy has been below 0.001 for {COLLAPSE_PATIENCE} iterations: the policy tries nothing else"
-                    " any more; if it is not good yet, a larger entropy_weight or a smaller learning_rate may help"
+                    f"warning: entropy has been below 0.001 for {COLLAPSE_PATIENCE} iterations: the policy tries"
+                    " nothing else"
+                    " any more; if it is not good yet, a larger ent_coef or a smaller learning_rate may help"
                 )
 
     def show_summary(self, figures: Record) -> None:

@@ -17,13 +17,13 @@ from logpi.loop.call_length import TARGET_SECONDS, CallLength
 from logpi.loop.compile import make_loop
 from logpi.loop.device import Iteration
 from logpi.loop.iteration import Carry, Info, init_carry
-from logpi.loop.sharding import to_one_device, shard
+from logpi.loop.sharding import shard, to_one_device
 from logpi.runs import checkpoint, progress
 from logpi.runs.checkpoint import Checkpoint
 from logpi.runs.directory import RunDirectory
 from logpi.runs.divergence_guard import StopOnSkippedUpdates
 from logpi.runs.progress import Progress
-from logpi.runs.recorder import ResumeState, Recorder
+from logpi.runs.recorder import Recorder, ResumeState
 from logpi.runs.run import Run
 from logpi.training.console import Reporter
 from logpi.training.evaluation_queue import EvaluationQueue
@@ -77,7 +77,9 @@ def compile_and_restore(
 ) -> tuple[Carry, Iteration]:
     """The iteration, with the environments where they stood; and the carry, which forgets episodes that are lost."""
     started = time.perf_counter()
-    carry = shard(carry, plan.environment.spec.num_envs, plan.algorithm) if is_jax_environment(plan.environment) else carry
+    carry = (
+        shard(carry, plan.environment.spec.num_envs, plan.algorithm) if is_jax_environment(plan.environment) else carry
+    )
     iteration = make_loop(plan.algorithm, plan.environment, carry, plan.seed, plan.workers, plan.steps)
     stack.callback(iteration.close)
     recorder.compile_seconds = time.perf_counter() - started

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from logpi.errors import LogpiError
-from logpi.evaluation.evaluate import PendingEvaluation, Evaluation
+from logpi.evaluation.evaluate import Evaluation, PendingEvaluation
 from logpi.loop.iteration import Info
 from logpi.runs.recorder import ResumeState
 from logpi.training.interrupts import Interrupts

@@ -12,8 +12,8 @@ Row = dict[str, Any]
 def grid_points(points: Points) -> list[dict[str, Any]]:
     """Every combination of the values in a mapping; combinations that are given as they are.
 
-    >>> combinations({"clip": [0.1, 0.2], "decay": [0.9]})
-    [{'clip': 0.1, 'decay': 0.9}, {'clip': 0.2, 'decay': 0.9}]
+    >>> grid_points({"clip_range": [0.1, 0.2], "gae_lambda": [0.9]})
+    [{'clip_range': 0.1, 'gae_lambda': 0.9}, {'clip_range': 0.2, 'gae_lambda': 0.9}]
     """
     if not isinstance(points, Mapping):
         return [dict(point) for point in points]
@@ -23,14 +23,17 @@ def grid_points(points: Points) -> list[dict[str, Any]]:
 def summarize(rows: Iterable[Row], names: Sequence[str], figures: Sequence[str]) -> list[Row]:
     """A row for each point: its options, how many seeds, each figure's mean over them, the least and the greatest.
 
-    >>> rows = [{"clip": 0.1, "seed": 0, "return_mean": 10.0}, {"clip": 0.1, "seed": 1, "return_mean": 20.0}]
-    >>> summarised(rows, ["clip"], ["return_mean"])
-    [{'clip': 0.1, 'seeds': 2, 'return_mean': '15.0 (10.0 … 20.0)'}]
+    >>> rows = [{"clip_range": 0.1, "seed": 0, "return_mean": 10.0}]
+    >>> rows += [{"clip_range": 0.1, "seed": 1, "return_mean": 20.0}]
+    >>> summarize(rows, ["clip_range"], ["return_mean"])
+    [{'clip_range': 0.1, 'seeds': 2, 'return_mean': '15.0 (10.0 … 20.0)'}]
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in names), []).append(row)
-    over = lambda group: {name: _mean_and_range([row[name] for row in group if row[name] is not None]) for name in figures}
+    over = lambda group: {
+        name: _mean_and_range([row[name] for row in group if row[name] is not None]) for name in figures
+    }
     return [dict(zip(names, point, strict=True)) | {"seeds": len(g)} | over(g) for point, g in groups.items()]
 
 

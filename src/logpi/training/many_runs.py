@@ -14,13 +14,13 @@ from jaxtyping import PyTree
 from logpi.loop.call_length import TARGET_SECONDS, CallLength
 from logpi.loop.device import CallBudget
 from logpi.loop.iteration import Carry, Info
-from logpi.loop.vectorized import init_many, compile_many
+from logpi.loop.vectorized import compile_many, init_many
 from logpi.runs.directory import RunDirectory
 from logpi.runs.progress import Progress
-from logpi.runs.recorder import ResumeState, Recorder
+from logpi.runs.recorder import Recorder, ResumeState
 from logpi.runs.run import Run
 from logpi.training.console import Reporter
-from logpi.training.driver import TERMINATED, StartEvaluation, start_evaluation, make_evaluation_starter
+from logpi.training.driver import TERMINATED, StartEvaluation, make_evaluation_starter, start_evaluation
 from logpi.training.evaluation_queue import PendingRows
 from logpi.training.interrupts import Interrupts, Terminated
 from logpi.training.plan import Plan
@@ -79,7 +79,9 @@ def train_many(
     return [Run(s.policy, s.critic, m.recorder.rows, summary, d.path) for s, m, summary, d in parts]
 
 
-def _loop(members: list[MemberRun], carry: Carry, run: Any, assess: StartEvaluation, stop: Interrupts, reporter: Reporter) -> Carry:
+def _loop(
+    members: list[MemberRun], carry: Carry, run: Any, assess: StartEvaluation, stop: Interrupts, reporter: Reporter
+) -> Carry:
     """Call after call, until every one has come to its end."""
     pace = CallLength(min(TARGET_SECONDS, members[0].plan.checkpoint_seconds))
     while not stop.requested and any(member.has_next for member in members):

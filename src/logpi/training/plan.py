@@ -63,7 +63,7 @@ class Plan:
     @property
     def max_iteration_steps(self) -> int:
         """The most environment steps that one iteration can take."""
-        return self.algorithm.collect.largest(self.environment.spec.num_envs, self.environment.spec.time_limit)
+        return self.algorithm.collect.max_steps(self.environment.spec.num_envs, self.environment.spec.time_limit)
 
     def has_room(self, steps: int) -> bool:
         """Whether an iteration begins after so many steps: it fits in what is left, or it is the first."""
@@ -75,7 +75,9 @@ class Plan:
 
     def next_call(self, steps: int, most: int) -> CallBudget:
         """At most so many iterations from here to where the next evaluation is due, or the budget spent."""
-        until = -(-(self.evaluations_due(steps) + 1) * self.steps // self.evaluations) if self.evaluations else self.steps
+        until = (
+            -(-(self.evaluations_due(steps) + 1) * self.steps // self.evaluations) if self.evaluations else self.steps
+        )
         return CallBudget(steps, self.steps, until, self.max_iteration_steps, most)
 
 
@@ -90,7 +92,7 @@ def make_plan(
         settings = recipe.settings(name_of(env))
         if settings.get("expert", "") is None:
             raise LogpiError(f"{recipe.name} needs an expert: --expert DIR, a run whose policy it imitates")
-        environment = open_environment(env, settings["num_envs"], settings.get("limit"), stack)
+        environment = open_environment(env, settings["num_envs"], settings.get("max_episode_steps"), stack)
         algorithm, policy, critic = recipe.build(environment.spec, settings, k_networks)
         algorithm = with_expert(algorithm, settings)
         budget = steps or tuned.get("steps", DEFAULT_STEPS)
@@ -114,7 +116,9 @@ def evaluation_of_plan(plan: Plan, stack: ExitStack) -> Any:
     if spec.time_limit is None or source is None:
         return None
     copies = open_environment(source, EVALUATION_EPISODES, spec.time_limit, stack)
-    run = make_evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION, hire=_use_training_workers(plan, copies, stack))
+    run = make_evaluator(
+        copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION, hire=_use_training_workers(plan, copies, stack)
+    )
     return lambda policy: run(policy, 0)
 
 

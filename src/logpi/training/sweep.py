@@ -88,7 +88,9 @@ def sweep(
         plans = _make_plans(env, [algorithm.with_options(**point) for point in settings], steps, seeds, stack)
         plans = [replace(plan, evaluations=1) for plan in plans]
         labels = [point for point in settings for _ in seeds]
-        places = [root / _point_directory(point) / f"seed-{plan.seed}" for point, plan in zip(labels, plans, strict=True)]
+        places = [
+            root / _point_directory(point) / f"seed-{plan.seed}" for point, plan in zip(labels, plans, strict=True)
+        ]
         runs, reporter = _train_all(plans, places, stack)
         parts = zip(labels, plans, runs, strict=True)
         rows = [{**point, "seed": plan.seed, **_result(run)} for point, plan, run in parts]
@@ -100,7 +102,9 @@ def _result(run: Run) -> dict[str, Any]:
     return {name: run.summary[name] for name in SUMMARY_METRICS} | {"directory": str(run.directory)}
 
 
-def _make_plans(env: Any, recipes: Sequence[Recipe], steps: int | None, seeds: list[int], stack: ExitStack) -> list[Plan]:
+def _make_plans(
+    env: Any, recipes: Sequence[Recipe], steps: int | None, seeds: list[int], stack: ExitStack
+) -> list[Plan]:
     """A plan for each recipe and seed; the environment is made once."""
     use_persistent_cache()
     if not seeds or not recipes:
@@ -123,17 +127,26 @@ def _plans_over_seeds(first: Plan, recipe: Recipe, seeds: list[int]) -> list[Pla
     build = lambda key: recipe.build(first.environment.spec, settings, key)[1:]
     policies, critics = eqx.filter_vmap(build)(k_networks)
     algorithm = first.algorithm if settings == first.settings else with_expert(recipe.algorithm(settings), settings)
-    start = lambda i: {"seed": seeds[i], "key": keys[i], "policy": tree_index(policies, i), "critic": tree_index(critics, i)}
+    start = lambda i: {
+        "seed": seeds[i],
+        "key": keys[i],
+        "policy": tree_index(policies, i),
+        "critic": tree_index(critics, i),
+    }
     return [replace(first, algorithm=algorithm, settings=settings, **start(i)) for i in range(len(seeds))]
 
 
 def _train_all(plans: list[Plan], places: list[Path], stack: ExitStack) -> tuple[list[Run], Reporter]:
     """Train, each in its place."""
-    stack_hyperparameters([plan.algorithm for plan in plans])  # what cannot be one program is refused before anything is written
+    stack_hyperparameters(
+        [plan.algorithm for plan in plans]
+    )  # what cannot be one program is refused before anything is written
     reporter = stack.enter_context(Reporter(sum(plan.steps for plan in plans)))
     for place in places:
         stack.enter_context(new_run_directory(place))
-    directories = [RunDirectory(p, run_configuration(plan), reporter.log) for plan, p in zip(plans, places, strict=True)]
+    directories = [
+        RunDirectory(p, run_configuration(plan), reporter.log) for plan, p in zip(plans, places, strict=True)
+    ]
     return train_many(plans, directories, reporter, stack), reporter
 
 

@@ -109,7 +109,9 @@ def resume(
         plan = replace(plan, workers=parse_workers(workers))
         reporter = stack.enter_context(Reporter(plan.steps))
         stack.enter_context(lock_run(path))
-        begun = checkpoints.list_checkpoints(path / "checkpoints", checkpoints.LAST)  # none: it was ended before it began
+        begun = checkpoints.list_checkpoints(
+            path / "checkpoints", checkpoints.LAST
+        )  # none: it was ended before it began
         saved = checkpoints.newest(path / "checkpoints", say=reporter.log) if begun else None
         stood = progress.read(saved.metadata) if saved else Progress()
         checkpoints.remove_stale(path / "checkpoints", stood.iteration)

@@ -20,7 +20,7 @@ Opt = tuple[Float[Array, ""], Any]
 class AdaptivePenalty(eqx.Module):
     """An update of J − β KL(π_old‖π), with β doubled where KL > 1.5 · target and halved where KL < target / 1.5.
 
-    - `update`: what improves the penalised objective; give it the epochs, so that β adapts once an iteration.
+    - `update`: what improves the penalized objective; give it the epochs, so that β adapts once an iteration.
     - `target`: the mean KL to aim at, in nats.
     - `penalty`: the first β.
 
@@ -72,7 +72,7 @@ class AdaptiveRate(eqx.Module):
     ) -> tuple[PyTree, Opt, Info]:
         """(θ', (α', …), the inner update's figures, `learning_rate` α among them)."""
         rate, inner = opt
-        params, inner, info = dataclasses.replace(self.update, rate=rate)(objective, params, batch, inner, key)
+        params, inner, info = dataclasses.replace(self.update, learning_rate=rate)(objective, params, batch, inner, key)
         moved = _moved(params, batch)
         down, up = moved > 2 * self.target, moved < self.target / 2
         rate = rate * jnp.where(down, 1 / self.factor, jnp.where(up, self.factor, 1.0))

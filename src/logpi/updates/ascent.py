@@ -1,4 +1,4 @@
-"""Gradient ascent with any Optax optimiser."""
+"""Gradient ascent with any Optax optimizer."""
 
 import functools
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.objectives.base import Objective
 from logpi.types import Batch, Number, ravel
-from logpi.updates.minibatches import Minibatches, shuffled, full_batch
+from logpi.updates.minibatches import Minibatches, full_batch, shuffled
 
 Info = dict[str, Float[Array, ""]]
 
@@ -23,14 +23,14 @@ adam = functools.partial(optax.adam, eps=1e-5)
 
 
 class Ascent(eqx.Module):
-    """θ ← θ + α · optimiser(∇J(θ)), once a minibatch, `epochs` times over the batch.
+    """θ ← θ + α · optimizer(∇J(θ)), once a minibatch, `epochs` times over the batch.
 
-    - `optimizer`: a function of the rate α that gives an Optax optimiser: `optax.adam`, or
+    - `optimizer`: a function of the rate α that gives an Optax optimizer: `optax.adam`, or
       `functools.partial(optax.adam, eps=1e-5)`. θ reaches it as one flat vector (an update of 320 small Adam steps
-      takes half the time so), so an optimiser that treats layers differently has no layers to see.
-    - `rate`: α > 0; a number, an array or a schedule. A new rate never recompiles.
-    - `minibatch`: rows to a step; None takes the whole batch.
-    - `max_norm`: ∇J is shortened to this Euclidean norm if it is longer.
+      takes half the time so), so an optimizer that treats layers differently has no layers to see.
+    - `learning_rate`: α > 0; a number, an array or a schedule. A new rate never recompiles.
+    - `minibatch_size`: rows to a step; None takes the whole batch.
+    - `max_grad_norm`: ∇J is shortened to this Euclidean norm if it is longer.
 
     A step whose objective or gradient is not finite is left out and counted in `skipped_updates`.
     """
@@ -42,13 +42,13 @@ class Ascent(eqx.Module):
     max_grad_norm: Number | None = None
 
     def init(self, params: PyTree) -> PyTree:
-        """The optimiser's state for these parameters."""
+        """The optimizer's state for these parameters."""
         return self.optimizer(0.0).init(ravel(params)[0])
 
     def __call__(
         self, objective: Objective, params: PyTree, batch: Batch, opt: PyTree, key: Key[Array, ""]
     ) -> tuple[PyTree, PyTree, Info]:
-        """(θ', the optimiser's state, figures): gradient_norm (mean over steps), step_norm ‖θ' − θ‖ …"""
+        """(θ', the optimizer's state, figures): gradient_norm (mean over steps), step_norm ‖θ' − θ‖ …"""
         theta, unravel = ravel(params)
         transform = self.optimizer(self.learning_rate)
 
@@ -94,4 +94,8 @@ class Ascent(eqx.Module):
         return carry, jnp.sum(counts, dtype=float)
 
     def _cut(self, objective: Objective, batch: Batch, key: Array) -> Minibatches:
-        return full_batch(batch) if self.minibatch_size is None else shuffled(batch, self.minibatch_size, objective.sampling_unit, key)
+        return (
+            full_batch(batch)
+            if self.minibatch_size is None
+            else shuffled(batch, self.minibatch_size, objective.sampling_unit, key)
+        )

@@ -21,15 +21,15 @@ Vector = Float[Array, " P"]
 
 
 class NaturalGradient(eqx.Module):
-    """θ + √(2δ / gᵀF⁻¹g) F⁻¹g: the best step of the linearised problem under ½ Δθᵀ F Δθ ≤ δ.
+    """θ + √(2δ / gᵀF⁻¹g) F⁻¹g: the best step of the linearized problem under ½ Δθᵀ F Δθ ≤ δ.
 
     F⁻¹g by conjugate gradients on Fisher-vector products. The policy that results is the same however π is
-    parameterised (with no damping, to first order), and its mean KL from the old one is δ to second order.
+    parameterized (with no damping, to first order), and its mean KL from the old one is δ to second order.
 
     - `max_kl`: δ > 0, in nats.
     - `iterations`: of conjugate gradients.
     - `damping`: F + damping · I is what is solved; steadier, and shorter steps.
-    - `thinning`: F is averaged over every so many rows.
+    - `fisher_stride`: F is averaged over every so many rows.
 
     A zero gradient makes no step; where F has a direction of negative curvature or something is not finite, θ is
     left as it is and `skipped_updates` counts it. Source: Kakade 2002; Lovatto's deck, Algorithm 2.
@@ -62,7 +62,7 @@ def natural_step(
     """
     theta, unravel = ravel(params)
     g = jax.grad(lambda vector: objective(unravel(vector), batch))(theta)
-    product = fisher_product(unravel, theta, every_kth(batch, settings.thinning), settings.damping)
+    product = fisher_product(unravel, theta, every_kth(batch, settings.fisher_stride), settings.damping)
     solution = conjugate_gradient(product, g, settings.iterations)
     slope = g @ solution.x
     good = solution.positive & (slope > 0) & jnp.isfinite(slope)

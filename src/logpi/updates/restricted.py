@@ -12,9 +12,9 @@ Info = dict[str, Float[Array, ""]]
 
 
 class NormConstrainedStep(eqx.Module):
-    """θ + √(2ε) ∇J / ‖∇J‖: the best step of the linearised problem under ½ ‖Δθ‖² ≤ ε.
+    """θ + √(2ε) ∇J / ‖∇J‖: the best step of the linearized problem under ½ ‖Δθ‖² ≤ ε.
 
-    - `epsilon`: ε > 0; or `RestrictedStep.of_length(‖Δθ‖)`.
+    - `epsilon`: ε > 0; or `NormConstrainedStep.of_length(‖Δθ‖)`.
 
     Any objective serves, the linear one of a perturbation estimate too. A zero or non-finite gradient makes no step.
     How far the *policy* moves is not restricted: a short step in θ can be a long one in π (see `NaturalGradient`).

@@ -24,12 +24,12 @@ class TrustRegion(eqx.Module):
     If no i < `backtracks` will do, θ stays as it is, bit for bit.
 
     - `max_kl`: δ > 0, in nats; the KL is exact, over all valid rows.
-    - `iterations`, `damping`, `thinning`: as in `NaturalGradient`.
+    - `iterations`, `damping`, `fisher_stride`: as in `NaturalGradient`.
     - `backtracks`: steps tried, the full one among them.
     - `ratio`: α in (0, 1).
-    - `divergence`: `forward`, KL(π_old‖π_new), or `reverse`.
+    - `divergence`: `forward_differences`, KL(π_old‖π_new), or `reverse`.
 
-    Raises LogpiError for an objective whose values cannot be compared, such as `Weighted`.
+    Raises LogpiError for an objective whose values cannot be compared, such as `ImportanceWeighted`.
 
     Source: Schulman et al. 2015 (TRPO), appendix C; Lovatto's deck, Algorithms 3 and 4.
     """

@@ -108,6 +108,6 @@ def test_the_task_keeps_the_contract(envs):
 
 @pytest.mark.slow
 def test_every_task_keeps_the_contract(envs):
-    """But the swimmer, whose water asks `clip` by names that JAX 0.10 no longer has (Brax 0.14.2)."""
+    """But the swimmer, whose water asks `clip_range` by names that JAX 0.10 no longer has (Brax 0.14.2)."""
     for task in set(envs._envs) - {"swimmer"}:
         check_environment(f"brax:{task}", num_envs=2, steps=20)

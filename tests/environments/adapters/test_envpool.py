@@ -102,7 +102,7 @@ def test_every_seed_has_a_pool_of_its_own_and_the_one_before_is_closed(pools):
     assert pools()[-1].closed
 
 
-def test_neighbours_in_groups_are_seeded_alike(pools):
+def test_neighbors_in_groups_are_seeded_alike(pools):
     obs = likeness("CartPole-v1").reset(0, group=2)
     a, b = sorted(set(pools()[0].seeds), key=pools()[0].seeds.index)
     assert pools()[0].seeds == [a, a, b, b]

@@ -11,7 +11,7 @@ from helpers import double_precision
 
 from logpi.environments.adapters.brax import Brax
 from logpi.environments.adapters.gymnax import Gymnax
-from logpi.environments.adapters.jax_compat import default_promotion, to_scalar, strip_weak_types
+from logpi.environments.adapters.jax_compat import default_promotion, strip_weak_types, to_scalar
 
 
 class Numbers(LikeGymnax):

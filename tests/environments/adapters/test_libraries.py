@@ -101,10 +101,10 @@ def test_a_limit_shortens_episodes_and_never_lengthens_them(given, limit, monkey
 # From here on, the libraries themselves.
 
 SMALL = {
-    "ppo": {"num_envs": 2, "rollout_length": 16, "minibatch": 16, "epochs": 1, "hidden": (8,)},
-    "reinforce": {"num_envs": 2, "limit": 30, "episodes": 1, "hidden": (8,)},
-    "npg": {"num_envs": 2, "rollout_length": 16, "hidden": (8,)},
-    "trpo": {"num_envs": 2, "rollout_length": 16, "hidden": (8,)},
+    "ppo": {"num_envs": 2, "num_steps": 16, "minibatch_size": 16, "epochs": 1, "hidden": (8,)},
+    "reinforce": {"num_envs": 2, "max_episode_steps": 30, "episodes": 1, "hidden": (8,)},
+    "npg": {"num_envs": 2, "num_steps": 16, "hidden": (8,)},
+    "trpo": {"num_envs": 2, "num_steps": 16, "hidden": (8,)},
 }
 
 
@@ -119,4 +119,4 @@ def test_a_policy_is_trained_saved_and_goes_on(task, method, tmp_path):
     run = logpi.train(task, recipe, steps=64, evaluations=1, out=tmp_path / "run")
     again = logpi.resume(tmp_path / "run", steps=128)
     assert run.summary["steps"] <= 64 < again.summary["steps"] <= 128
-    assert logpi.evaluate(again.policy, task, episodes=2, limit=30).lengths.max() <= 30
+    assert logpi.evaluate(again.policy, task, episodes=2, max_episode_steps=30).lengths.max() <= 30

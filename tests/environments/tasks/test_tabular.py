@@ -35,9 +35,9 @@ def played(mdp, logits, key, episodes, limit):
 WORLDS = {
     "two-state": (problems.two_state(0.7), 30),
     "chain by time": (problems.chain(4, horizon=12), 12),
-    "grid": (problems.grid(3, 0.2, discount=0.7), 30),
-    "random": (problems.random(1, discount=0.7), 30),
-    "cliff": (problems.cliff(2, 3, discount=0.7), 30),
+    "grid": (problems.grid(3, 0.2, gamma=0.7), 30),
+    "random": (problems.random(1, gamma=0.7), 30),
+    "cliff": (problems.cliff(2, 3, gamma=0.7), 30),
 }
 
 
@@ -47,8 +47,8 @@ def test_the_mean_return_is_the_utility(name, key):
     mdp, limit = WORLDS[name]
     logits = jr.normal(key, (mdp.states, mdp.actions))
     tau = played(mdp, logits, key, 4000, limit)
-    discount = np.asarray(mdp.discount) ** np.asarray(tau.time)
-    returns = np.where(tau.valid, discount * np.asarray(tau.reward), 0).sum(axis=0)
+    gamma = np.asarray(mdp.gamma) ** np.asarray(tau.time)
+    returns = np.where(tau.valid, gamma * np.asarray(tau.reward), 0).sum(axis=0)
     error = returns.std() / np.sqrt(len(returns))
     assert abs(returns.mean() - mdp.utility(logits)) < 4 * error
     assert error < 0.1 * abs(mdp.utility(logits))
@@ -100,7 +100,7 @@ def test_a_factory_of_an_own_mdp(key):
 @pytest.mark.slow
 def test_ppo_solves_the_chain(tmp_path):
     """At least 95 % of what is optimal, exactly evaluated, from the name alone."""
-    recipe = logpi.ppo(num_envs=8, rollout_length=64, discount=0.95, learning_rate="1e-2:0", epochs=4, minibatch=128)
+    recipe = logpi.ppo(num_envs=8, num_steps=64, gamma=0.95, learning_rate="1e-2:0", epochs=4, minibatch_size=128)
     run = logpi.train("tabular:chain", recipe, steps=20_000, evaluations=0, out=tmp_path / "run")
     mdp = problems.chain()
     assert mdp.utility(run.policy) >= 0.95 * mdp.optimal().utility

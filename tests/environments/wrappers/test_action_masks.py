@@ -79,7 +79,7 @@ def test_the_mask_is_the_one_of_the_moment(mode):
 
 def test_policies_take_legal_actions_only(tmp_path):
     """`Alternating` asserts it, while training and evaluating."""
-    algorithm = logpi.a2c(num_envs=2, rollout_length=8, hidden=(4,))
+    algorithm = logpi.a2c(num_envs=2, num_steps=8, hidden=(4,))
     run = logpi.train(lambda: logpi.with_action_masks(Alternating()), algorithm, steps=32, evaluations=0, out=tmp_path)
     assert run.metrics[-1]["steps"] == 32
     assert run.metrics[-1]["entropy"] < 1e-6  # one action alone is legal

@@ -4,7 +4,7 @@ import gymnasium
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from builders import Counting, Walk, WalkOnHost, behaviour, on_device
+from builders import Counting, Walk, WalkOnHost, behavior, on_device
 
 from logpi.core.collection import Episodes
 from logpi.environments.vmap import Vmap
@@ -26,7 +26,7 @@ def paid_by_hand(tau):
 
 def test_every_step_pays_the_difference_of_potentials(key):
     plain, shaped = (Vmap(single, 16, 12) for single in (Walk(), RewardShaping(Walk(), potential, GAMMA)))
-    mu = behaviour(plain, key)
+    mu = behavior(plain, key)
     tau, bare = (on_device(env, mu, Episodes(), key) for env in (shaped, plain))
     valid = np.asarray(tau.valid)
     assert bool(tau.terminated.any()) and bool((tau.truncated & tau.valid).any())
@@ -38,7 +38,7 @@ def test_every_step_pays_the_difference_of_potentials(key):
 def test_it_telescopes_to_minus_the_first_potential(key):
     """Σ γ^t r' = Σ γ^t r − Φ(s₀) in every episode that terminates, a random number of steps long."""
     plain, shaped = (Vmap(single, 64, 60) for single in (Walk(), RewardShaping(Walk(), potential, GAMMA)))
-    mu = behaviour(plain, key)
+    mu = behavior(plain, key)
     tau, bare = (on_device(env, mu, Episodes(), key) for env in (shaped, plain))
     over = np.asarray((tau.terminated & tau.valid).any(axis=0))
     powers = np.where(tau.valid, GAMMA ** np.asarray(tau.time), 0)

@@ -60,7 +60,7 @@ def pids(crew):
 
 @pytest.mark.parametrize("n", [1, 5, 31, 32, 40, 100, 1000])
 def test_blocks_cover_each_environment_once_whoever_acts(n):
-    """In arrays of one size, whether its neighbours in them are one's own or somebody else's."""
+    """In arrays of one size, whether its neighbors in them are one's own or somebody else's."""
     size, sizes, x = block_size(n), set(), np.arange(n * 2).reshape(n, 2)
 
     def act(obs, draws):
@@ -173,16 +173,16 @@ def test_an_environment_that_a_worker_cannot_make_says_so():
 
     def make():
         if os.getpid() != here:
-            raise OSError("there is one licence")
+            raise OSError("there is one license")
         return Walk()
 
-    text = "raised OSError: there is one licence, when it made its environments; try workers 0"
+    text = "raised OSError: there is one license, when it made its environments; try workers 0"
     with pytest.raises(EnvironmentFailed, match=text):
         rollouts(make, 4, 2, Steps(4))
 
 
 def test_what_cannot_be_shared_out_is_refused():
-    tiny = {"num_envs": 2, "rollout_length": 8, "minibatch": 16, "hidden": (4,)}
+    tiny = {"num_envs": 2, "num_steps": 8, "minibatch_size": 16, "hidden": (4,)}
     train = lambda env, **o: logpi.train(env, logpi.ppo(**tiny), steps=32, evaluations=0, **o)
     with pytest.raises(
         LogpiError, match=r"cannot be shared out over 2 workers: workers make environments of their own"

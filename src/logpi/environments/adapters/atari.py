@@ -1,4 +1,4 @@
-"""Atari games as policies see them: four grey pictures of 84 × 84, an action every four frames."""
+"""Atari games as policies see them: four gray pictures of 84 × 84, an action every four frames."""
 
 import gymnasium
 

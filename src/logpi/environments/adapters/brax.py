@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from logpi.environments.adapters.jax_compat import default_promotion, to_scalar, strip_weak_types
+from logpi.environments.adapters.jax_compat import default_promotion, strip_weak_types, to_scalar
 from logpi.errors import LogpiError
 
 
@@ -67,7 +67,12 @@ class Brax(eqx.Module):
         del key
         with default_promotion():
             state = self.env.step(state, action)
-        return strip_weak_types(state), _seen(state.obs), to_scalar(state.reward, jnp.float32), to_scalar(state.done, bool)
+        return (
+            strip_weak_types(state),
+            _seen(state.obs),
+            to_scalar(state.reward, jnp.float32),
+            to_scalar(state.done, bool),
+        )
 
 
 def _space(shapes: PyTree) -> spaces.Space:

@@ -38,7 +38,7 @@ class EnvPool:
         self._kept = map_leaves(spec.observation_space, cast)
 
     def reset(self, seed: int, group: int = 1) -> Any:
-        """Begin with a new pool; groups of neighbours are seeded alike, and stay alike as long as their episodes do."""
+        """Begin with a new pool; groups of neighbors are seeded alike, and stay alike as long as their episodes do."""
         self.close()
         words = np.random.SeedSequence(seed).generate_state(self.spec.num_envs // group) >> 1
         with _unheard():

@@ -74,7 +74,7 @@ class Gymnasium:
         return self._episodes - 1
 
     def reset(self, seed: int, group: int = 1) -> Any:
-        """Begin the first episode of each environment under this seed; groups of neighbours are seeded alike."""
+        """Begin the first episode of each environment under this seed; groups of neighbors are seeded alike."""
         self._group = group
         return self.restart(seed, np.zeros_like(self._episodes))
 

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from logpi.environments.adapters.jax_compat import default_promotion, to_scalar, strip_weak_types
+from logpi.environments.adapters.jax_compat import default_promotion, strip_weak_types, to_scalar
 from logpi.errors import LogpiError
 from logpi.spaces.tree import buffer_dtype, map_leaves
 
@@ -69,7 +69,10 @@ class Gymnax(eqx.Module):
         return strip_weak_types(state), self._seen(obs), to_scalar(reward, jnp.float32), to_scalar(terminated, bool)
 
     def _space(self, of: Any) -> spaces.Space:
-        with default_promotion(), jax.ensure_compile_time_eval():  # bounds are constants, also while something is traced
+        with (
+            default_promotion(),
+            jax.ensure_compile_time_eval(),
+        ):  # bounds are constants, also while something is traced
             return as_gymnasiums(of(self.params))
 
     def _seen(self, obs: PyTree) -> PyTree:

@@ -42,7 +42,7 @@ class GymnasiumVector:
         self._write = row_writer(env.single_observation_space)
 
     def reset(self, seed: int, group: int = 1) -> Any:
-        """Begin new episodes everywhere; groups of neighbours are seeded alike.
+        """Begin new episodes everywhere; groups of neighbors are seeded alike.
 
         Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
         Later episodes go on with each copy's own numbers, so in a group they are alike only as far as these are.

@@ -23,7 +23,7 @@ def with_action_masks(env: Any) -> Any:
     illegal; where `info` has none, as at the end of an episode, every action is legal. Policies for such spaces take
     legal actions only. Raises LogpiError for another action space.
 
-        >>> legal_actions(gymnasium.make("CartPole-v1")).observation_space["action_mask"]
+        >>> with_action_masks(gymnasium.make("CartPole-v1")).observation_space["action_mask"]
         MultiBinary(2)
     """
     return VectorActionMasks(env) if isinstance(env, VectorEnv) else ActionMasks(env)

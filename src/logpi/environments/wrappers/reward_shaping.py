@@ -16,16 +16,16 @@ class RewardShaping(eqx.Module):
     gradient stays what it is, and Q becomes Q − Φ(s). A time limit set from outside ends an episode at Φ(s_T), not 0:
     then this holds for what V stands for beyond the cut, or where the limit is part of the task and terminates.
 
-    - `single`: the environment; `Vmap(Shaped(CartPole(), potential, 0.99), 8, 500)` is eight shaped copies.
+    - `single`: the environment; `Vmap(RewardShaping(CartPole(), potential, 0.99), 8, 500)` is eight shaped copies.
     - `potential`: Φ, a function of one observation.
-    - `discount`: γ, the learner's own; with another, the optimal policy may change.
+    - `gamma`: γ, the learner's own; with another, the optimal policy may change.
 
     Source: Ng, Harada and Russell 1999, Theorem 1; Grześ 2017 for the potential of terminal states.
     """
 
     single: Any
     potential: Callable[[PyTree], Float[Array, ""]]
-    discount: Any
+    gamma: Any
 
     @property
     def observation_space(self) -> gymnasium.Space:
@@ -54,7 +54,7 @@ class RewardShaping(eqx.Module):
         inner, before = state
         inner, obs, reward, terminated = self.single.step(key, inner, action)
         after = self.potential(obs)
-        shaped = reward + self.discount * jnp.where(terminated, 0, after) - before
+        shaped = reward + self.gamma * jnp.where(terminated, 0, after) - before
         return (inner, after), obs, shaped, terminated
 
 
@@ -63,13 +63,13 @@ class RewardShapingWrapper(gymnasium.Wrapper):
 
     - `env`: one environment, inside or outside of its time limit.
     - `potential`: Φ, a function of one observation as the environment gives it.
-    - `discount`: γ.
+    - `gamma`: γ.
     """
 
-    def __init__(self, env: gymnasium.Env, potential: Callable[[Any], float], discount: float):
+    def __init__(self, env: gymnasium.Env, potential: Callable[[Any], float], gamma: float):
         """Wrap the environment."""
         gymnasium.Wrapper.__init__(self, env)
-        self._potential, self._discount, self._before = potential, discount, 0.0
+        self._potential, self._discount, self._before = potential, gamma, 0.0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """The environment's own beginning."""

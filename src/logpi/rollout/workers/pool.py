@@ -20,7 +20,7 @@ from logpi.core.processes import ignore_sigint
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.errors import EnvironmentFailed
 from logpi.rollout.episode_replay import EpisodeSnapshot, snapshot_shard
-from logpi.rollout.workers.messages import WorkerSetup, EnvironmentShard, WorkerStatus
+from logpi.rollout.workers.messages import EnvironmentShard, WorkerSetup, WorkerStatus
 
 POLL_SECONDS, GRACE_SECONDS = 0.2, 5.0  # seconds: between two looks at those who work; to end by oneself
 ENTRY = "from logpi.rollout.workers.worker import main; main()"
@@ -34,7 +34,7 @@ class WorkerHandle:
     shard: EnvironmentShard
     process: subprocess.Popen
     connection: Connection
-    socket: socket.socket
+    channel: socket.socket
     lifeline: socket.socket
     request: tuple[str, tuple[Any, ...]] = ("", ())
     last_reply: float = 0.0
@@ -68,7 +68,9 @@ class WorkerPool:
         bounds = [n * k // workers for k in range(workers + 1)]
         limit = self.spec.time_limit
         shares = [(a, b - a) for a, b in itertools.pairwise(bounds)]
-        self._handles = [spawn_worker(EnvironmentShard(one.make, self.spec.name, limit, *own, n, restarts)) for own in shares]
+        self._handles = [
+            spawn_worker(EnvironmentShard(one.make, self.spec.name, limit, *own, n, restarts)) for own in shares
+        ]
         self._statuses: list[WorkerStatus] = [WorkerStatus(None, np.zeros(count, np.int64), 0) for _, count in shares]
 
     @property
@@ -159,7 +161,7 @@ class WorkerPool:
         told, descriptor = self._setup
         _request(member, "assign", (told, self._handles.index(member)))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            socket.send_fds(member.socket, [b"m"], [descriptor])
+            socket.send_fds(member.channel, [b"m"], [descriptor])
 
     def _replies(self) -> list[Any]:
         """What each worker answers, in order; those that do not answer are replaced as often as they may be."""
@@ -240,7 +242,7 @@ def _raise_if_error(error: Exception | None) -> None:
 
 
 def close_pipes(member: WorkerHandle) -> None:
-    for end in (member.connection, member.socket, member.lifeline):
+    for end in (member.connection, member.channel, member.lifeline):
         end.close()
 
 

@@ -26,7 +26,7 @@ from logpi.rollout.buffers import observation_fields
 from logpi.rollout.collector import Collector, Shard
 from logpi.rollout.episode_replay import EpisodeSnapshot
 from logpi.rollout.workers import shared_memory
-from logpi.rollout.workers.messages import WorkerSetup, EnvironmentShard, WorkerStatus
+from logpi.rollout.workers.messages import EnvironmentShard, WorkerSetup, WorkerStatus
 
 Work = Callable[[str, tuple], Any]
 
