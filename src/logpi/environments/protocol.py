@@ -1,9 +1,13 @@
 """What logpi asks of an environment, on the device and on the host. Nothing here needs JAX."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from gymnasium import spaces
+
+EpisodeEnd = tuple[int, bool, bool]  # environment, whether it terminated, whether its last step was a valid one
 
 
 class Step(NamedTuple):
@@ -65,9 +69,9 @@ class Environment(Protocol):
 class HostEnvironment(Protocol):
     """N environments that are ordinary Python: they keep their own state and answer in NumPy arrays.
 
-    One that also has `episode`, an int [N] that says which episode each environment is in, and
-    `restart(seed, episode) → obs[N]`, which begins given episodes, can be brought back to where it stood when a run
-    is resumed: the episodes under way are begun again and their actions replayed.
+    Two capabilities may come on top, each a protocol of its own: `Restartable` environments resume exactly,
+    `SteppableCopies` also get worker processes, the fast window and replacement of copies that fail. Ask for them with
+    `isinstance` once, when something is constructed: the check of a runtime protocol is too slow for every step.
     """
 
     @property
@@ -85,6 +89,59 @@ class HostEnvironment(Protocol):
 
     def close(self) -> None:
         """Free what the environments hold."""
+        ...
+
+
+@runtime_checkable
+class Restartable(HostEnvironment, Protocol):
+    """Host environments that can begin a given episode: a resumed run replays the unfinished episodes' actions."""
+
+    @property
+    def episode(self) -> np.ndarray:
+        """Index of the episode that each environment is in under its seed, int [N], from 0."""
+        ...
+
+    def restart(self, seed: int, episode: np.ndarray) -> Any:
+        """Begin episode `episode[i]` of each environment under this seed, whatever was played before: → obs[N]."""
+        ...
+
+
+@runtime_checkable
+class SteppableCopies(Restartable, Protocol):
+    """Host environments whose copies are stepped, begun and replaced one by one.
+
+    - `restarts`: how often a copy that raises may be replaced by a new one; whoever trains sets it, it starts at 0.
+    - `restarted`: how many copies were replaced so far. The failed step is `truncated` and not `valid`.
+    """
+
+    restarts: int
+
+    @property
+    def restarted(self) -> int:
+        """How many copies were replaced so far."""
+        ...
+
+    def example(self) -> Any:
+        """Observations [N, ...] of the right shapes and dtypes, all zero; starts no episode."""
+        ...
+
+    def advance(self, action: Any, next_obs: Any, reward: np.ndarray, copies: Iterable[int]) -> list[EpisodeEnd]:
+        """Step these copies, write observation and reward into row i of the arrays; list the episodes that ended.
+
+        Where an episode ended, the caller must `begin` the next one before it steps that copy again.
+        """
+        ...
+
+    def begin(self, copies: Iterable[int], obs: Any) -> None:
+        """Begin the next episode of these copies and write its first observation into row i of `obs`."""
+        ...
+
+    def shard(self, first: int, count: int) -> Callable[[], "SteppableCopies"] | None:
+        """A factory for copies `first` … `first + count − 1`, which another process unpickles and calls.
+
+        These copies are seeded by their number among all N, so the number of processes changes no bit. None if the
+        copies exist only once, such as an environment that was given ready-made.
+        """
         ...
 
 

@@ -13,8 +13,7 @@ from jaxtyping import Array, PyTree
 
 from logpi.core.compilation import aot_compile
 from logpi.core.seeds import TRAINING, derive
-from logpi.environments.adapters.gymnasium import Gymnasium
-from logpi.environments.protocol import HostEnvironment
+from logpi.environments.protocol import HostEnvironment, SteppableCopies
 from logpi.errors import LogpiError
 from logpi.loop.device import CallBudget, Iteration
 from logpi.loop.iteration import Carry, Info, learn
@@ -38,7 +37,7 @@ def on_host(
 ) -> Iteration:
     """Iterations on environments that are ordinary Python, in a run of so many steps. Each call makes one."""
     first = derive(seed, TRAINING, 0)
-    obs = environment.example() if isinstance(environment, Gymnasium) else environment.reset(first)
+    obs = environment.example() if isinstance(environment, SteppableCopies) else environment.reset(first)
     prepare = _preparing(algorithm, environment, carry, obs)
     mu, noise = prepare(carry, 0.0)
     rollout = HostRollout(environment, algorithm.collect, mu, obs, noise)
@@ -46,7 +45,7 @@ def on_host(
         crew = _hired(environment, rollout, workers, steps)  # they start while what follows is compiled
         stack.callback(crew.close if crew else lambda: None)
         learning = _learning(algorithm, environment, carry, mu, rollout)
-        if isinstance(environment, Gymnasium):
+        if isinstance(environment, SteppableCopies):
             environment.restarts = workers.restarts
             rollout.begin(first)
         close = stack.pop_all().close
@@ -107,7 +106,7 @@ def _hired(environment: HostEnvironment, rollout: HostRollout, workers: Workers,
     if against and (workers.number or workers.pipeline):
         name = environment.spec.name
         raise LogpiError(f"{name} cannot be shared out over {number} workers: {against}; allowed: workers 0")
-    if not number or against or not isinstance(environment, Gymnasium):
+    if not number or against or not isinstance(environment, SteppableCopies):
         return None
     crew = WorkerPool(environment, number, workers.restarts, workers.step_timeout)
     rollout.use_workers(crew, sets=2 if workers.pipeline else 1)

@@ -7,8 +7,7 @@ import numpy as np
 
 from logpi.core.collection import Collect, Steps
 from logpi.core.numpy_trees import tree_leaves, tree_map
-from logpi.environments.adapters.gymnasium import Gymnasium
-from logpi.environments.protocol import HostEnvironment, Step
+from logpi.environments.protocol import HostEnvironment, Step, SteppableCopies
 from logpi.numpy_policy.blocks import Act, Blocks
 from logpi.rollout.episode_replay import EpisodeSnapshot, replay
 from logpi.rollout.observations import Store, StorePairs
@@ -31,6 +30,8 @@ class Collector:
     def __init__(self, environment: HostEnvironment, collect: Collect, share: Shard):
         """`environment` has the share's copies."""
         self._environment, self._collect, self._share = environment, collect, share
+        # Asked once: a runtime protocol's check is too slow for a step.
+        self._copies = environment if isinstance(environment, SteppableCopies) else None
         self._blocks = Blocks(share.first, share.count, share.block)
         self._time = np.zeros(share.count, np.int32)
         self._heartbeat = np.zeros(1, np.int64)
@@ -60,19 +61,15 @@ class Collector:
         """One rollout with this share's noise, into `rows` [T, N, ...]; whole episodes begin afresh from `seed`."""
         self._observations, self._rows = store, rows
         self._actions, self._sent = tree_leaves(rows["action"]), tree_leaves(rows["sent"])
-        if (
-            isinstance(self._environment, Gymnasium)
-            and isinstance(store, StorePairs)
-            and isinstance(self._collect, Steps)
-        ):
-            self._play(self._environment, act, draws)
+        if self._copies is not None and isinstance(store, StorePairs) and isinstance(self._collect, Steps):
+            self._play(self._copies, act, draws)
         elif isinstance(self._collect, Steps):
             self._window(act, draws)
         else:
             self.begin(seed)
             self._episodes(act, draws, self._collect.episodes_per_env)
 
-    def _play(self, environment: Gymnasium, act: Act, draws: list[np.ndarray]) -> None:
+    def _play(self, environment: SteppableCopies, act: Act, draws: list[np.ndarray]) -> None:
         mine = slice(self._share.first, self._share.first + self._share.count)
         rows = tree_map(lambda x: x[:, mine], self._rows)
         self.obs, self._time = collect_window(

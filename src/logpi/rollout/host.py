@@ -11,8 +11,7 @@ import numpy as np
 
 from logpi.core.collection import Collect, Steps
 from logpi.core.numpy_trees import tree_leaves
-from logpi.environments.adapters.gymnasium import Gymnasium
-from logpi.environments.protocol import HostEnvironment
+from logpi.environments.protocol import HostEnvironment, Restartable, SteppableCopies
 from logpi.errors import LogpiError
 from logpi.numpy_policy.actor import behavior_arrays, learned_mask, make_actor
 from logpi.numpy_policy.blocks import resize_rows
@@ -44,6 +43,7 @@ class HostRollout:
     ):
         """`obs[N]` are the observations the environment stands at; μ and noise are examples of those to come."""
         self._environment, self._collect = environment, collect
+        self._restartable = isinstance(environment, Restartable)
         draws = [np.asarray(x) for x in jax.tree.leaves(noise)]
         first = 0 if isinstance(collect, Steps) else (0, 0)
         self._actor = acts = make_actor(mu, obs, jax.tree.map(lambda x: x[first], noise))
@@ -71,12 +71,13 @@ class HostRollout:
         one = self._environment
         if not hasattr(socket, "send_fds"):
             return "this system hands no memory from process to process"
-        if not isinstance(one, Gymnasium) or one.make is None:
+        make = one.shard(0, one.spec.num_envs) if isinstance(one, SteppableCopies) else None
+        if make is None:
             return "workers make environments of their own, from a Gymnasium id or a factory of single environments"
         if self.program is None:
             return "the policy acts by a jitted call, and workers act by NumPy alone"
         try:
-            cloudpickle.dumps(one.make)
+            cloudpickle.dumps(make)
         except Exception as error:
             return f"its factory cannot be sent to another process ({' '.join(str(error).split())})"
         return None
@@ -93,7 +94,7 @@ class HostRollout:
 
     @property
     def _can_replay(self) -> bool:
-        return isinstance(self._collect, Steps) and hasattr(self._environment, "restart")
+        return isinstance(self._collect, Steps) and self._restartable
 
     def begin(self, seed: int) -> None:
         """Begin new episodes everywhere."""

@@ -1,7 +1,7 @@
-"""A window of steps in Gymnasium's own environments, with as little Python per step as it takes. Needs no JAX.
+"""A window of steps in `SteppableCopies`, with as little Python per step as possible. Needs no JAX.
 
-What can be said of a window at its end is not said in every step: observations are written once, where they follow;
-flags and times are filled in for the whole window, from the few places where episodes ended.
+Work that can be done once per window is not done per step: each observation is written once, as the successor of its
+step; flags and times are filled in for the whole window from the list of episode ends.
 """
 
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
-from logpi.environments.adapters.gymnasium import Gymnasium
+from logpi.environments.protocol import SteppableCopies
 from logpi.numpy_policy.blocks import Act, Blocks
 
 End = tuple[int, int, bool, bool]  # row, environment, terminated, and whether the step was one
 
 
 def collect_window(
-    environment: Gymnasium,
+    environment: SteppableCopies,
     blocks: Blocks,
     act: Act,
     draws: list[np.ndarray],

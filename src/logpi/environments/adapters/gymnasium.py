@@ -1,6 +1,7 @@
 """N Gymnasium environments, stepped one after the other."""
 
 import contextlib
+import functools
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,12 +11,10 @@ import numpy as np
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.adapters.time_limit import NEVER, time_limit_of, unwrap_passive
-from logpi.environments.protocol import Spec, Step
+from logpi.environments.protocol import EpisodeEnd, Spec, Step
 from logpi.errors import EnvironmentFailed
 from logpi.spaces.actions import to_gymnasium
 from logpi.spaces.tree import check, empty, map_leaves, row_writer
-
-End = tuple[int, bool, bool]  # environment, whether it terminated, whether the step was one
 
 
 class Gymnasium:
@@ -105,14 +104,14 @@ class Gymnasium:
             terminated[i], truncated[i], valid[i] = died, not died, sound
         return Step(obs, next_obs, reward, terminated, truncated, valid)
 
-    def advance(self, action: Any, next_obs: Any, reward: np.ndarray, copies: Iterable[int]) -> list[End]:
+    def advance(self, action: Any, next_obs: Any, reward: np.ndarray, copies: Iterable[int]) -> list[EpisodeEnd]:
         """Step these copies and write what they answer into row i of the arrays.
 
         Gives (i, terminated, whether the step was one) for every copy whose episode ended: it must `begin` another.
         """
         native, envs, write = self._rows(self._native(action)), self._envs, self._write
         self._clock += 1
-        ended: list[End] = []
+        ended: list[EpisodeEnd] = []
         for i in copies:
             try:
                 observed, reward[i], terminated, truncated, _ = envs[i].step(native[i])
@@ -128,7 +127,7 @@ class Gymnasium:
                 ended.append((i, bool(terminated), True))
         return self._out_of_time(copies, ended) if self._clock >= self._due else ended
 
-    def _out_of_time(self, copies: Iterable[int], ended: list[End]) -> list[End]:
+    def _out_of_time(self, copies: Iterable[int], ended: list[EpisodeEnd]) -> list[EpisodeEnd]:
         """Also those that have now made as many steps as an episode may have."""
         last = [began + limit for began, limit in zip(self._began, self._limits, strict=True)]
         self._due = min((end for end in last if end > self._clock), default=NEVER)
@@ -139,6 +138,12 @@ class Gymnasium:
         """Begin the next episodes of these copies, and write what they show into row i of the arrays."""
         for i in copies:
             self._write(obs, i, self._begin(i))
+
+    def shard(self, first: int, count: int) -> "Callable[[], Gymnasium] | None":
+        """A factory for some of the copies, to be called in another process; None without `make`."""
+        if self.make is None:
+            return None
+        return functools.partial(Gymnasium, self.make, count, self.spec.name, self.spec.time_limit, self._first + first)
 
     def close(self) -> None:
         """Close every copy."""

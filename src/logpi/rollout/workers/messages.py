@@ -7,17 +7,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from logpi.core.collection import Collect
+from logpi.environments.protocol import SteppableCopies
 from logpi.numpy_policy.program import Program
 from logpi.rollout.observations import Store
 
 
 @dataclass(frozen=True)
 class EnvironmentShard:
-    """Which environments a worker makes: `count` of `total`, from number `first` on."""
+    """The environments that a worker makes and steps: `count` of `total`, from number `first` on.
 
-    make: Callable[[], Any]
-    name: str
-    time_limit: int | None
+    - `make`: factory of the worker's copies.
+    - `restarts`: how often one of them that raises may be replaced.
+    """
+
+    make: Callable[[], SteppableCopies]
     first: int
     count: int
     total: int

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -17,8 +18,8 @@ import numpy as np
 
 from logpi.core.numpy_trees import tree_map
 from logpi.core.processes import ignore_sigint
-from logpi.environments.adapters.gymnasium import Gymnasium
-from logpi.errors import EnvironmentFailed
+from logpi.environments.protocol import SteppableCopies
+from logpi.errors import EnvironmentFailed, LogpiError
 from logpi.rollout.episode_replay import EpisodeSnapshot, snapshot_shard
 from logpi.rollout.workers.messages import EnvironmentShard, WorkerSetup, WorkerStatus
 
@@ -53,23 +54,21 @@ class WorkerPool:
     Processes are started afresh (no fork), end with the one that started them, and hold no JAX.
     """
 
-    def __init__(self, one: Gymnasium, workers: int, restarts: int = 0, step_timeout: float = 600.0):
+    def __init__(self, one: SteppableCopies, workers: int, restarts: int = 0, step_timeout: float = 600.0):
         """Start them; `one` is the environment that copies are made of.
 
         - `restarts`: how often a copy that raises, or hangs or dies with its process, may be made anew.
         - `step_timeout`: an environment hangs that has made no step for so many seconds.
         """
-        assert one.make is not None
         self.spec, self.restarts, self._timeout = one.spec, restarts, step_timeout
         self._setup: tuple[WorkerSetup, int] | None = None
         self._heartbeats = np.zeros(workers, np.int64)
         self._seed, self._lost = 0, 0
         n = self.spec.num_envs
         bounds = [n * k // workers for k in range(workers + 1)]
-        limit = self.spec.time_limit
         shares = [(a, b - a) for a, b in itertools.pairwise(bounds)]
         self._handles = [
-            spawn_worker(EnvironmentShard(one.make, self.spec.name, limit, *own, n, restarts)) for own in shares
+            spawn_worker(EnvironmentShard(_shard_factory(one, *share), *share, n, restarts)) for share in shares
         ]
         self._statuses: list[WorkerStatus] = [WorkerStatus(None, np.zeros(count, np.int64), 0) for _, count in shares]
 
@@ -208,6 +207,14 @@ class WorkerPool:
         with contextlib.suppress(EOFError, ConnectionResetError):  # lost, too: seen when it does not answer
             _raise_if_error(member.connection.recv()[0])
         _request(member, *lost.request)
+
+
+def _shard_factory(environment: SteppableCopies, first: int, count: int) -> Callable[[], SteppableCopies]:
+    """The factory of a worker's copies, where there is one: `HostRollout.why_not_parallel` asks before."""
+    make = environment.shard(first, count)
+    if make is None:
+        raise LogpiError(f"{environment.spec.name} has no factory of copies; allowed: workers 0")
+    return make
 
 
 def spawn_worker(copies: EnvironmentShard) -> WorkerHandle:

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 from logpi.core.collection import Steps
-from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.errors import EnvironmentFailed, LogpiError
 from logpi.numpy_policy.program import bind_program
 from logpi.rollout.buffers import observation_fields
@@ -36,7 +35,7 @@ class Worker:
 
     def __init__(self, copies: EnvironmentShard):
         """Make the environments."""
-        self._environment = Gymnasium(copies.make, copies.count, copies.name, copies.time_limit, copies.first)
+        self._environment = copies.make()
         self._environment.restarts = copies.restarts
         self._copies = copies
 
