@@ -17,8 +17,8 @@ from gymnasium import spaces
 import logpi
 
 
-class WindyHarbour(gymnasium.Env):
-    """Reach the harbour, a disc of radius 0.1 around the origin, from a distance of 1.
+class WindyHarbor(gymnasium.Env):
+    """Reach the harbor, a disc of radius 0.1 around the origin, from a distance of 1.
 
     position' = position + 0.1 · thrust + 0.05 · wind
     wind'     = 0.95 · wind + 0.3 · N(0, 1)
@@ -50,7 +50,7 @@ class WindyHarbour(gymnasium.Env):
 
 def make_env():
     """One environment. The time limit truncates: a boat still at sea after 100 steps is not home, only out of sight."""
-    return gymnasium.wrappers.TimeLimit(WindyHarbour(), 100)
+    return gymnasium.wrappers.TimeLimit(WindyHarbor(), 100)
 
 
 def main():

@@ -45,7 +45,9 @@ def test_every_proof_named_exists():
     assert len(named) > 50 and not [name for name in named if not defined(*name)]
 
 
-@pytest.mark.parametrize("room", ["algorithms", "credit", "distributions", "objectives", "sigma", "updates"])
+@pytest.mark.parametrize(
+    "room", ["algorithms", "credit", "distributions", "objectives", "perturbation", "presets", "updates"]
+)
 def test_every_public_part_has_its_proof(room):
     names = re.findall(rf"from \.{room}\.(\w+) import", (ROOT / "src/logpi/__init__.pyi").read_text())
     missing = {name for name in names if f"src/logpi/{room}/{name}.py" not in METHODS}
