@@ -15,6 +15,7 @@ from logpi.presets.registry import ALGORITHMS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+ELISION = "…\n"  # a docstring in the source, `...` in a quote
 QUOTE = re.compile(r'^```python title="(?P<file>[^"]+)"\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
 QUOTES = [
     match.group("file", "code") for page in sorted(DOCS.rglob("*.md")) for match in QUOTE.finditer(page.read_text())
@@ -23,10 +24,15 @@ EVERYTHING = "".join(page.read_text() for page in DOCS.rglob("*.md"))
 METHODS, COMMANDS = (DOCS / "methods.md").read_text(), (DOCS / "command-line.md").read_text()
 
 
+def indent(code: str, spaces: str) -> str:
+    return textwrap.indent(code, spaces, lambda line: line not in ("\n", ELISION))
+
+
 @pytest.mark.parametrize(("file", "code"), QUOTES, ids=[file for file, _ in QUOTES])
 def test_every_quoted_line_is_the_sources(file, code):
-    source = (ROOT / file).read_text()
-    assert any(textwrap.indent(code, " " * depth) in source for depth in range(0, 13, 4)), f"{file} has changed"
+    source = re.sub(r'^ +"""(?:.*?)"""\n', ELISION, (ROOT / file).read_text(), flags=re.MULTILINE | re.DOTALL)
+    code = re.sub(r"^ +\.\.\.\n", ELISION, code, flags=re.MULTILINE)
+    assert any(indent(code, " " * depth) in source for depth in range(0, 13, 4)), f"{file} has changed"
 
 
 def test_the_policy_gradient_passes_through_six_files():
