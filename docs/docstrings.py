@@ -1,8 +1,7 @@
-"""How the library's docstrings become pages: plain prose and formulas, lists of fields, examples that run.
+"""A Griffe extension, named in mkdocs.yml, that turns the library's docstrings into pages.
 
-A Griffe extension, named in mkdocs.yml. In a docstring a formula may hold what Markdown takes for markup, and
-an example is told from prose by its prompt; and what an `equinox.Module` is called with are its fields, which have
-no `__init__` in the source.
+It escapes Markdown markup in formulas, recognizes examples by their prompt, links public names, and adds an `__init__`
+signature to each `equinox.Module`, made from its fields (the source has none).
 """
 
 import re
@@ -15,13 +14,13 @@ MARKUP = re.compile(r"([_*\[\]])")
 
 
 class Docstrings(griffe.Extension):
-    """Docstrings as Markdown, and signatures of modules made of fields."""
+    """Converter of docstrings to Markdown, and of module fields to signatures."""
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
-        """Once everything is read, and every base class is known."""
+        """Convert all docstrings once the package is loaded and every base class is known."""
         for part in _parts(pkg):
             if part.is_attribute and part.docstring is None:
-                part.docstring = _of_its_class(part)
+                part.docstring = _class_docstring(part)
         for part in [part for part in _parts(pkg) if part.is_class and _is_module(part)]:
             _give_signature(part)
         public = {name for name, part in pkg.members.items() if part.is_alias}
@@ -31,7 +30,7 @@ class Docstrings(griffe.Extension):
 
 
 def markdown(text: str, public: set[str]) -> str:
-    """A docstring as Markdown: examples fenced, public names linked, all else outside of backquotes as it stands."""
+    """Convert a docstring to Markdown: fence examples, link public names, escape all else outside of backquotes."""
     example = lambda block: block.lstrip().startswith(">>>")
     return "\n\n".join(_example(x) if example(x) else _prose(x, public) for x in text.split("\n\n"))
 
@@ -56,8 +55,8 @@ def _parts(part: griffe.Object) -> Any:
                 yield from _parts(member)
 
 
-def _of_its_class(attribute: griffe.Attribute) -> griffe.Docstring | None:
-    """What the class says of a value like `score = Score()`, which is its only instance that anyone needs."""
+def _class_docstring(attribute: griffe.Attribute) -> griffe.Docstring | None:
+    """Return the docstring of the class for a value like `score = Score()`, the one instance that users need."""
     called = re.match(r"(\w+)\(\)$", str(attribute.value))
     shape = attribute.parent.members.get(called[1]) if called else None
     return griffe.Docstring(shape.docstring.value, parent=attribute) if shape and shape.docstring else None
@@ -71,13 +70,13 @@ def _give_signature(part: griffe.Class) -> None:
 
 
 def _is_module(part: griffe.Class) -> bool:
-    return any(str(base) in ("eqx.Module", "NamedTuple") for one in [part, *part.mro()] for base in one.bases)
+    return any(str(base) in ("eqx.Module", "NamedTuple") for cls in [part, *part.mro()] for base in cls.bases)
 
 
 def _fields(part: griffe.Class) -> list[griffe.Parameter]:
     fields = {}
-    for one in [*reversed(part.mro()), part]:
-        for name, member in one.members.items():
+    for cls in [*reversed(part.mro()), part]:
+        for name, member in cls.members.items():
             if member.is_attribute and member.annotation is not None and "property" not in member.labels:
                 fields[name] = member
     kind = griffe.ParameterKind.positional_or_keyword
@@ -85,7 +84,7 @@ def _fields(part: griffe.Class) -> list[griffe.Parameter]:
 
 
 def _default(field: griffe.Attribute) -> Any:
-    """The value that a field has if none is given, also where it is written `eqx.field(default=…)`."""
+    """Return the default of a field, also if it is written `eqx.field(default=…)`."""
     if not str(field.value).startswith("eqx.field("):
         return field.value
     return next((x.value for x in field.value.arguments if getattr(x, "name", "") == "default"), None)

@@ -1,4 +1,4 @@
-"""The code on a page of the documentation, run as a reader would type it."""
+"""Execution of the code blocks of a documentation page, as a reader would type them."""
 
 import re
 import shlex
@@ -16,19 +16,19 @@ SHARE = 20
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
-    """(language, code) of every block that a reader types; what is only shown is fenced as text."""
+    """Yield (language, code) of every block that a reader types; blocks fenced as `text` are only shown."""
     return ((match[1], match[2]) for match in BLOCK.finditer(page.read_text()))
 
 
 def tiny(code: str) -> str:
-    """The code with a twentieth of its steps and one seed: all in which a test does not do what a reader does."""
+    """Shorten the code to a twentieth of its steps and one seed; everything else runs as written."""
     return SEEDS.sub("1", BUDGET.sub(lambda steps: str(int(steps[0]) // SHARE), code))
 
 
 def run(page: Path, shorten: Any = tiny) -> dict[str, Any]:
-    """Run a page in the directory one is in: Python in one namespace, `logpi …` by the command line.
+    """Run a page in the current directory: Python blocks in one namespace, `logpi …` through the command line.
 
-    A block that begins with the name of a file, as in `# boat.py`, is saved in it, not run.
+    A block that begins with a file name, as in `# boat.py`, is saved to that file instead of being run.
     """
     names: dict[str, Any] = {"__name__": page.stem}
     for language, code in blocks(page):
@@ -38,11 +38,11 @@ def run(page: Path, shorten: Any = tiny) -> dict[str, Any]:
         elif language == "python":
             exec(compile(code, str(page), "exec"), names)
         else:
-            _type(code)
+            _run_commands(code)
     return names
 
 
-def _type(code: str) -> None:
+def _run_commands(code: str) -> None:
     for line in code.splitlines():
         command, *words = shlex.split(line, comments=True)
         assert command == "logpi", f"{line}: only logpi's own commands are typed on a page"

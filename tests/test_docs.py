@@ -1,4 +1,4 @@
-"""What the documentation says of the code: every line it quotes, every file, test, option and column it names."""
+"""The documentation matches the code: quoted lines, and named files, tests, options and columns."""
 
 import re
 import runpy

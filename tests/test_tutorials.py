@@ -1,7 +1,6 @@
-"""Whoever types what a tutorial says can go on to its end: the code of every page runs.
+"""The code of every tutorial runs from the first block to the last.
 
-That is minutes of compiling, so `.ci/run` does it, in a step of its own; what can be seen without running is always
-looked at.
+Running takes minutes of compiling, so `.ci/run` has a separate step for it; checks that need no run are always made.
 """
 
 import re
@@ -21,8 +20,8 @@ PAGES = sorted((DOCS / "tutorials").glob("*.md"))
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
-    """An empty directory, and a Python that finds what is saved there; afterwards everything is as it was."""
+def workspace(tmp_path, monkeypatch):
+    """Change to an empty directory and make it importable; restore everything afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     modules, handler = set(sys.modules), signal.getsignal(signal.SIGTERM)
@@ -52,7 +51,7 @@ def test_every_name_and_option_on_it_exists(page):
 
 @pytest.mark.tutorial
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_code_runs_as_it_is_written(page, desk):
+def test_the_code_runs_as_it_is_written(page, workspace):
     run(page)
 
 
