@@ -1,4 +1,4 @@
-"""What one step of acting costs on the host: observations in, sampled actions out, in the environment's units.
+"""Cost of one step of acting on the host: from observations to sampled actions in the environment's units.
 
 python benchmarks/acting.py [--num-envs 8] [--hidden 64 64]
 """
@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 
 import logpi
-from logpi.numpy_policy.actor import lower_policy, make_actor
+from logpi.numpy_policy.actor import behavior_arrays, lower_policy, make_actor
 from logpi.policies.behavior import Behavior
 from logpi.spaces.actions import to_gymnasium
 
@@ -20,7 +20,7 @@ SEEN, ACTED = spaces.Box(-np.inf, np.inf, (17,)), spaces.Box(-1.0, 1.0, (6,))
 
 
 def microseconds(function, calls=100, rounds=100):
-    """The median and the least time of a call."""
+    """Return the median and the minimum time of a call, in microseconds."""
     taken = []
     for _ in range(rounds):
         begin = time.perf_counter()
@@ -31,11 +31,11 @@ def microseconds(function, calls=100, rounds=100):
 
 
 def row(normalize, num_envs, hidden):
-    """A line of the table, for a Gaussian policy as the presets make it."""
+    """Return a row of the table, for a Gaussian policy as in the presets."""
     mu = Behavior(logpi.mlp_policy(SEEN, ACTED, hidden=hidden, normalize=normalize, key=jr.key(0)))
     obs = jax.device_get(jr.normal(jr.key(1), (num_envs, *SEEN.shape)))
     noise = jax.device_get(mu(obs).noise(jr.key(2)))
-    native, act = to_gymnasium(ACTED, "it"), make_actor(mu, obs, noise)(mu)
+    native, act = to_gymnasium(ACTED, "it"), make_actor(mu, obs, noise).bind(behavior_arrays(mu))
     jitted = jax.jit(lambda mu, obs, noise: mu(obs).push(noise))
     middle, least = microseconds(lambda: native(act(obs, [noise])[1]))
     slow, _ = microseconds(lambda: native(np.asarray(jitted(mu, obs, noise))))

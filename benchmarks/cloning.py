@@ -1,9 +1,9 @@
-"""Cloning: an expert that PPO trained, twenty of its episodes, their clone, and PPO from the clone on.
+"""Behavioral cloning: train an expert by PPO, clone twenty of its episodes, and continue with PPO from the clone.
 
     python benchmarks/cloning.py [--env CartPole-v1] [--seeds 3]
 
-Prints one line of a Markdown table for each seed: the mean return of the expert's episodes, of the clone, and of what
-PPO made of it, 100 episodes that training never saw. benchmarks/learning.md keeps the lines.
+Prints one row of a Markdown table per seed: the mean return of the expert's episodes, of the clone, and of the policy
+after PPO, each over 100 episodes with seeds not used in training. benchmarks/learning.md holds the rows.
 """
 
 import argparse

@@ -1,14 +1,14 @@
-"""REINFORCE, VPG, NPG, TRPO and PPO side by side on the cart-pole, over ten seeds; and three of them in a wind.
+"""REINFORCE, VPG, NPG, TRPO and PPO on the cart-pole over ten seeds; and three of them under random forces.
 
     python benchmarks/comparison.py [--seeds 10] [--steps 500000] [--only SHORT] [--out docs/figures]
 
 Three panels: episodes of at most 200 steps (CartPole-v0), of at most 500 (v1), and v1 where the force on the cart is
-multiplied by 1 + σz, z ~ N(0, 1) drawn anew each step, for σ = 0, 0.5, 1, 1.5. All seeds of a method are one program.
+multiplied by 1 + σz, z ~ N(0, 1) drawn in each step, for σ = 0, 0.5, 1, 1.5. All seeds of a method are one program.
 Prints Markdown tables: the mean return of the last 100 training episodes, its mean over seeds with the 95 % bootstrap
 interval of that mean, and every seed's last; writes comparison.png and comparison.csv.
 
 The setting is that of Lovatto's comparison (4 environments × 500 steps an iteration, γ = 0.99, λ = 0.97, critic by 80
-full-batch steps of Adam at 1e-3), and `docs/comparison.md` says where ours differs from it.
+full-batch steps of Adam at 1e-3), and `docs/comparison.md` lists the differences.
 """
 
 import argparse
@@ -47,25 +47,25 @@ LAST = 100  # training episodes whose mean return is the score
 
 
 class Windy(eqx.Module):
-    """The cart-pole, whose force is multiplied by 1 + σz at every step."""
+    """Cart-pole with the force multiplied by 1 + σz at every step."""
 
     wind: float
     observation_space = logpi.CartPole().observation_space
     action_space = logpi.CartPole().action_space
 
     def reset(self, key: Any) -> tuple:
-        """As the cart-pole's."""
+        """Reset the cart-pole."""
         return logpi.CartPole().reset(key)
 
     def step(self, key: Any, state: Any, action: Any) -> tuple:
-        """As the cart-pole's, with this step's force."""
+        """Step the cart-pole with this step's random force."""
         k_wind, key = jr.split(key)
         force = 10.0 * (1.0 + self.wind * jr.normal(k_wind))
         return eqx.tree_at(lambda c: c.force, logpi.CartPole(), force).step(key, state, action)
 
 
 def histories(name: str, single: Any, limit: int, seeds: int, budget: int) -> list[dict[str, np.ndarray]]:
-    """Each seed's `steps`, `episodes` and `return_mean`, one number an iteration, up to the budget or just beyond."""
+    """Return each seed's `steps`, `episodes` and `return_mean` per iteration, up to the budget or just beyond."""
     recipe = find_algorithm(name)(**EVERYWHERE, **METHODS[name])
     settings = recipe.settings("comparison")
     environment = logpi.Vmap(single, settings["num_envs"], limit, name)
@@ -102,7 +102,7 @@ def histories(name: str, single: Any, limit: int, seeds: int, budget: int) -> li
 
 
 def recent(history: dict[str, np.ndarray], step: int) -> float:
-    """The mean return of the last 100 episodes that had ended by a step: of the last iterations that hold so many."""
+    """Return the mean return of the last 100 episodes that ended before a step, in whole iterations."""
     until = np.searchsorted(history["steps"], step, side="right")
     count = history["episodes"][:until]
     total = np.where(count > 0, history["return_mean"][:until] * count, 0.0)
@@ -116,18 +116,18 @@ def recent(history: dict[str, np.ndarray], step: int) -> float:
 
 
 def scores(many: list[dict[str, np.ndarray]], grid: np.ndarray) -> np.ndarray:
-    """[seeds, grid]: the recent mean return of every seed at every step of a grid."""
+    """Return the recent mean return of every seed at every step of a grid, [seeds, grid]."""
     return np.array([[recent(history, step) for step in grid] for history in many])
 
 
 def band(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(mean, low, high) over seeds at every point."""
+    """Return (mean, low, high) over seeds at every point."""
     ends = np.array([bootstrap_interval(column, lambda x: float(np.mean(x))) for column in table.T])
     return table.mean(axis=0), ends[:, 0], ends[:, 1]
 
 
 def line(task: str, name: str, table: np.ndarray, grid: np.ndarray) -> str:
-    """One row of the Markdown table."""
+    """Format one row of the Markdown table."""
     at = [int(np.argmin(np.abs(grid - mark))) for mark in MARKS if mark <= grid[-1]]
     mean, low, high = band(table[:, at])
     cells = [f"{m:.0f} [{a:.0f}, {b:.0f}]" for m, a, b in zip(mean, low, high, strict=True)]
@@ -171,7 +171,7 @@ def main() -> None:
 
 
 def save(found: dict[tuple[str, str], np.ndarray], grid: np.ndarray, path: Path) -> None:
-    """Every seed's curve."""
+    """Save every seed's curve as CSV."""
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["task", "method", "seed", *grid])
@@ -180,7 +180,7 @@ def save(found: dict[tuple[str, str], np.ndarray], grid: np.ndarray, path: Path)
 
 
 def draw(found: dict[tuple[str, str], np.ndarray], grid: np.ndarray, path: Path) -> None:
-    """The learning curves with their bands, and what is left at the end in the wind."""
+    """Draw the learning curves with their bands, and the final returns under random forces."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
     colors = dict(zip(METHODS, plt.get_cmap("tab10").colors, strict=False))
     for axes, task in ((left, "CartPole-v0"), (middle, "CartPole-v1")):

@@ -1,10 +1,10 @@
-"""What it costs to begin: the size of each algorithm's program, and the seconds until it can run.
+"""Start-up cost: the size of each algorithm's program, and the seconds until it can run.
 
     python benchmarks/compile_times.py [--algorithms ppo trpo] [--env logpi:CartPole-v1]
 
-For each algorithm, with its defaults: lines of StableHLO of the program that trains (as many iterations as one likes);
+For each algorithm, with its defaults: lines of StableHLO of the training program (for any number of iterations);
 seconds to trace it; seconds to compile it with an empty cache; and seconds to compile it at the second start of the
-same run, from the persistent cache. Each start is a process of its own. Prints Markdown.
+same run, from the persistent cache. Each start is a separate process. Prints Markdown.
 """
 
 import argparse
@@ -19,7 +19,7 @@ NEED_MORE = {"cloning"}  # an expert's run
 
 
 def measured(env: str, name: str) -> dict[str, float]:
-    """One start in this process."""
+    """Measure one start in this process."""
     from contextlib import ExitStack
 
     import jax
@@ -44,7 +44,7 @@ def measured(env: str, name: str) -> dict[str, float]:
 
 
 def start(env: str, name: str, cache: str) -> dict[str, float]:
-    """One start in a process of its own, with that cache."""
+    """Measure one start in a separate process with the given cache."""
     words = [sys.executable, __file__, "--env", env, "--one", name]
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": cache}
     done = subprocess.run(words, capture_output=True, text=True, env=environment)

@@ -1,9 +1,9 @@
-"""Training speed on environments written in JAX: one iteration a call against many, in turn, in one process.
+"""Training speed on environments written in JAX: one iteration per call against many, alternating, in one process.
 
     python benchmarks/device.py [--seconds 3] [--rounds 3] [--settings 8x256 64x128 1024x128 4x128]
 
 Each setting is PPO on logpi:CartPole-v1 with two tanh layers of 64. Prints environment steps per second of both, and
-their ratio, each the median of the rounds, as Markdown; compile time is shown apart.
+their ratio, each the median of the rounds, as Markdown; compile time is shown separately.
 """
 
 import argparse
@@ -26,7 +26,7 @@ SETTINGS = {
 
 
 def prepared(options: dict[str, int]) -> tuple[Iteration, Carry, float]:
-    """The compiled iterations, the first carry, and the seconds that compiling took."""
+    """Return the compiled loop, the first carry, and the seconds of compilation."""
     with ExitStack() as stack:
         plan = make_plan("logpi:CartPole-v1", logpi.ppo(**options), 2**30, (None, None), 0, stack)
     carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
@@ -35,7 +35,7 @@ def prepared(options: dict[str, int]) -> tuple[Iteration, Carry, float]:
 
 
 def timed(iteration: Iteration, carry: Carry, most: int, seconds: float) -> tuple[Carry, float]:
-    """(the carry, steps per second) of so many iterations a call, over at least `seconds`."""
+    """Return (carry, steps per second) for `most` iterations per call, over at least `seconds`."""
     steps, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
         carry, infos = iteration.run(carry, CallBudget(0, 2**30, 2**30, 1, most))

@@ -1,4 +1,4 @@
-"""PPO on environments written in JAX against peers, each in an environment of its own, in turn, in one run.
+"""PPO on environments written in JAX against other libraries, each in its own virtual environment, alternating.
 
     python benchmarks/device_peers.py [rejax=PYTHON] [purejaxrl=PYTHON] [--task CartPole-v1] [--rounds 3]
                                       [--apart] [--environments 1024 4096 16384 65536]
@@ -34,12 +34,12 @@ OURS = {"ppo": "logpi", "apart": "logpi, π and V apart", "trpo": "logpi, TRPO"}
 
 
 def wide(environments: int) -> tuple[Any, ...]:
-    """The setting of so many environments."""
+    """Return the setting for this number of environments."""
     return environments, 64, 4, 4, 100 * 64 * environments, ("purejaxrl", "trpo")
 
 
 def measure(python: str, peer: str, *asked: Any) -> dict[str, Any]:
-    """One run of one library in a process of its own: what it answers."""
+    """Run one library in a separate process and return its answer."""
     script, own = ("device", [peer]) if peer in OURS else (peer, [])
     command = [python, str(PEERS / f"run_{script}.py"), *map(str, asked), *own]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -49,7 +49,7 @@ def measure(python: str, peer: str, *asked: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, setting by setting; print a line for each library."""
+    """Measure all settings; print one row per library."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peers", nargs="*", metavar="PEER=PYTHON")
     parser.add_argument("--task", default="CartPole-v1")

@@ -1,11 +1,11 @@
-"""Where an iteration on the device spends its time: what XLA's CPU runtime ran, by how often it ran.
+"""Profile of one iteration on the device: operations of XLA's CPU runtime, grouped by the number of their executions.
 
     python benchmarks/iteration_profile.py [--settings 8x256 64x64 1024x64] [--largest 12]
 
 PPO on logpi:CartPole-v1 with two tanh layers of 64, one iteration under JAX's profiler. What runs once a minibatch is
 the update's, once a step the rollout's, once an epoch the shuffle's, and once: credit, π_old, figures, statistics.
 (Random numbers take five rounds, so five times as often counts as once.) Prints the milliseconds of each part and of
-the update's largest operations, as Markdown. Being watched costs time, most where operations are small.
+the update's largest operations, as Markdown. Profiling itself costs time, most for small operations.
 """
 
 import argparse
@@ -34,7 +34,7 @@ Spent = dict[str, tuple[int, float]]
 
 
 def spent(environments: int, length: int, epochs: int, minibatches: int) -> Spent:
-    """{operation: (how often it ran in one iteration, its milliseconds)}."""
+    """Return {operation: (executions in one iteration, milliseconds)}."""
     rows = environments * length
     sizes = {"num_envs": environments, "num_steps": length, "epochs": epochs, "minibatch_size": rows // minibatches}
     with ExitStack() as stack, tempfile.TemporaryDirectory() as out:
@@ -53,7 +53,7 @@ def spent(environments: int, length: int, epochs: int, minibatches: int) -> Spen
 
 
 def read(trace: Path) -> Spent:
-    """The operations of a trace: events of XLA's threads that have no others within them."""
+    """Read the operations of a trace: events of XLA's threads that contain no other events."""
     count, total = collections.Counter(), collections.Counter()
     for plane in ProfileData.from_file(str(trace)).planes:
         for line in plane.lines:
@@ -66,7 +66,7 @@ def read(trace: Path) -> Spent:
 
 
 def parts(found: Spent, length: int, epochs: int, minibatches: int) -> dict[str, Spent]:
-    """The operations by the part of the iteration they belong to."""
+    """Group the operations by the part of the iteration that they belong to."""
     often = {"update": epochs * minibatches, "rollout": length, "shuffle": epochs}
     split: dict[str, Spent] = {name: {} for name in (*often, "all else")}
     for name, (count, total) in found.items():
@@ -76,7 +76,7 @@ def parts(found: Spent, length: int, epochs: int, minibatches: int) -> dict[str,
 
 
 def main() -> None:
-    """Trace each setting; print its tables."""
+    """Trace each setting and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=list(SETTINGS))
     parser.add_argument("--largest", type=int, default=12)

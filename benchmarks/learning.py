@@ -1,9 +1,9 @@
-"""Learning, over seeds: final policies, mean action, 100 episodes whose seeds training never used.
+"""Final returns over seeds: mean action, 100 episodes with seeds not used in training.
 
     python benchmarks/learning.py CartPole-v1 ppo --seeds 5 [--steps 100000]
 
 Prints one line of a Markdown table: every seed's mean return, their interquartile mean with its 95 % interval by
-stratified bootstrap, and the time. benchmarks/learning.md keeps the lines.
+stratified bootstrap, and the time. benchmarks/learning.md holds the rows.
 """
 
 import argparse

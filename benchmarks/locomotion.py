@@ -2,9 +2,9 @@
 
     python benchmarks/locomotion.py HalfCheetah-v5 trpo [--seeds 5] [--first 0] [--steps 1000000]
 
-Needs the extra `mujoco`. Prints one line of a Markdown table for each seed as it ends: returns over 20 episodes, on
+Needs the extra `mujoco`. Prints one line of a Markdown table for each finished seed: returns over 20 episodes, on
 seeds never used in training, of the last policy (mean action; stochastic) and of the best of 10 evaluations during
-training (mean action, judged anew), the mean return of the last 100 training episodes, steps per second. Then the
+training (mean action, evaluated again), the mean return of the last 100 training episodes, steps per second. Then the
 interquartile mean of each with its 95 % bootstrap interval over the seeds.
 """
 
@@ -23,7 +23,7 @@ HEAD = ("task", "method", "seed", "last", "last, stochastic", "best", "training"
 
 
 def recent(rows: list[dict]) -> float:
-    """The mean return of the last 100 training episodes, to whole iterations."""
+    """Return the mean return of the last 100 training episodes, in whole iterations."""
     total, count, before = 0.0, 0, len(rows)
     while count < LAST and before > 0:
         before -= 1
@@ -33,7 +33,7 @@ def recent(rows: list[dict]) -> float:
 
 
 def one(env: str, name: str, seed: int, steps: int | None) -> tuple[list[float], float]:
-    """(last, last stochastic, best, training), and steps per second."""
+    """Train one seed; return (last, last stochastic, best, training) and steps per second."""
     with tempfile.TemporaryDirectory() as out:
         place = Path(out) / "run"
         run = logpi.train(env, find_algorithm(name)(), steps=steps, seed=seed, out=place, evaluations=EVALUATIONS)

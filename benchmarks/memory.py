@@ -1,10 +1,10 @@
-"""Memory of an iteration on the device, by the compiler's own count.
+"""Memory of an iteration on the device, as reported by the compiler.
 
     python benchmarks/memory.py [--algorithms ppo trpo]
 
-For windows of T steps in N environments whose observations are D numbers, two layers of H units: MiB of what one
-iteration hands to the next, MiB of what it needs in between, and bytes of the latter for each row more (from T × N and
-2 T × N rows). Nothing is trained.
+For windows of T steps in N environments whose observations are D numbers, two layers of H units: MiB of the carry
+between iterations, MiB of temporary memory, and bytes of the latter per additional row (from T × N and 2 T × N rows).
+Nothing is trained.
 """
 
 import argparse
@@ -34,13 +34,13 @@ MEBIBYTE = 2**20
 
 
 class Drift(eqx.Module):
-    """A task of no interest with observations of a given size."""
+    """Dummy task with observations of a given size."""
 
     size: int = eqx.field(static=True)
 
     @property
     def observation_space(self) -> spaces.Box:
-        """`size` numbers."""
+        """Box of `size` numbers."""
         return spaces.Box(-1.0, 1.0, (self.size,))
 
     @property
@@ -49,19 +49,19 @@ class Drift(eqx.Module):
         return spaces.Discrete(2)
 
     def reset(self, key: Key[Array, ""]) -> tuple[Array, Array]:
-        """Anywhere."""
+        """Draw a random state."""
         obs = jr.uniform(key, (self.size,))
         return obs, obs
 
     def step(self, key: Key[Array, ""], state: Array, action: Array) -> tuple[Array, Array, Array, Array]:
-        """A little to one side."""
+        """Shift the state by one action."""
         del key
         state = state * 0.9 + jnp.where(action == 1, 0.1, -0.1)
         return state, state, state[0], jnp.asarray(False)
 
 
 def needed(name: str, length: int, num_envs: int, size: int, units: int) -> tuple[int, int]:
-    """(bytes handed on, bytes needed in between) of one iteration."""
+    """Return (bytes of the carry, bytes of temporary memory) of one iteration."""
     given: dict[str, Any] = {"num_envs": num_envs, "num_steps": length, "hidden": (units, units)}
     given |= {"minibatch_size": length * num_envs // 16} if name == "ppo" else {}
     with ExitStack() as stack:

@@ -1,11 +1,10 @@
-"""What `--noise-scale-groups 8` costs: PPO by default, with the meter and without, in turn.
+"""Cost of `--noise-scale-groups 8`: default PPO with and without the gradient-noise meter, alternating.
 
     python benchmarks/meter.py [--env CartPole-v1] [--rounds 20] [--iterations 4]
 
-A round times so many iterations of the one and then of the other, the order alternating, each going on from where it
-stands; compiled before. Prints a line of a Markdown table: the median milliseconds of an iteration, without and with;
-then, of the wall's clock and of the processor's time, which does not count what others do on the machine, the ratio
-round by round: its median, quartiles and range.
+A round times `iterations` iterations of one run and then of the other, in alternating order, after compilation. Prints
+a line of a Markdown table: the median milliseconds of an iteration, without and with; then, for wall-clock time and for
+processor time (which excludes other processes of the machine), the ratio per round: its median, quartiles and range.
 """
 
 import argparse
@@ -19,32 +18,35 @@ import numpy as np
 import logpi
 from logpi.core.compilation import use_persistent_cache
 from logpi.loop.compile import make_loop
+from logpi.loop.device import CallBudget
 from logpi.loop.iteration import init_carry
 from logpi.training.plan import make_plan
 
+FAR = 2**30  # a budget that is not reached
+
 
 class Runner:
-    """PPO on a task with these options, iteration after iteration."""
+    """Run of PPO on a task with these options, advanced by iterations."""
 
     def __init__(self, env: str, stack: contextlib.ExitStack, **options: Any):
-        """Compiles, and runs the first iteration."""
+        """Compile and run the first iteration."""
         plan = make_plan(env, logpi.ppo(**options), None, (None, None), 0, stack)
         self._carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
         self._run = make_loop(plan.algorithm, plan.environment, self._carry, 0).run
         self.seconds(1)
 
     def seconds(self, iterations: int) -> np.ndarray:
-        """The mean seconds of so many iterations, by the wall's clock and of the processor's time."""
+        """Return the mean seconds per iteration: wall-clock and processor time."""
         clocks = lambda: np.array([time.perf_counter(), time.process_time()])
         started = clocks()
         for _ in range(iterations):
-            self._carry, _ = self._run(self._carry, 0.0)
+            self._carry, _ = self._run(self._carry, CallBudget(0, FAR, FAR, 1, 1))
         jax.block_until_ready(jax.tree.leaves(self._carry.state.policy)[0])
         return (clocks() - started) / iterations
 
 
 def compare(env: str, rounds: int, iterations: int) -> np.ndarray:
-    """Seconds of an iteration without the meter and with it, by both clocks, [rounds, 2, 2]."""
+    """Return seconds per iteration without and with the meter, by both clocks, [rounds, 2, 2]."""
     with contextlib.ExitStack() as stack:
         runners = [Runner(env, stack), Runner(env, stack, noise_scale_groups=8)]
         times = np.zeros((rounds, 2, 2))

@@ -1,10 +1,10 @@
-"""What a natural step costs: TRPO's and NPG's update in gradient evaluations on the same batch.
+"""Cost of a natural step: the updates of TRPO and NPG in units of gradient evaluations on the same batch.
 
     python benchmarks/natural_cost.py [--rounds 30]
 
 For each batch: the seconds of one gradient of the surrogate, of one update by `NaturalGradient` and of one by
 `TrustRegion` (line search included, no critic), in turn, and their ratio divided by (iterations of conjugate gradients
-+ 2). Then F⁻¹g by our `conjugate_gradient` and by JAX's own, same products, same number of iterations: seconds to run
++ 2). Then F⁻¹g by logpi's `conjugate_gradient` and by JAX's, same products, same number of iterations: seconds to run
 and to compile.
 """
 
@@ -34,7 +34,7 @@ ROWS, ITERATIONS = 2000, 10
 
 
 def batch(policy: Any, size: int, key: Any) -> Batch:
-    """Rows that the policy acted on, with random credit."""
+    """Return rows of the policy's own actions, with random credit."""
     k_obs, k_action, k_weight = jr.split(key, 3)
     obs = jr.normal(k_obs, (ROWS, size))
     old = jax.vmap(policy)(obs)
@@ -44,14 +44,14 @@ def batch(policy: Any, size: int, key: Any) -> Batch:
 
 
 def seconds(call: Callable[[], Any]) -> float:
-    """How long a call takes, its result ready."""
+    """Return the seconds of a call, including waiting for its result."""
     started = time.perf_counter()
     jax.block_until_ready(call())
     return time.perf_counter() - started
 
 
 def programs(policy: Any, rows: Batch) -> dict[str, Callable[[], Any]]:
-    """The gradient, and both updates, compiled."""
+    """Compile the gradient and both updates."""
     theta, unravel = ravel(policy)
     surrogate = lambda theta: logpi.importance(unravel(theta), rows)
     gradient = aot_compile(lambda theta: (jax.grad(surrogate)(theta), None), theta)
@@ -65,7 +65,7 @@ def programs(policy: Any, rows: Batch) -> dict[str, Callable[[], Any]]:
 
 
 def solvers(policy: Any, rows: Batch) -> dict[str, tuple[Callable[[], Any], float]]:
-    """F⁻¹g by both conjugate gradients, compiled; and the seconds that took."""
+    """Compile F⁻¹g by both conjugate-gradient solvers; return them with the seconds of compilation."""
     theta, unravel = ravel(policy)
     g = jax.grad(lambda theta: logpi.importance(unravel(theta), rows))(theta)
     ours = lambda g: conjugate_gradient(fisher_product(unravel, theta, rows, 0.1), g, ITERATIONS, 0.0).x

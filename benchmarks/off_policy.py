@@ -1,10 +1,10 @@
-"""Reuse of a batch: `off-policy` as tuned for the task, with ρ := 1 in its place, and with the floor gone too.
+"""Reuse of a batch: `off-policy` as tuned for the task, with ρ := 1 instead of ρ, and also without the lower bound.
 
     python benchmarks/off_policy.py [--env CartPole-v1] [--first 0] [--seeds 3] [--steps 300000] [--floor 0.9]
 
-Prints one line of a Markdown table for each: every seed's mean return (100 episodes that training never saw), when the
-mean of ten batches first reached 475 (0: never), the steps made on a batch, and the effective share of the batch after
-them by the true ρ, mean and least. benchmarks/learning.md keeps the lines.
+Prints one line of a Markdown table for each: every seed's mean return (100 episodes with seeds not used in training),
+when the mean of ten batches first reached 475 (0: never), the steps made on a batch, and the effective share of the
+batch after them by the true ρ, mean and least. benchmarks/learning.md holds the rows.
 """
 
 import argparse
@@ -27,7 +27,7 @@ CASES = {
 
 
 def changed(recipe: Recipe, objective: logpi.Objective, floor: bool) -> Recipe:
-    """The recipe with another objective, with a floor or without it."""
+    """Return the recipe with another objective, with or without the lower bound."""
 
     @functools.wraps(recipe.compose)  # which options there are is read from it
     def compose(**options):
@@ -41,7 +41,7 @@ def changed(recipe: Recipe, objective: logpi.Objective, floor: bool) -> Recipe:
 
 
 def reached(rows: list, threshold: float = 475.0) -> int | None:
-    """The steps at which the mean return over ten batches is first at the threshold."""
+    """Return the steps at which the mean return over ten batches first reaches the threshold."""
     returns = np.array([np.nan if row["return_mean"] is None else row["return_mean"] for row in rows])
     for i in range(10, len(rows) + 1):
         if np.nanmean(returns[i - 10 : i]) >= threshold:

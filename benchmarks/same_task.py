@@ -1,9 +1,9 @@
-"""One task written twice, CartPole-v1 of Gymnasium and logpi's own on the device: does PPO learn the same on both?
+"""CartPole-v1 of Gymnasium and of logpi in JAX: returns of PPO trained on each.
 
     python benchmarks/same_task.py [--seeds 10] [--steps 98304]
 
 Prints every seed's mean return over 100 episodes of Gymnasium's task (mean action, seeds never used in training),
-trained here and there, the interquartile means, and the 95 % bootstrap interval of their difference.
+trained on either, the interquartile means, and the 95 % bootstrap interval of their difference.
 """
 
 import argparse
@@ -20,7 +20,7 @@ SAME = {"learning_rate": "1e-3:0", "num_envs": 8, "num_steps": 256, "epochs": 10
 
 
 def score(task: str, seed: int, steps: int) -> float:
-    """The last policy of one run, judged on Gymnasium's task."""
+    """Train once; return the mean return of the last policy on Gymnasium's task."""
     with tempfile.TemporaryDirectory() as out:
         place = Path(out) / "run"
         run = logpi.train(task, logpi.ppo(**SAME), steps=steps, seed=seed, out=place, evaluations=0)

@@ -1,4 +1,4 @@
-"""What many seeds at once cost: an iteration of M learners against an iteration of one, in turn, in one process.
+"""Cost of many seeds at once: an iteration of M learners against an iteration of one, alternating, in one process.
 
     python benchmarks/seeds.py [--members 32] [--devices 2] [--rounds 3]
 
@@ -26,7 +26,7 @@ FAR = 2**30
 
 
 def timed(work: Callable[[], None]) -> tuple[float, float]:
-    """(seconds on the clock, seconds of a core)."""
+    """Return (wall-clock seconds, core seconds) of an iteration."""
     clock, core = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - clock, time.process_time() - core

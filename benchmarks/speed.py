@@ -1,4 +1,4 @@
-"""Training on host environments against peers, each in an environment of its own, in turn, in one run.
+"""Training on host environments against other libraries, each in its own virtual environment, alternating, in one run.
 
     python benchmarks/speed.py sb3=PYTHON [sbx=PYTHON] [tianshou=PYTHON] [cleanrl=PYTHON] [--algorithm ppo|trpo]
                                [--env CartPole-v1] [--steps 100000] [--rounds 3] [--settings same|best] [--target 475]
@@ -31,7 +31,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def measure(python: str, peer: str, *asked: Any) -> dict[str, Any]:
-    """One run of one library in a process of its own: what it answers."""
+    """Run one library in a separate process and return its answer."""
     began = time.time()
     command = [python, str(PEERS / f"run_{peer}.py"), *map(str, asked)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -42,14 +42,14 @@ def measure(python: str, peer: str, *asked: Any) -> dict[str, Any]:
 
 
 def shown(values: list[float | None]) -> str:
-    """The median, and all of them."""
+    """Format the median and all values."""
     known = [x for x in values if x is not None]
     write = lambda x: "never" if x is None else f"{x:,.0f}" if abs(x) >= 100 else f"{x:.2f}"
     return f"{write(float(np.median(known)) if known else None)} ({', '.join(map(write, values))})"
 
 
 def ratio(ours: list[float | None], theirs: list[float | None]) -> str:
-    """The median of ours over theirs, round by round, with its interval."""
+    """Format the median ratio of logpi to the other library over rounds, with its interval."""
     pairs = [(a, b) for a, b in zip(ours, theirs, strict=True) if a is not None and b is not None]
     if not pairs:
         return "–"
@@ -59,7 +59,7 @@ def ratio(ours: list[float | None], theirs: list[float | None]) -> str:
 
 
 def table(rows: Rows) -> str:
-    """All figures, and their ratios to logpi's."""
+    """Format all figures and their ratios to logpi's."""
     head = ["library", *FIGURES.values()]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     column = lambda peer, name: [row[name] for row in rows[peer]]

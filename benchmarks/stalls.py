@@ -1,4 +1,4 @@
-"""What a host run does beside collecting and learning: rows, checkpoints, events, evaluations, on whose clock.
+"""Time that a host run spends outside of collecting and learning: rows, checkpoints, events, evaluations.
 
     python benchmarks/stalls.py [--env HalfCheetah-v5] [--steps 204800] [--evaluations 0 2]
 
@@ -18,7 +18,7 @@ ITERATION = 8 * 256
 
 
 def shares(env: str, steps: int, evaluations: int) -> dict[str, float]:
-    """Seconds of each part, compile time apart."""
+    """Return the seconds of each part, without compilation."""
     with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
         recipe = logpi.ppo(num_envs=8, num_steps=256)

@@ -1,4 +1,4 @@
-"""How fast environments step: EnvPool by itself and through logpi, in turn in one process; Gymnasium's own beside them.
+"""Speed of stepping: EnvPool by itself and through logpi, alternating in one process; Gymnasium for comparison.
 
 python benchmarks/stepping.py --task HalfCheetah-v5 --num-envs 8 32 128
 """
@@ -14,7 +14,7 @@ from logpi.environments.adapters.envpool import cores
 
 
 def stepping(name: str, num_envs: int):
-    """Two functions that take so many random steps and give the seconds: through logpi, and of its pool alone."""
+    """Return two functions that time random steps: through logpi, and of its pool alone."""
     environment = logpi.make(name, num_envs)
     space, nobody = environment.spec.action_space, np.zeros(num_envs, bool)
     environment.reset(0)
@@ -33,7 +33,7 @@ def drawn(space, num_envs, seed):
 
 
 def seconds(step, steps):
-    """By the wall's clock, and of the processor's time, which does not count what others do on the machine."""
+    """Return wall-clock seconds and processor seconds (which exclude other processes of the machine)."""
     clocks = lambda: np.array([time.perf_counter(), time.process_time()])
     begin = clocks()
     for t in range(steps):

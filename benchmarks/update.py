@@ -1,4 +1,4 @@
-"""What a gradient step of PPO costs, and what of the machine's peak it reaches.
+"""Cost of a gradient step of PPO, and its share of the machine's peak performance.
 
     taskset -c 0 python benchmarks/update.py [--rounds 7]
 
@@ -31,7 +31,7 @@ TASKS = {
 
 
 def best(call, rounds: int) -> float:
-    """The least processor seconds that a call took."""
+    """Return the minimum processor seconds of a call."""
     taken = []
     for _ in range(rounds):
         began = time.process_time()
@@ -41,7 +41,7 @@ def best(call, rounds: int) -> float:
 
 
 def peak(rounds: int) -> float:
-    """GFLOP/s of one large product."""
+    """Return the GFLOP/s of one large matrix product."""
     x = jnp.asarray(np.random.default_rng(0).normal(size=(1024, 1024)), jnp.float32)
     product = jax.jit(lambda x: x @ x)
     jax.block_until_ready(product(x))
@@ -49,7 +49,7 @@ def peak(rounds: int) -> float:
 
 
 def update(seen, actions, minibatch: int | None):
-    """A function of nothing that makes one update of a fresh pair of networks on random rows."""
+    """Return a function that makes one update of new networks on random rows."""
     keys = jr.split(jr.key(0), 6)
     pair = ActorCritic(logpi.mlp_policy(seen, actions, key=keys[0]), logpi.mlp_critic(seen, key=keys[1]))
     obs = jr.normal(keys[2], (ROWS, *seen.shape))

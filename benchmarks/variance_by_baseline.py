@@ -1,9 +1,9 @@
-"""The variance of every credit with every baseline, as a share of the total return's, on the named problems.
+"""Variance of every credit with every baseline, relative to that of the total return, on the named problems.
 
     uv run python benchmarks/variance_by_baseline.py [--batches 2000] [--batch 8]
 
 Each cell is tr Cov ĝ over that of the total return without a baseline on the same batches, ± half of a 95 % interval by
-the jackknife, which leaves a batch out of both. docs/lab.md keeps the table.
+the jackknife, which leaves a batch out of both. docs/lab.md holds the table.
 """
 
 import argparse
@@ -22,7 +22,7 @@ PAIRS = [(name, b) for name in ("total-return", "reward-to-go", "q") for b in ES
 
 
 def shares(task: str, number: int, m: int) -> list[str]:
-    """A cell for every pair."""
+    """Return a cell for every pair."""
     on = problem(f"tabular:{task}")
     tau, _ = episodes(on, on.policy, m * number, jr.key(1))
     methods = [method(on, *pair) for pair in PAIRS]
@@ -32,7 +32,7 @@ def shares(task: str, number: int, m: int) -> list[str]:
 
 
 def main() -> None:
-    """A table in Markdown."""
+    """Print the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=8)

@@ -1,4 +1,4 @@
-"""How the variance of off-policy weights grows with the length of episodes: exact, by listing all of them.
+"""Growth of the variance of off-policy weights with the length of episodes: exact, by listing all episodes.
 
     uv run python benchmarks/variance_by_horizon.py
 
@@ -6,7 +6,7 @@ Two states, two actions, everything drawn at random; the median over seven other
 is long. Figures are those of one episode: tr Cov ĝ in units of that of the reward-to-go from π's own; and Var Π ρ.
 
 A second table has the named problems, whose trajectories are soon too many to list: 16,000 sampled episodes, weights of
-whole trajectories with the reward-to-go, ± half of a 95 % interval by the jackknife. docs/lab.md keeps both.
+whole trajectories with the reward-to-go, ± half of a 95 % interval by the jackknife. docs/lab.md holds both.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ NAMES = ["trajectory-weights-total", "trajectory-weights", "per-decision", "step
 
 
 def variances(on: Problem) -> list[float]:
-    """One episode's variance by each estimator, as a multiple of the reward-to-go's, and that of Π ρ."""
+    """Return one episode's variance for each estimator, relative to that of the reward-to-go, and Var Π ρ."""
     listed = EpisodeTable(on)
     own, *others = (
         additive(listed, one, one, 1).variance for one in (method(on, n, "none") for n in ["reward-to-go", *NAMES])
@@ -38,7 +38,7 @@ def variances(on: Problem) -> list[float]:
 
 
 def sampled(task: str, horizon: int, number: int = 16_000) -> str:
-    """The share of per-trajectory weights, from episodes of the laboratory's other policy."""
+    """Return the relative variance of per-trajectory weights, from episodes of the laboratory's other policy."""
     on = problem(f"tabular:{task}", horizon=horizon)
     found = []
     for name in ("trajectory-weights", "reward-to-go"):
@@ -50,7 +50,7 @@ def sampled(task: str, horizon: int, number: int = 16_000) -> str:
 
 
 def main() -> None:
-    """Two tables in Markdown."""
+    """Print two tables in Markdown."""
     use_persistent_cache()
     print(f"| steps | {' | '.join(NAMES)} | Var Π ρ |\n|{'---|' * (len(NAMES) + 2)}")
     for horizon in range(1, 7):

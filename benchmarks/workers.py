@@ -1,4 +1,4 @@
-"""How much of the machine's stepping collection keeps, and training of that.
+"""Speed of collection relative to stepping alone, and of training relative to collection.
 
     python benchmarks/workers.py [--env HalfCheetah-v5] [--workers 2] [--num-envs 8] [--length 256] [--rounds 60]
 
@@ -21,7 +21,7 @@ import numpy as np
 
 
 def step_alone(env: str, count: int, steps: int, ready, done) -> None:
-    """Step so many copies, each so many times, beginning together with the others, again and again."""
+    """Step the copies repeatedly, starting each round together with the other processes."""
     import gymnasium
 
     copies = [gymnasium.make(env, disable_env_checker=True) for _ in range(count)]
@@ -41,10 +41,10 @@ def step_alone(env: str, count: int, steps: int, ready, done) -> None:
 
 
 class Stepping:
-    """Processes that do nothing but step environments."""
+    """Processes that only step environments."""
 
     def __init__(self, env: str, workers: int, num_envs: int, length: int):
-        """Start them."""
+        """Start the processes."""
         context = multiprocessing.get_context("spawn")
         self._ready, self._done = context.Barrier(workers + 1), context.Barrier(workers + 1)
         self._size = num_envs * length
@@ -55,7 +55,7 @@ class Stepping:
         self.rate()
 
     def rate(self, times: int = 1) -> float:
-        """Environment steps per second."""
+        """Return environment steps per second."""
         began = time.perf_counter()
         for _ in range(times):
             self._ready.wait()
@@ -67,7 +67,7 @@ class Collecting:
     """Workers that collect rollouts of a fresh policy."""
 
     def __init__(self, env: str, workers: int, num_envs: int, length: int):
-        """Start them."""
+        """Start the processes."""
         import jax
 
         import logpi
@@ -86,7 +86,7 @@ class Collecting:
         self.rollout.begin(0)
 
     def rate(self) -> float:
-        """Environment steps per second."""
+        """Return environment steps per second."""
         began = time.perf_counter()
         self.rollout.collect(self.mu, self.noise, 0)
         return self.size / (time.perf_counter() - began)
@@ -95,7 +95,7 @@ class Collecting:
 def training(
     env: str, workers: int, num_envs: int, length: int, stepping: Stepping, rounds: int
 ) -> list[tuple[float, float]]:
-    """Environment steps per second of stepping alone, and of ten iterations of a run, the first ten apart."""
+    """Return environment steps per second of stepping alone, and of ten iterations of a run after the first ten."""
     import logpi
 
     sizes = {"num_envs": num_envs, "num_steps": length, "epochs": 10, "minibatch_size": 64, "hidden": (64, 64)}
@@ -140,7 +140,7 @@ def main() -> None:
 
 
 def spread(x: Any, form: str = ",.0f") -> str:
-    """The median and the quartiles."""
+    """Format the median and the quartiles."""
     low, middle, high = np.quantile(x, [0.25, 0.5, 0.75])
     return f"{middle:{form}} ({low:{form}} … {high:{form}})"
 

@@ -1,8 +1,8 @@
-"""Your own algorithm: change one part and leave the rest.
+"""Your own algorithm: replace one part.
 
     uv run python examples/own_algorithm.py
 
-An actor-critic put together by hand, with one part that the library does not have.
+An actor-critic composed from parts, with one part that is not in the library.
 """
 
 import argparse
@@ -11,19 +11,23 @@ import jax
 import jax.random as jr
 
 import logpi
+from logpi.types import Number
 
 
 class Blend(logpi.Credit):
-    """Φ = w · Φ_far + (1 − w) · Φ_near, and so for the target of V.
+    """Mixture of two credits: Φ = w · Φ_far + (1 − w) · Φ_near, and likewise the target of V.
 
-    A young critic knows little, so credit begins far-sighted, made of rewards; as the critic learns, it turns
-    near-sighted, made of V, which has less variance. Any number in an algorithm may be such a schedule, also in a
-    part of your own.
+    At first the critic is poor, so credit begins with a long horizon (mostly rewards); as the critic learns, credit
+    shifts to a short horizon (mostly V), which has less variance. Any number in an algorithm may be a schedule, also in
+    a part of your own.
+
+    - `far`, `near`: the two credits.
+    - `weight`: w ∈ [0, 1], a number or a schedule.
     """
 
     far: logpi.Credit
     near: logpi.Credit
-    weight: float | logpi.LinearSchedule
+    weight: Number
 
     def __call__(self, state, tau):
         mix = lambda far, near: self.weight * far + (1 - self.weight) * near

@@ -1,4 +1,4 @@
-"""Your own task: a boat sails home through a wind that drifts.
+"""Your own environment: a boat sails home in changing wind.
 
     uv run python examples/own_environment.py
 
@@ -18,14 +18,14 @@ import logpi
 
 
 class WindyHarbor(gymnasium.Env):
-    """Reach the harbor, a disc of radius 0.1 around the origin, from a distance of 1.
+    """Task: reach the harbor, a disc of radius 0.1 around the origin, from a distance of 1.
 
     position' = position + 0.1 · thrust + 0.05 · wind
     wind'     = 0.95 · wind + 0.3 · N(0, 1)
     reward    = −|position'|,  terminated once |position'| < 0.1
 
-    The boat sees where it is and how the wind blows now. A gust lasts, and it can be stronger than
-    the engine: the straight course is the wrong one.
+    The observation is the boat's position and the current wind. The wind changes slowly and can be stronger than the
+    engine, so the straight course is not the best one.
     """
 
     observation_space = spaces.Box(-np.inf, np.inf, (4,), np.float32)
@@ -49,7 +49,7 @@ class WindyHarbor(gymnasium.Env):
 
 
 def make_env():
-    """One environment. The time limit truncates: a boat still at sea after 100 steps is not home, only out of sight."""
+    """Make one environment. The time limit of 100 steps truncates: the value of the last state still counts."""
     return gymnasium.wrappers.TimeLimit(WindyHarbor(), 100)
 
 
@@ -59,8 +59,8 @@ def main():
     parser.add_argument("--out", help="the run's directory (default: under runs/)")
     options = parser.parse_args()
 
-    # `logpi.train(make_env, …)` works as well. run.json keeps the name, yet `logpi evaluate DIR` and `logpi resume DIR`
-    # need it again as `--env`: what a directory says is never imported.
+    # `logpi.train(make_env, …)` works as well. run.json stores the name, but `logpi evaluate DIR` and
+    # `logpi resume DIR` need it again as `--env`: no name that a directory contains is imported.
     task = "own_environment:make_env"
     recipe = logpi.ppo(num_steps=128, learning_rate="1e-3:0", gamma=0.95)
     run = logpi.train(task, recipe, steps=options.steps, out=options.out)

@@ -2,7 +2,7 @@
 
     uv run python examples/own_network.py
 
-Here a residual network with layer normalization, for the policy and for the critic.
+This example uses a residual network with layer normalization, for the policy and for the critic.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import logpi
 
 
 class Block(eqx.Module):
-    """h ↦ h + W₂ gelu(W₁ norm(h))."""
+    """Residual block: h ↦ h + W₂ gelu(W₁ norm(h))."""
 
     norm: eqx.nn.LayerNorm
     wide: eqx.nn.Linear
@@ -33,7 +33,7 @@ class Block(eqx.Module):
 
 
 class Residual(eqx.Module):
-    """x ↦ W_out (block ∘ … ∘ block)(W_in x). A small W_out: the first policy is nearly uniform whatever it sees."""
+    """Residual network: x ↦ W_out (block ∘ … ∘ block)(W_in x). W_out is small: the initial policy is nearly uniform."""
 
     enter: eqx.nn.Linear
     blocks: list[Block]
@@ -54,7 +54,7 @@ class Residual(eqx.Module):
 
 
 class Policy(eqx.Module):
-    """π_θ(·|s). Everything else follows from the distribution: acting, log π, entropy, KL."""
+    """Policy π_θ(·|s). Its distribution defines sampling, log π, entropy and KL."""
 
     net: Residual
 
@@ -63,7 +63,7 @@ class Policy(eqx.Module):
 
 
 class Critic(eqx.Module):
-    """V_φ(s): one number."""
+    """Critic V_φ(s): one number per observation."""
 
     net: Residual
 
@@ -93,7 +93,7 @@ def main():
     )
     run = logpi.train(task, ppo, policy=policy, critic=critic, steps=options.steps, out=options.out)
 
-    # A file holds numbers, never code: to read a run of your own networks, show what they look like.
+    # Run directories contain numbers, never code: to load networks of your own, pass networks of the same shape.
     run = logpi.load(run.directory, policy=policy, critic=critic)
     result = logpi.evaluate(run.policy, task, episodes=100, seed=1)
     low, high = result.ci
