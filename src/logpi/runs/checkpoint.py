@@ -21,8 +21,8 @@ import safetensors.numpy
 from jaxtyping import PyTree
 
 from logpi.errors import LogpiError
+from logpi.runs.migrations import SCHEMA, check_schema, migrate_arrays
 
-SCHEMA = 2
 ARRAYS, MANIFEST = "arrays.safetensors", "manifest.json"
 
 
@@ -65,7 +65,8 @@ def read(directory: Path) -> Checkpoint:
     if _digest(data) != manifest.get("sha256"):
         raise LogpiError(f"{directory / ARRAYS} is damaged: it is not what was saved")
     try:
-        return Checkpoint(directory, safetensors.numpy.load(data), manifest["facts"])
+        arrays = migrate_arrays(safetensors.numpy.load(data), manifest["schema"])
+        return Checkpoint(directory, arrays, manifest["facts"])
     except (safetensors.SafetensorError, KeyError, TypeError) as error:
         raise LogpiError(f"{directory / ARRAYS} is no safetensors file: {error}") from None
 
@@ -115,8 +116,7 @@ def _manifest(path: Path) -> dict[str, Any]:
         raise LogpiError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, AttributeError, RecursionError):
         raise LogpiError(f"{path} is damaged: it is no JSON object") from None
-    if manifest.get("schema") != SCHEMA:
-        raise LogpiError(f"{path} has schema {manifest.get('schema')}; this version of logpi reads {SCHEMA}")
+    check_schema(manifest.get("schema"), path)
     if seal != _seal(manifest):
         raise LogpiError(f"{path} is damaged: it is not what was saved")
     return manifest

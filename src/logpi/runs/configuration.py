@@ -11,6 +11,7 @@ from logpi.errors import LogpiError
 from logpi.presets.recipe import Recipe
 from logpi.presets.registry import ALGORITHMS
 from logpi.runs.files import read_json
+from logpi.runs.migrations import SCHEMA, migrate_configuration
 from logpi.spaces import serialize
 
 PACKAGES = ("logpi", "jax", "jaxlib", "equinox", "optax", "gymnasium", "numpy")
@@ -30,6 +31,7 @@ KINDS = {
 def configuration(spec: Any, settings: dict[str, Any], description: str, **facts: Any) -> dict[str, Any]:
     """The complete configuration of a run, as JSON can say it; `facts` are the arguments it was started with."""
     return {
+        "schema": SCHEMA,
         **facts,
         "settings": settings,
         "spaces": {
@@ -48,7 +50,7 @@ def read(directory: Path) -> dict[str, Any]:
     for name, kind in KINDS.items():
         if not isinstance(said.get(name), kind):
             raise LogpiError(f"{directory / 'run.json'} is no run's: it has no {name}")
-    return said
+    return migrate_configuration(said, directory / "run.json")
 
 
 def environment(said: dict[str, Any], directory: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from logpi.core.schedules import LinearSchedule
 from logpi.errors import LogpiError
+from logpi.runs.migrations import migrate_row
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
         try:
-            rows.append(json.loads(line))
+            rows.append(migrate_row(json.loads(line)))
         except ValueError:
             break
     return rows

@@ -90,7 +90,7 @@ def compile_and_restore(
             " stood: they begin new episodes, and the run is not the one it would have been"
         )
         columns = jnp.asarray(lost).reshape(-1)
-        carry = eqx.tree_at(lambda c: c.running, carry, jnp.where(columns, 0.0, carry.partial_returns))
+        carry = eqx.tree_at(lambda c: c.partial_returns, carry, jnp.where(columns, 0.0, carry.partial_returns))
     return carry, iteration
 
 
@@ -144,7 +144,7 @@ def _resume_state(carry: Carry, unfinished: Callable[[], dict[str, Any]]) -> Cal
 def _saved_episodes(saved: Checkpoint | None, like: dict[str, Any]) -> dict[str, Any]:
     """The episodes that were under way; nothing where the checkpoint knows of none."""
     try:
-        return checkpoint.load_unchecked(saved, like, "unfinished") if saved else {}
+        return checkpoint.load_unchecked(saved, like, "episodes") if saved else {}
     except KeyError:
         return {}
 

@@ -116,7 +116,7 @@ def resume(
         stood = progress.read(saved.metadata) if saved else Progress()
         checkpoints.remove_stale(path / "checkpoints", stood.iteration)
         now = run_configuration(plan) | {"environment": said["environment"], "started": said.get("started")}
-        if now["description"] != said["description"]:
+        if said["description"] not in ([], now["description"]):  # empty: migrated from an earlier schema
             reporter.log(f"the algorithm is not the one that {path} was started with; it goes on with this one")
         reporter.log(f"going on from step {stood.steps:,} of {plan.steps:,}")
         return run_training(plan, RunDirectory(path, now, reporter.log, stood.rows), callbacks, reporter, stack, saved)
