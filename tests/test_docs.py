@@ -10,7 +10,6 @@ from helpers import mostly_slow
 
 import logpi
 from logpi.cli.parser import parse
-from logpi.presets.options import OPTIONS
 from logpi.presets.registry import ALGORITHMS
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +62,7 @@ def test_every_public_part_has_its_proof(room):
 def test_every_algorithm_and_option_is_described():
     assert all(f"`{name}`" in COMMANDS for name in ALGORITHMS)
     described = set(re.findall(r"^\| `--([\w-]+)` \|", COMMANDS, re.MULTILINE))
-    assert {name.replace("_", "-") for name in OPTIONS} <= described
+    assert {name.replace("_", "-") for preset in ALGORITHMS.values() for name in preset.options} <= described
 
 
 @pytest.mark.parametrize("command", ["train", "resume", "evaluate"])

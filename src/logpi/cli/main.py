@@ -38,11 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
 def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | None, options: dict[str, Any]) -> None:
     """Train, after checking all that can be checked without starting anything."""
     from logpi.environments.registry import check
-    from logpi.presets.registry import ALGORITHMS
+    from logpi.presets.registry import find_algorithm
 
     own = {name: options.pop(name) for name in ("evaluations", "checkpoint_seconds")}
     seeds, workers = options.pop("seeds"), options.pop("workers")
-    recipe = ALGORITHMS[algorithm](**options)
+    recipe = find_algorithm(algorithm)(**options)
     recipe.settings(env)
     check(env)
     if seeds is None:
@@ -111,10 +111,10 @@ def _must_be_a_run(directory: str) -> None:
 
 def algorithms() -> None:
     """List the algorithms."""
-    from logpi.presets.registry import ALGORITHMS
+    from logpi.presets.registry import algorithms
 
-    for name, make in ALGORITHMS.items():
-        print(f"{name:18} {(make.__doc__ or '').splitlines()[0]}")
+    for name, preset in algorithms().items():
+        print(f"{name:18} {(preset.__doc__ or '').partition(chr(10))[0]}")
 
 
 def envs() -> None:

@@ -49,11 +49,10 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
 
 def _train(parser: Parser, name: str) -> list[str]:
     """The arguments of `train ENV [ALGORITHM]`; the names of the algorithm's own options."""
-    from logpi.presets.options import OPTIONS
     from logpi.presets.registry import find_algorithm
 
     preset = find_algorithm(name)
-    defaults = preset().defaults
+    defaults = preset.defaults
     parser.description = preset.__doc__
     parser.add_argument("env", help="CartPole-v1 (Gymnasium), logpi:CartPole-v1 (device), package.module:factory")
     parser.add_argument("algorithm", nargs="?", default="ppo", help="`logpi algorithms` lists them; ppo unless named")
@@ -70,7 +69,7 @@ def _train(parser: Parser, name: str) -> list[str]:
     _workers(parser)
     group = parser.add_argument_group(f"options of {name} (those given prevail over those tuned for the task)")
     for option, default in defaults.items():
-        about = OPTIONS[option]
+        about = preset.options[option]
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         text = f"{about.help}; {about.allowed} (default {shown})"
         flag = f"--{option.replace('_', '-')}"

@@ -1,19 +1,20 @@
 """A2C: the synchronous advantage actor-critic."""
 
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
 
 
 @preset(num_envs=8)
 def a2c(
     *,
-    num_steps=16,
-    gamma=0.99,
-    gae_lambda=1.0,
-    learning_rate=1e-3,
-    ent_coef=0.0,
-    vf_coef=0.5,
-    max_grad_norm=0.5,
+    num_steps: opt.NumSteps = 16,
+    gamma: opt.Gamma = 0.99,
+    gae_lambda: opt.GaeLambda = 1.0,
+    learning_rate: opt.LearningRate = 1e-3,
+    ent_coef: opt.EntCoef = 0.0,
+    vf_coef: opt.VfCoef = 0.5,
+    max_grad_norm: opt.MaxGradNorm = 0.5,
 ):
     """A2C: one ascent on mean_t [log π_θ(a_t|s_t) Â_t + c_H H(π_θ(·|s_t)) − ½ c_V (V_φ(s_t) − R_t)²] an iteration.
 

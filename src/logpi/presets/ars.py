@@ -1,22 +1,30 @@
 """Augmented random search: the best of random perturbations of θ."""
 
+from typing import Annotated
+
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.population import population
 from logpi.presets.recipe import preset
+
+Top = Annotated[
+    int | None,
+    opt.Option("number of best directions that count", f"{opt.WHOLE}, or none: all", opt.optional(opt.whole_number)),
+]
 
 
 @preset(num_envs=32, hidden=(), normalize_observations=True)
 def ars(
     *,
-    num_envs,
-    sigma=0.1,
-    directions=None,
-    top=None,
-    stochastic=False,
-    learning_rate=0.1,
-    gamma=1.0,
-    episodes=1,
-    max_episode_steps=None,
+    num_envs: opt.NumEnvs,
+    sigma: opt.Sigma = 0.1,
+    directions: opt.Directions = None,
+    top: Top = None,
+    stochastic: opt.Stochastic = False,
+    learning_rate: opt.LearningRate = 0.1,
+    gamma: opt.Gamma = 1.0,
+    episodes: opt.Episodes = 1,
+    max_episode_steps: opt.MaxEpisodeSteps = None,
 ):
     """ARS: θ ← θ + α/(b σ_R) Σ_{i ∈ top b} [U(θ + νε_i) − U(θ − νε_i)] ε_i, observations normalized (V2-t).
 

@@ -1,11 +1,26 @@
 """Behavioral cloning: imitate what is in the data."""
 
+from typing import Annotated
+
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
+
+Expert = Annotated[
+    str | None, opt.Option("run directory of the policy to imitate", "a run's directory", opt.optional(str))
+]
 
 
 @preset(num_envs=20)
-def cloning(*, expert=None, max_episode_steps=None, learning_rate=1e-3, epochs=100, minibatch_size=64, ent_coef=0.0):
+def cloning(
+    *,
+    expert: Expert = None,
+    max_episode_steps: opt.MaxEpisodeSteps = None,
+    learning_rate: opt.LearningRate = 1e-3,
+    epochs: opt.Epochs = 100,
+    minibatch_size: opt.MinibatchSize = 64,
+    ent_coef: opt.EntCoef = 0.0,
+):
     """Cloning: θ ← θ + α mean_D ∇log π_θ(a|s), over minibatches of another policy's trajectories, no reward seen.
 
     `train` needs the `expert`, a run's directory: its policy plays an episode in each environment, every iteration.

@@ -1,24 +1,29 @@
 """Evolution strategies: random perturbations of θ, weighted by what they return."""
 
+from typing import Annotated
+
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.population import population
 from logpi.presets.recipe import preset
+
+Ranks = Annotated[bool, opt.Option("weight directions by centered ranks instead of returns", opt.SWITCH, opt.switch)]
 
 
 @preset(num_envs=32, hidden=())
 def evolution(
     *,
-    num_envs,
-    sigma=0.1,
-    draw="gaussian",
-    directions=None,
-    differences="central",
-    ranks=True,
-    stochastic=False,
-    learning_rate=0.1,
-    gamma=1.0,
-    episodes=1,
-    max_episode_steps=None,
+    num_envs: opt.NumEnvs,
+    sigma: opt.Sigma = 0.1,
+    draw: opt.Draw = "gaussian",
+    directions: opt.Directions = None,
+    differences: opt.Differences = "central",
+    ranks: Ranks = True,
+    stochastic: opt.Stochastic = False,
+    learning_rate: opt.LearningRate = 0.1,
+    gamma: opt.Gamma = 1.0,
+    episodes: opt.Episodes = 1,
+    max_episode_steps: opt.MaxEpisodeSteps = None,
 ):
     """Evolution strategies: ascent along ĝ = 1/(2mσ) Σ_i [F(θ + σε_i) − F(θ − σε_i)] ε_i.
 

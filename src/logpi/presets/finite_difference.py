@@ -1,6 +1,7 @@
 """Finite differences: one coordinate of θ at a time."""
 
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.population import population
 from logpi.presets.recipe import preset
 
@@ -8,14 +9,14 @@ from logpi.presets.recipe import preset
 @preset(num_envs=20, hidden=())
 def finite_difference(
     *,
-    num_envs,
-    sigma=0.1,
-    differences="central",
-    stochastic=False,
-    learning_rate=0.1,
-    gamma=1.0,
-    episodes=1,
-    max_episode_steps=None,
+    num_envs: opt.NumEnvs,
+    sigma: opt.Sigma = 0.1,
+    differences: opt.Differences = "central",
+    stochastic: opt.Stochastic = False,
+    learning_rate: opt.LearningRate = 0.1,
+    gamma: opt.Gamma = 1.0,
+    episodes: opt.Episodes = 1,
+    max_episode_steps: opt.MaxEpisodeSteps = None,
 ):
     """Finite differences: ascent along ĝ_j = [U(θ + δe_j) − U(θ − δe_j)] / 2δ, every coordinate by rollouts of its own.
 

@@ -1,21 +1,22 @@
 """NPG: the natural policy gradient."""
 
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
 
 
 @preset(num_envs=4)
 def npg(
     *,
-    num_steps=500,
-    gamma=0.99,
-    gae_lambda=0.97,
-    max_kl=0.01,
-    cg_iterations=10,
-    damping=1e-3,
-    critic_learning_rate=1e-3,
-    critic_epochs=80,
-    critic_minibatch_size=None,
+    num_steps: opt.NumSteps = 500,
+    gamma: opt.Gamma = 0.99,
+    gae_lambda: opt.GaeLambda = 0.97,
+    max_kl: opt.MaxKl = 0.01,
+    cg_iterations: opt.CgIterations = 10,
+    damping: opt.Damping = 1e-3,
+    critic_learning_rate: opt.CriticLearningRate = 1e-3,
+    critic_epochs: opt.CriticEpochs = 80,
+    critic_minibatch_size: opt.CriticMinibatchSize = None,
 ):
     """NPG: θ ← θ + √(2δ / gᵀF⁻¹g) F⁻¹g,  g = mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ − R_t)².
 

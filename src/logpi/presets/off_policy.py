@@ -1,21 +1,33 @@
 """Off-policy: several gradient steps on one batch, each row weighted by how likely its action still is."""
 
+from typing import Annotated
+
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
+
+MinEffectiveSampleShare = Annotated[
+    opt.Number | None,
+    opt.Option(
+        "smallest effective sample size, as a fraction of the batch, at which an epoch starts",
+        "0 … 1, or none",
+        opt.optional(opt.number(0, 1)),
+    ),
+]
 
 
 @preset(num_envs=8)
 def off_policy(
     *,
-    num_steps=128,
-    gamma=0.99,
-    gae_lambda=0.95,
-    learning_rate=3e-3,
-    epochs=10,
-    min_effective_sample_share=0.9,
-    critic_learning_rate=3e-3,
-    critic_epochs=8,
-    ent_coef=0.0,
+    num_steps: opt.NumSteps = 128,
+    gamma: opt.Gamma = 0.99,
+    gae_lambda: opt.GaeLambda = 0.95,
+    learning_rate: opt.LearningRate = 3e-3,
+    epochs: opt.Epochs = 10,
+    min_effective_sample_share: MinEffectiveSampleShare = 0.9,
+    critic_learning_rate: opt.CriticLearningRate = 3e-3,
+    critic_epochs: opt.CriticEpochs = 8,
+    ent_coef: opt.EntCoef = 0.0,
 ):
     """Off-policy gradient: θ ← θ + α mean_t ρ_t ∇log π_θ(a_t|s_t) Â_t, up to `epochs` times on a batch of μ = π_old.
 

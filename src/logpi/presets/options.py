@@ -1,27 +1,45 @@
-"""Every option an algorithm can be given: what it means, what is allowed, how it is read from text."""
+"""Options of presets: what each means, which values are allowed, and how text is read.
 
+An option is declared where it is used, in the annotation of a preset's parameter:
+
+    def mine(*, gamma: Gamma = 0.99, temperature: Annotated[float, Option("…", "a number ≥ 0", number(0))] = 1.0): ...
+
+This module holds the class, readers of the usual kinds of values, and the declarations that several presets share.
+"""
+
+import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from logpi.core.schedules import LinearSchedule, parse_schedule
 from logpi.errors import LogpiError
 
+Read = Callable[[Any], Any]
+Number = float | LinearSchedule
+"""A hyperparameter that may follow a schedule over the run."""
+
 
 @dataclass(frozen=True)
 class Option:
-    """What an option means and takes. `read` turns text or a value into the value, or raises ValueError."""
+    """Declaration of an option of a preset.
+
+    - `help`: its meaning, a noun phrase, for `--help`.
+    - `allowed`: the allowed values in words, for `--help` and error messages.
+    - `read`: turns text or a value into the option's value, or raises ValueError or TypeError. It must read its own
+      result, and what JSON makes of it, as run.json holds values.
+    """
 
     help: str
     allowed: str
-    read: Callable[[Any], Any]
+    read: Read
 
 
-def _number(low: float, high: float, above: bool = False) -> Callable[[Any], Any]:
-    """A number within bounds (above the lower one, if `above`), or a schedule between two such numbers."""
+def number(low: float = -math.inf, high: float = math.inf, above: bool = False) -> Read:
+    """Reader of a number in [low, high] (above `low`, if `above`), or of a schedule between two numbers in it."""
 
-    def inside(x: float) -> float:
+    def bounded(x: float) -> float:
         if math.isnan(x) or not low <= x <= high or (above and x == low):
             raise ValueError
         return x
@@ -30,42 +48,47 @@ def _number(low: float, high: float, above: bool = False) -> Callable[[Any], Any
         if isinstance(given, str) and ":" in given:
             given = parse_schedule(given)
         if isinstance(given, LinearSchedule):
-            numbers = _number(low, high)
-            return LinearSchedule(numbers(given.start), numbers(given.end))
-        return inside(float(given))
+            end = number(low, high)  # a schedule may reach 0, where a constant may not be 0
+            return LinearSchedule(end(given.start), end(given.end))
+        return bounded(float(given))
 
     return read
 
 
-def _whole(given: Any) -> int:
-    number = float(given)
-    if number != int(number) or number < 1:
+def integer(given: Any) -> int:
+    """Read a whole number; also text such as "1e3"."""
+    x = float(given)
+    if x != int(x):
         raise ValueError
-    return int(number)
+    return int(x)
 
 
-def _sizes(given: Any) -> tuple[int, ...]:
+def whole_number(given: Any) -> int:
+    """Read a whole number ≥ 1."""
+    if (x := integer(given)) < 1:
+        raise ValueError
+    return x
+
+
+def sizes(given: Any) -> tuple[int, ...]:
+    """Read sizes of layers, each ≥ 1: a sequence, or text such as "64,64"."""
     parts = given.split(",") if isinstance(given, str) else given
-    return tuple(_whole(part) for part in parts if part != "")
+    return tuple(whole_number(part) for part in parts if part != "")
 
 
-def _switch(given: Any) -> bool:
-    words = {
-        "true": True,
-        "yes": True,
-        "on": True,
-        "1": True,
-        "false": False,
-        "no": False,
-        "off": False,
-        "0": False,
-    }
-    if str(given).lower() not in words:
-        raise ValueError
-    return words[str(given).lower()]
+def switch(given: Any) -> bool:
+    """Read true or false; also yes, no, on, off, 1, 0."""
+    word = str(given).lower()
+    if word in ("true", "yes", "on", "1"):
+        return True
+    if word in ("false", "no", "off", "0"):
+        return False
+    raise ValueError
 
 
-def _one_of(*words: str) -> Callable[[Any], str]:
+def one_of(*words: str) -> Read:
+    """Reader of one of these words."""
+
     def read(given: Any) -> str:
         if given not in words:
             raise ValueError
@@ -74,104 +97,131 @@ def _one_of(*words: str) -> Callable[[Any], str]:
     return read
 
 
-def _optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def optional(read: Read) -> Read:
+    """Reader of None or "none", or of what `read` takes."""
     return lambda given: None if given is None or str(given).lower() == "none" else read(given)
 
 
-def _groups(given: Any) -> int | None:
-    groups = _optional(_whole)(given)
-    if groups == 1:
+def groups(given: Any) -> int | None:
+    """Read a whole number ≥ 2, or None."""
+    number_of_groups = optional(whole_number)(given)
+    if number_of_groups == 1:
         raise ValueError
-    return groups
+    return number_of_groups
 
 
-_POSITIVE = "a number above 0, or a schedule start:end"
-_SHARE = "0 … 1"
+positive = number(0, above=True)
+POSITIVE = "a number above 0, or a schedule start:end"
+POSITIVE_OR_NONE = "a number above 0, or none"
+NON_NEGATIVE = "a number ≥ 0, or a schedule start:end"
+WHOLE = "a whole number ≥ 1"
+SWITCH = "true or false"
 
-OPTIONS: dict[str, Option] = {
-    "num_envs": Option("environments stepped side by side", "a whole number ≥ 1", _whole),
-    "num_steps": Option("steps per environment an iteration", "a whole number ≥ 1", _whole),
-    "episodes": Option("whole episodes per environment an iteration", "a whole number ≥ 1", _whole),
-    "max_episode_steps": Option(
-        "the longest an episode may be", "a whole number ≥ 1, or none: the task's own", _optional(_whole)
-    ),
-    "gamma": Option("γ, what a reward one step later is worth", _SHARE, _number(0, 1)),
-    "gae_lambda": Option("λ of GAE: 0 trusts V, 1 trusts returns", _SHARE, _number(0, 1)),
-    "learning_rate": Option("step size of the policy's optimizer", _POSITIVE, _number(0, math.inf, above=True)),
-    "critic_learning_rate": Option("step size of the critic's", _POSITIVE, _number(0, math.inf, above=True)),
-    "epochs": Option("passes over each batch", "a whole number ≥ 1", _whole),
-    "critic_epochs": Option("the critic's passes over each batch", "a whole number ≥ 1", _whole),
-    "minibatch_size": Option("rows to a gradient step", "a whole number ≥ 1, at most the batch", _whole),
-    "critic_minibatch_size": Option(
-        "rows to a step of the critic's", "a whole number ≥ 1, or none: the batch", _optional(_whole)
-    ),
-    "clip_range": Option("ε, how far the ratio may pay to move from 1", _POSITIVE, _number(0, math.inf, above=True)),
-    "max_kl": Option(
-        "trust region δ: the mean KL(π_old‖π) that an update may reach",
-        "a number above 0, or none",
-        _optional(_number(0, math.inf, above=True)),
-    ),
-    "min_effective_sample_share": Option(
-        "an epoch begins only while the effective sample size is at least this share of the batch",
-        "0 … 1, or none",
-        _optional(_number(0, 1)),
-    ),
-    "target_kl": Option(
-        "the mean KL(π_old‖π) beyond which no further epoch begins; for ppo-kl, the one that the penalty aims at",
-        "a number above 0, or none",
-        _optional(_number(0, math.inf, above=True)),
-    ),
-    "penalty": Option("the first β of a KL penalty", _POSITIVE, _number(0, math.inf, above=True)),
-    "cg_iterations": Option("iterations of conjugate gradients", "a whole number ≥ 1", _whole),
-    "damping": Option("what is added to the Fisher matrix's diagonal", "a number ≥ 0", _number(0, math.inf)),
-    "backtracks": Option("step lengths tried, the full one first", "a whole number ≥ 1", _whole),
-    "backtrack_ratio": Option("each step length tried, as a share of the last", _SHARE, _number(0, 1)),
-    "ent_coef": Option("weight of the entropy bonus", "a number ≥ 0", _number(0, math.inf)),
-    "vf_coef": Option("weight of V's error where π and V learn together", "a number ≥ 0", _number(0, math.inf)),
-    "vf_clip_range": Option(
-        "how far V may be paid to move in one iteration, in its own units",
-        "a number above 0, or none",
-        _optional(_number(0, math.inf, above=True)),
-    ),
-    "max_grad_norm": Option(
-        "gradients longer than this are shortened to it",
-        "a number above 0, or none",
-        _optional(_number(0, math.inf, above=True)),
-    ),
-    "sigma": Option("how far θ is moved: δ of a coordinate, σ of all", _POSITIVE, _number(0, math.inf, above=True)),
-    "differences": Option("θ + Δ against θ − Δ, or against θ", "central or forward", _one_of("central", "forward")),
-    "directions": Option(
-        "random directions to an estimate", "a whole number ≥ 1, or none: as one iteration tries", _optional(_whole)
-    ),
-    "draw": Option("how directions are drawn", "gaussian or orthogonal", _one_of("gaussian", "orthogonal")),
-    "top": Option("how many of the best directions count", "a whole number ≥ 1, or none: all", _optional(_whole)),
-    "normalize_advantages": Option("standardize advantages in each minibatch", "true or false", _switch),
-    "recompute_advantages": Option("compute advantages anew before each epoch", "true or false", _switch),
-    "separate_optimizers": Option("π and V learn by optimizers of their own", "true or false", _switch),
-    "ranks": Option("weigh directions by centered ranks, not by returns", "true or false", _switch),
-    "stochastic": Option("perturbed policies sample their actions, else take the mode", "true or false", _switch),
-    "hidden": Option("sizes of the hidden layers", "whole numbers ≥ 1, as 64,64", _sizes),
-    "std": Option(
-        "a Gaussian's σ: learned, the same in every state; fixed, as it begins; state, read from the network",
-        "learned, fixed or state",
-        _one_of("learned", "fixed", "state"),
-    ),
-    "squash": Option("keep Box actions within their bounds by tanh, not by clipping", "true or false", _switch),
-    "initial_std": Option("first σ of a Gaussian, in half action ranges", "a number above 0", _number(0, 1e6, True)),
-    "normalize_observations": Option("normalize by running statistics", "true or false", _switch),
-    "noise_scale_groups": Option(
-        "measure the gradient's noise between so many groups of environments", "a whole number ≥ 2, or none", _groups
-    ),
-    "expert": Option("the run whose policy is imitated", "a run's directory", _optional(str)),
-    "normalize_returns": Option("let V learn returns in units of their running σ", "true or false", _switch),
+BY_TYPE: dict[type, Option] = {
+    bool: Option("true or false", SWITCH, switch),
+    int: Option("a whole number", "a whole number", integer),
+    float: Option("a number", "a number, or a schedule start:end", number()),
+    str: Option("text", "text", str),
 }
 
+# Declarations that several presets share, each named after its option.
+NumEnvs = Annotated[int, Option("number of environments N that are stepped together", WHOLE, whole_number)]
+NumSteps = Annotated[int, Option("rollout length T: steps per environment and iteration", WHOLE, whole_number)]
+Episodes = Annotated[int, Option("complete episodes per environment and iteration", WHOLE, whole_number)]
+MaxEpisodeSteps = Annotated[
+    int | None,
+    Option("time limit of an episode, in steps", f"{WHOLE}, or none: the task's own", optional(whole_number)),
+]
+Gamma = Annotated[Number, Option("discount factor γ", "0 … 1", number(0, 1))]
+GaeLambda = Annotated[Number, Option("λ of GAE: 0 is the one-step TD residual, 1 Monte-Carlo", "0 … 1", number(0, 1))]
+LearningRate = Annotated[Number, Option("learning rate of the policy's optimizer", POSITIVE, positive)]
+CriticLearningRate = Annotated[Number, Option("learning rate of the critic's optimizer", POSITIVE, positive)]
+Epochs = Annotated[int, Option("passes over each batch", WHOLE, whole_number)]
+CriticEpochs = Annotated[int, Option("passes over each batch by the critic's optimizer", WHOLE, whole_number)]
+MinibatchSize = Annotated[int, Option("rows per gradient step", f"{WHOLE}, at most the batch", whole_number)]
+CriticMinibatchSize = Annotated[
+    int | None,
+    Option("rows per gradient step of the critic", f"{WHOLE}, or none: the batch", optional(whole_number)),
+]
+EntCoef = Annotated[Number, Option("weight c_H of the entropy bonus", NON_NEGATIVE, number(0))]
+VfCoef = Annotated[
+    Number, Option("weight c_V of the value loss, where π and V learn together", NON_NEGATIVE, number(0))
+]
+MaxGradNorm = Annotated[
+    Number, Option("norm that longer gradients are clipped to", POSITIVE_OR_NONE, optional(positive))
+]
+MaxKl = Annotated[
+    Number,
+    Option("trust region δ: largest mean KL(π_old‖π) of an update", POSITIVE, positive),
+]
+CgIterations = Annotated[int, Option("iterations of the conjugate gradient method", WHOLE, whole_number)]
+Damping = Annotated[
+    Number, Option("multiple of the identity that is added to the Fisher matrix", NON_NEGATIVE, number(0))
+]
+Sigma = Annotated[Number, Option("perturbation size: δ of one coordinate of θ, or σ of all", POSITIVE, positive)]
+Differences = Annotated[
+    str,
+    Option("θ + Δ against θ − Δ (central) or against θ (forward)", "central or forward", one_of("central", "forward")),
+]
+Directions = Annotated[
+    int | None,
+    Option(
+        "random directions per gradient estimate", f"{WHOLE}, or none: those of one iteration", optional(whole_number)
+    ),
+]
+Draw = Annotated[str, Option("distribution of directions", "gaussian or orthogonal", one_of("gaussian", "orthogonal"))]
+Stochastic = Annotated[bool, Option("sample a perturbed policy's actions instead of taking the mode", SWITCH, switch)]
+Hidden = Annotated[tuple[int, ...], Option("sizes of the hidden layers", "whole numbers ≥ 1, as 64,64", sizes)]
+Std = Annotated[
+    str,
+    Option(
+        "a Gaussian's σ: one learned vector, the fixed initial one, or an output of the network (state)",
+        "learned, fixed or state",
+        one_of("learned", "fixed", "state"),
+    ),
+]
+Squash = Annotated[bool, Option("keep Box actions in their bounds by tanh instead of clipping", SWITCH, switch)]
+InitialStd = Annotated[
+    Number, Option("initial σ of a Gaussian, in half action ranges", "a number above 0", number(0, 1e6, above=True))
+]
+NormalizeObservations = Annotated[bool, Option("normalize observations by running statistics", SWITCH, switch)]
+NormalizeReturns = Annotated[bool, Option("scale V's targets by the running σ of returns", SWITCH, switch)]
+NoiseScaleGroups = Annotated[
+    int | None,
+    Option(
+        "groups of environments between which the gradient noise scale is measured",
+        "a whole number ≥ 2, or none",
+        groups,
+    ),
+]
 
-def read_option(name: str, given: Any, known: Any) -> Any:
-    """The value of an option, checked; raises LogpiError naming the key, the value and what is allowed."""
-    if name not in known:
-        raise LogpiError(f"unknown option {name}; allowed: {', '.join(known)}")
+
+def declared_options(compose: Callable[..., Any]) -> dict[str, Option]:
+    """Collect the options of a preset's function from the annotations of its parameters.
+
+    A parameter without an `Option` is read as its default's type: bool, int, float or str. Parameters without a default
+    are options that every preset has, and are left out. Raises LogpiError for a default of another type.
+    """
+    hints = inspect.get_annotations(compose, eval_str=True)
+    options = {}
+    for name, parameter in inspect.signature(compose).parameters.items():
+        if parameter.default is parameter.empty:
+            continue
+        given = [x for x in getattr(hints.get(name), "__metadata__", ()) if isinstance(x, Option)]
+        if not given and type(parameter.default) not in BY_TYPE:
+            raise LogpiError(
+                f"preset {compose.__name__}: option {name} is not declared; annotate it,"
+                f" {name}: Annotated[…, Option(help, allowed, read)] = {parameter.default!r}"
+            )
+        options[name] = given[0] if given else BY_TYPE[type(parameter.default)]
+    return options
+
+
+def read_option(name: str, given: Any, options: Mapping[str, Option]) -> Any:
+    """Read the value of an option; raises LogpiError naming the option, the value and what is allowed."""
+    if name not in options:
+        raise LogpiError(f"unknown option {name}; allowed: {', '.join(options)}")
     try:
-        return OPTIONS[name].read(given)
+        return options[name].read(given)
     except (ValueError, TypeError, OverflowError):
-        raise LogpiError(f"{name} is {given}; allowed: {OPTIONS[name].allowed}") from None
+        raise LogpiError(f"{name} is {given}; allowed: {options[name].allowed}") from None

@@ -1,27 +1,50 @@
 """PPO: many small clipped steps on each batch."""
 
+from typing import Annotated
+
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
+
+ClipRange = Annotated[
+    opt.Number,
+    opt.Option("clip range ε of the ratio ρ, which is clipped to [1 − ε, 1 + ε]", opt.POSITIVE, opt.positive),
+]
+VfClipRange = Annotated[
+    opt.Number | None,
+    opt.Option(
+        "clip range of V's change per iteration, in units of returns", opt.POSITIVE_OR_NONE, opt.optional(opt.positive)
+    ),
+]
+TargetKl = Annotated[
+    opt.Number | None,
+    opt.Option(
+        "early stop: no epoch starts beyond this mean KL(π_old‖π)", opt.POSITIVE_OR_NONE, opt.optional(opt.positive)
+    ),
+]
+NormalizeAdvantages = Annotated[bool, opt.Option("standardize advantages in each minibatch", opt.SWITCH, opt.switch)]
+RecomputeAdvantages = Annotated[bool, opt.Option("compute advantages again before each epoch", opt.SWITCH, opt.switch)]
+SeparateOptimizers = Annotated[bool, opt.Option("one optimizer each for π and V", opt.SWITCH, opt.switch)]
 
 
 @preset(num_envs=8)
 def ppo(
     *,
-    num_steps=256,
-    gamma=0.99,
-    gae_lambda=0.95,
-    learning_rate=3e-4,
-    epochs=10,
-    minibatch_size=64,
-    clip_range=0.2,
-    ent_coef=0.0,
-    vf_coef=0.5,
-    vf_clip_range=None,
-    max_grad_norm=0.5,
-    target_kl=None,
-    normalize_advantages=True,
-    recompute_advantages=False,
-    separate_optimizers=False,
+    num_steps: opt.NumSteps = 256,
+    gamma: opt.Gamma = 0.99,
+    gae_lambda: opt.GaeLambda = 0.95,
+    learning_rate: opt.LearningRate = 3e-4,
+    epochs: opt.Epochs = 10,
+    minibatch_size: opt.MinibatchSize = 64,
+    clip_range: ClipRange = 0.2,
+    ent_coef: opt.EntCoef = 0.0,
+    vf_coef: opt.VfCoef = 0.5,
+    vf_clip_range: VfClipRange = None,
+    max_grad_norm: opt.MaxGradNorm = 0.5,
+    target_kl: TargetKl = None,
+    normalize_advantages: NormalizeAdvantages = True,
+    recompute_advantages: RecomputeAdvantages = False,
+    separate_optimizers: SeparateOptimizers = False,
 ):
     """PPO: ascent on mean_t [min(ρ_t Â_t, clip(ρ_t, 1 ± ε) Â_t) + c_H H(π_θ) − ½ c_V (V_φ − R_t)²].
 

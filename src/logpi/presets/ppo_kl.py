@@ -1,23 +1,31 @@
 """PPO with a penalty on KL instead of a clip."""
 
+from typing import Annotated
+
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
+
+TargetKl = Annotated[
+    opt.Number, opt.Option("mean KL(π_old‖π) that the penalty is adapted to", opt.POSITIVE, opt.positive)
+]
+Penalty = Annotated[opt.Number, opt.Option("initial coefficient β of the KL penalty", opt.POSITIVE, opt.positive)]
 
 
 @preset(num_envs=8)
 def ppo_kl(
     *,
-    num_steps=256,
-    gamma=0.99,
-    gae_lambda=0.95,
-    learning_rate=3e-4,
-    epochs=10,
-    minibatch_size=64,
-    target_kl=0.01,
-    penalty=1.0,
-    ent_coef=0.0,
-    max_grad_norm=0.5,
-    critic_learning_rate=1e-3,
+    num_steps: opt.NumSteps = 256,
+    gamma: opt.Gamma = 0.99,
+    gae_lambda: opt.GaeLambda = 0.95,
+    learning_rate: opt.LearningRate = 3e-4,
+    epochs: opt.Epochs = 10,
+    minibatch_size: opt.MinibatchSize = 64,
+    target_kl: TargetKl = 0.01,
+    penalty: Penalty = 1.0,
+    ent_coef: opt.EntCoef = 0.0,
+    max_grad_norm: opt.MaxGradNorm = 0.5,
+    critic_learning_rate: opt.CriticLearningRate = 1e-3,
 ):
     """PPO-KL: ascent on mean_t [ρ_t Â_t − β KL(π_old‖π_θ) + c_H H(π_θ)], β doubled or halved to keep KL near a target.
 

@@ -1,20 +1,21 @@
 """Q actor-critic: the policy gradient weighted by a learned Q."""
 
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
 
 
 @preset(num_envs=8)
 def q_actor_critic(
     *,
-    num_steps=64,
-    gamma=0.99,
-    gae_lambda=0.95,
-    learning_rate=3e-3,
-    critic_learning_rate=3e-3,
-    critic_epochs=10,
-    ent_coef=0.0,
-    max_grad_norm=0.5,
+    num_steps: opt.NumSteps = 64,
+    gamma: opt.Gamma = 0.99,
+    gae_lambda: opt.GaeLambda = 0.95,
+    learning_rate: opt.LearningRate = 3e-3,
+    critic_learning_rate: opt.CriticLearningRate = 3e-3,
+    critic_epochs: opt.CriticEpochs = 10,
+    ent_coef: opt.EntCoef = 0.0,
+    max_grad_norm: opt.MaxGradNorm = 0.5,
 ):
     """Q actor-critic: θ ← θ + α mean_t ∇log π_θ(a_t|s_t) (Q_φ(s_t, a_t) − Σ_a π_θ(a|s_t) Q_φ(s_t, a)).
 

@@ -1,4 +1,4 @@
-"""A preset's options, kept until the environment is known; then an algorithm and its networks."""
+"""Presets and recipes: a method and its options, kept until the environment is known, then built."""
 
 import functools
 import inspect
@@ -11,54 +11,75 @@ from typing import Any
 
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
-from logpi.presets.options import read_option
-
-NETWORKS: Mapping[str, Any] = MappingProxyType(
-    {
-        "num_envs": 8,
-        "hidden": (64, 64),
-        "std": "learned",
-        "squash": False,
-        "initial_std": 1.0,
-        "normalize_observations": False,
-        "normalize_returns": False,
-        "noise_scale_groups": None,
-    }
+from logpi.presets.options import (
+    Hidden,
+    InitialStd,
+    NoiseScaleGroups,
+    NormalizeObservations,
+    NormalizeReturns,
+    NumEnvs,
+    Option,
+    Squash,
+    Std,
+    declared_options,
+    read_option,
 )
+
+
+def every_preset(
+    *,
+    num_envs: NumEnvs = 8,
+    hidden: Hidden = (64, 64),
+    std: Std = "learned",
+    squash: Squash = False,
+    initial_std: InitialStd = 1.0,
+    normalize_observations: NormalizeObservations = False,
+    normalize_returns: NormalizeReturns = False,
+    noise_scale_groups: NoiseScaleGroups = None,
+) -> None:
+    """Declare the options that every preset has: those of environments, networks and the gradient noise meter."""
+
+
+NETWORKS: Mapping[str, Option] = MappingProxyType(declared_options(every_preset))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """An algorithm by name and the options given to it: immutable, and free of JAX until it is built.
+    """Choice of a method and of its options: immutable, and free of JAX until it is built.
 
-    Each option takes the value given, else the one tuned for the task, else the default.
+    An option has the value given, else the one tuned for the task, else the default.
+
+    - `name`: the method's name.
+    - `compose`: function of the method's own options that puts the algorithm together.
+    - `options`: declaration of every option, in the order of `--help`.
+    - `defaults`: default of every option.
+    - `given`: values that were given, as read.
+    - `start`: policy that learning begins from; None for a new one.
     """
 
     name: str
     compose: Callable[..., Any]
+    options: Mapping[str, Option]
     defaults: Mapping[str, Any]
     given: Mapping[str, Any]
     start: Any = None
 
     def from_policy(self, policy: Any) -> "Recipe":
-        """The same recipe, but learning begins from this policy, such as a clone, and not from a new one."""
+        """Return the same recipe with learning from this policy on, such as a clone, instead of from a new one."""
         return replace(self, start=policy)
 
     def with_options(self, **options: Any) -> "Recipe":
-        """The same recipe, but for these options."""
-        read_all = {name: read_option(name, value, self.defaults) for name, value in options.items()}
-        return replace(self, given=MappingProxyType({**self.given, **read_all}))
+        """Return the same recipe with other values of these options."""
+        return replace(self, given=MappingProxyType({**self.given, **_read_all(options, self.options)}))
 
     def tuned(self, environment: str) -> dict[str, Any]:
-        """The settings tuned for a task, `steps` among them; empty where there are none."""
+        """Return the settings tuned for a task, `steps` among them; empty where there are none."""
         return dict(_tuned_file().get(self.name, {}).get(environment, {}))
 
     def settings(self, environment: str) -> dict[str, Any]:
-        """The value of every option on a task. Raises LogpiError if they do not fit together."""
+        """Return the value of every option on a task. Raises LogpiError if they do not fit together."""
         tuned = {name: x for name, x in self.tuned(environment).items() if name != "steps"}
-        settings = {
-            name: read_option(name, x, self.defaults) for name, x in {**self.defaults, **tuned, **self.given}.items()
-        }
+        settings = _read_all({**self.defaults, **tuned, **self.given}, self.options)
         batch = settings["num_envs"] * settings.get("num_steps", 1)
         minibatch = settings.get("minibatch_size", 1)
         if minibatch > batch and "num_steps" in settings:
@@ -71,7 +92,7 @@ class Recipe:
         return settings
 
     def build(self, spec: Spec, settings: Mapping[str, Any], key: Any) -> tuple[Any, Any, Any]:
-        """(algorithm, policy, critic) for an environment; the critic is None where nothing fits one."""
+        """Return (algorithm, policy, critic) for an environment; the critic is None where nothing fits one."""
         from logpi.objectives.value import action_value
         from logpi.presets.networks import networks
 
@@ -83,7 +104,7 @@ class Recipe:
         return _with_noise_meter(composed, settings["noise_scale_groups"]), policy, critic
 
     def algorithm(self, settings: Mapping[str, Any]) -> Any:
-        """The algorithm with these settings, without networks."""
+        """Return the algorithm with these settings, without networks."""
         return _with_noise_meter(self._composed(settings), settings["noise_scale_groups"])
 
     def _composed(self, settings: Mapping[str, Any]) -> Any:
@@ -91,7 +112,7 @@ class Recipe:
 
 
 def _with_noise_meter(algorithm: Any, groups: int | None) -> Any:
-    """The algorithm with a meter of its gradients, if one is asked for."""
+    """Return the algorithm with a meter of its gradients, if one is asked for."""
     if groups is None:
         return algorithm
     from logpi.algorithms.gradient_noise import GradientNoiseMeter
@@ -102,25 +123,60 @@ def _with_noise_meter(algorithm: Any, groups: int | None) -> Any:
     return GradientNoiseMeter(algorithm, groups)
 
 
-def preset(**networks: Any) -> Callable[[Callable[..., Any]], Callable[..., Recipe]]:
-    """Make a function of options that composes an algorithm into one that gives its `Recipe`.
+class Preset:
+    """A named method: called with options, it returns its `Recipe`. Made by the decorator `preset`.
 
-    The defaults are the function's own; those of the networks and environments can be set here.
+    The command line makes its flags from `options` and `defaults`, and its help from the docstring.
+
+    - `name`: the function's name, with hyphens.
+    - `options`: declaration of every option: those that every preset has, then the function's own.
+    - `defaults`: default of every option, in the same order.
     """
 
-    def wrap(compose: Callable[..., Any]) -> Callable[..., Recipe]:
-        options = inspect.signature(compose).parameters.items()
-        own = {name: p.default for name, p in options if p.default is not p.empty}  # the rest are in NETWORKS
-        defaults = MappingProxyType({**NETWORKS, **networks, **own})
+    def __init__(self, compose: Callable[..., Any], defaults: Mapping[str, Any]):
+        """Declare a method by the function that composes it; `defaults` replace those of options of every preset."""
+        functools.update_wrapper(self, compose)
+        own = declared_options(compose)
+        self.name: str = compose.__name__.replace("_", "-")
+        self.options: Mapping[str, Option] = MappingProxyType({**NETWORKS, **own})
+        self.defaults: Mapping[str, Any] = MappingProxyType(
+            {**_defaults(every_preset), **defaults, **_defaults(compose)}
+        )
+        self._compose = compose
 
-        @functools.wraps(compose)
-        def recipe(**options: Any) -> Recipe:
-            given = {name: read_option(name, value, defaults) for name, value in options.items()}
-            return Recipe(compose.__name__.replace("_", "-"), compose, defaults, MappingProxyType(given))
+    def __call__(self, **options: Any) -> Recipe:
+        """Return the recipe with these options. Raises LogpiError for an unknown one or a value that is not allowed."""
+        given = MappingProxyType(_read_all(options, self.options))
+        return Recipe(self.name, self._compose, self.options, self.defaults, given)
 
-        return recipe
+    def __repr__(self) -> str:
+        """Return the method's name."""
+        return f"<preset {self.name}>"
 
-    return wrap
+
+def preset(**defaults: Any) -> Callable[[Callable[..., Any]], Preset]:
+    """Decorate a function of options that returns an algorithm: the result is a `Preset` of the function's name.
+
+        @preset(num_envs=16)
+        def mine(*, gamma: Gamma = 0.99, temperature: Annotated[float, Option("…", "a number ≥ 0", number(0))] = 1.0):
+            \"""Mine: the formula.\"""
+            return logpi.PolicyGradient(…)
+
+    A parameter declares an option by its annotation, see `logpi.presets.options`. A parameter without a default is one
+    of the options that every preset has, such as `num_envs`. `register` makes the preset known by its name.
+
+    - `defaults`: this method's defaults of options that every preset has.
+    """
+    return lambda compose: Preset(compose, defaults)
+
+
+def _defaults(compose: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(compose).parameters.items()
+    return {name: parameter.default for name, parameter in parameters if parameter.default is not parameter.empty}
+
+
+def _read_all(values: Mapping[str, Any], options: Mapping[str, Option]) -> dict[str, Any]:
+    return {name: read_option(name, value, options) for name, value in values.items()}
 
 
 @functools.cache

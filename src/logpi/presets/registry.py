@@ -1,6 +1,9 @@
-"""Algorithms by name."""
+"""The registry of methods: presets by name, logpi's own and those of other packages."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Mapping
+from importlib import metadata
+from types import MappingProxyType
 
 from logpi.errors import LogpiError
 from logpi.presets.a2c import a2c
@@ -13,32 +16,83 @@ from logpi.presets.off_policy import off_policy
 from logpi.presets.ppo import ppo
 from logpi.presets.ppo_kl import ppo_kl
 from logpi.presets.q_actor_critic import q_actor_critic
-from logpi.presets.recipe import Recipe
+from logpi.presets.recipe import Preset
 from logpi.presets.regression import regression
 from logpi.presets.reinforce import reinforce
 from logpi.presets.trpo import trpo
 from logpi.presets.vpg import vpg
 
-ALGORITHMS: dict[str, Callable[..., Recipe]] = {
-    "reinforce": reinforce,
-    "vpg": vpg,
-    "a2c": a2c,
-    "npg": npg,
-    "trpo": trpo,
-    "ppo": ppo,
-    "ppo-kl": ppo_kl,
-    "off-policy": off_policy,
-    "q-actor-critic": q_actor_critic,
-    "finite-difference": finite_difference,
-    "regression": regression,
-    "evolution": evolution,
-    "ars": ars,
-    "cloning": cloning,
-}
+ENTRY_POINTS = "logpi.algorithms"
+
+_presets: dict[str, Preset] = {}
 
 
-def find_algorithm(name: str) -> Callable[..., Recipe]:
-    """The preset of that name; raises LogpiError, listing the names there are."""
-    if name not in ALGORITHMS:
-        raise LogpiError(f"unknown algorithm {name}; allowed: {', '.join(ALGORITHMS)}")
-    return ALGORITHMS[name]
+def register(preset: Preset) -> Preset:
+    """Make a preset known by its name to the command line, `resume`, `load` and `evaluate`; returns the preset.
+
+    A package registers its presets without being imported first, by entry points whose name is the preset's:
+
+        [project.entry-points."logpi.algorithms"]
+        my-method = "my_package.my_module:my_method"
+
+    Raises LogpiError for a name that another preset has.
+    """
+    if not isinstance(preset, Preset):
+        raise LogpiError(f"{preset!r} is no preset; allowed: a function of options under @logpi.presets.preset()")
+    if _presets.setdefault(preset.name, preset) is not preset:
+        raise LogpiError(f"algorithm {preset.name} is registered already; give the function another name")
+    return preset
+
+
+for _preset in (
+    reinforce,
+    vpg,
+    a2c,
+    npg,
+    trpo,
+    ppo,
+    ppo_kl,
+    off_policy,
+    q_actor_critic,
+    finite_difference,
+    regression,
+    evolution,
+    ars,
+    cloning,
+):
+    register(_preset)
+
+ALGORITHMS: Mapping[str, Preset] = MappingProxyType(dict(_presets))
+"""The presets that logpi brings, by name."""
+
+
+def algorithms() -> dict[str, Preset]:
+    """Return every preset by name: logpi's own, then registered ones and those of installed packages."""
+    for name in _entry_points():
+        find_algorithm(name)
+    return dict(_presets)
+
+
+def find_algorithm(name: str) -> Preset:
+    """Return the preset of that name; raises LogpiError, listing the names there are, for an unknown one.
+
+    Entry points are read only for a name that is not registered, so that other packages cost nothing until used.
+    """
+    if name in _presets:
+        return _presets[name]
+    if name not in _entry_points():
+        raise LogpiError(f"unknown algorithm {name}; allowed: {', '.join([*_presets, *_entry_points()])}")
+    entry = _entry_points()[name]
+    try:
+        preset = register(entry.load())
+    except (ImportError, AttributeError) as error:
+        raise LogpiError(f"algorithm {name}: {entry.value} cannot be imported: {error}") from None
+    if preset.name != name:
+        raise LogpiError(f"algorithm {name}: {entry.value} is named {preset.name}; the entry point must be, too")
+    return preset
+
+
+@functools.cache
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    """Entry points of installed packages by name; logpi's own names cannot be replaced."""
+    return {entry.name: entry for entry in metadata.entry_points(group=ENTRY_POINTS) if entry.name not in ALGORITHMS}

@@ -1,6 +1,7 @@
 """Regression: random perturbations of θ, and a gradient by least squares."""
 
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.population import population
 from logpi.presets.recipe import preset
 
@@ -8,16 +9,16 @@ from logpi.presets.recipe import preset
 @preset(num_envs=32, hidden=())
 def regression(
     *,
-    num_envs,
-    sigma=0.1,
-    draw="gaussian",
-    directions=None,
-    differences="central",
-    stochastic=False,
-    learning_rate=0.1,
-    gamma=1.0,
-    episodes=1,
-    max_episode_steps=None,
+    num_envs: opt.NumEnvs,
+    sigma: opt.Sigma = 0.1,
+    draw: opt.Draw = "gaussian",
+    directions: opt.Directions = None,
+    differences: opt.Differences = "central",
+    stochastic: opt.Stochastic = False,
+    learning_rate: opt.LearningRate = 0.1,
+    gamma: opt.Gamma = 1.0,
+    episodes: opt.Episodes = 1,
+    max_episode_steps: opt.MaxEpisodeSteps = None,
 ):
     """Regression: ascent along ĝ = argmin_g Σ_i (ΔU_i − gᵀΔ_i)², Δ_i = σ ε_i; of least norm where many fit alike.
 

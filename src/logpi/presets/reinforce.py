@@ -1,11 +1,19 @@
 """REINFORCE: whole episodes, reward-to-go, a constant baseline."""
 
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
 
 
 @preset(num_envs=8)
-def reinforce(*, gamma=0.99, learning_rate=1e-2, ent_coef=0.0, episodes=1, max_episode_steps=None):
+def reinforce(
+    *,
+    gamma: opt.Gamma = 0.99,
+    learning_rate: opt.LearningRate = 1e-2,
+    ent_coef: opt.EntCoef = 0.0,
+    episodes: opt.Episodes = 1,
+    max_episode_steps: opt.MaxEpisodeSteps = None,
+):
     """REINFORCE: θ ← θ + α (1/m) Σ_i Σ_t ∇log π_θ(a_t|s_t) (Σ_{l≥t} γ^{l−t} r_l − b).
 
     b is the mean credit of the batch. The factor γ^t of the exact discounted gradient is dropped, as practice does;

@@ -1,23 +1,31 @@
 """TRPO: the natural step, taken only as far as it can be trusted."""
 
+from typing import Annotated
+
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
+
+Backtracks = Annotated[int, opt.Option("step lengths tried, the full one first", opt.WHOLE, opt.whole_number)]
+BacktrackRatio = Annotated[
+    opt.Number, opt.Option("ratio of a step length to the one tried before", "0 … 1", opt.number(0, 1))
+]
 
 
 @preset(num_envs=4)
 def trpo(
     *,
-    num_steps=500,
-    gamma=0.99,
-    gae_lambda=0.97,
-    max_kl=0.01,
-    cg_iterations=10,
-    damping=0.1,
-    backtracks=10,
-    backtrack_ratio=0.8,
-    critic_learning_rate=1e-3,
-    critic_epochs=80,
-    critic_minibatch_size=None,
+    num_steps: opt.NumSteps = 500,
+    gamma: opt.Gamma = 0.99,
+    gae_lambda: opt.GaeLambda = 0.97,
+    max_kl: opt.MaxKl = 0.01,
+    cg_iterations: opt.CgIterations = 10,
+    damping: opt.Damping = 0.1,
+    backtracks: Backtracks = 10,
+    backtrack_ratio: BacktrackRatio = 0.8,
+    critic_learning_rate: opt.CriticLearningRate = 1e-3,
+    critic_epochs: opt.CriticEpochs = 80,
+    critic_minibatch_size: opt.CriticMinibatchSize = None,
 ):
     """TRPO: maximize mean_t ρ_t Â_t^GAE(γ,λ) subject to mean KL(π_old‖π_θ) ≤ δ;  φ ← argmin mean_t (V_φ − R_t)².
 

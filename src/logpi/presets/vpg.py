@@ -1,19 +1,20 @@
 """VPG: the vanilla policy gradient with generalized advantages and a fitted critic."""
 
 import logpi
+from logpi.presets import options as opt
 from logpi.presets.recipe import preset
 
 
 @preset(num_envs=4)
 def vpg(
     *,
-    num_steps=500,
-    gamma=0.99,
-    gae_lambda=0.97,
-    learning_rate=7e-3,
-    critic_learning_rate=1e-3,
-    critic_epochs=80,
-    ent_coef=0.0,
+    num_steps: opt.NumSteps = 500,
+    gamma: opt.Gamma = 0.99,
+    gae_lambda: opt.GaeLambda = 0.97,
+    learning_rate: opt.LearningRate = 7e-3,
+    critic_learning_rate: opt.CriticLearningRate = 1e-3,
+    critic_epochs: opt.CriticEpochs = 80,
+    ent_coef: opt.EntCoef = 0.0,
 ):
     """VPG: θ ← θ + α mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ(s_t) − R_t^γ)².
 

@@ -9,12 +9,13 @@ from typing import Any
 from logpi.environments.registry import check, names_a_module
 from logpi.errors import LogpiError
 from logpi.presets.recipe import Recipe
-from logpi.presets.registry import ALGORITHMS
+from logpi.presets.registry import find_algorithm
 from logpi.runs.files import read_json
 from logpi.runs.migrations import SCHEMA, migrate_configuration
 from logpi.spaces import serialize
 
 PACKAGES = ("logpi", "jax", "jaxlib", "equinox", "optax", "gymnasium", "numpy")
+CUSTOM = "custom"  # name of an algorithm that was put together from parts
 KINDS = {
     "environment": str,
     "algorithm": str,
@@ -65,11 +66,23 @@ def environment(said: dict[str, Any], directory: Path) -> str:
     return name
 
 
-def recipe(said: dict[str, Any], directory: Path) -> Recipe:
-    """The recipe of a run made by a preset. Raises LogpiError for other runs, and for options that are none."""
-    if said["algorithm"] not in ALGORITHMS:
+def recipe(config: dict[str, Any], directory: Path) -> Recipe:
+    """Return the recipe of a run that a preset made.
+
+    Raises LogpiError for a run of an algorithm that was put together from parts, for a method that is not registered
+    here, and for options that the method does not have.
+    """
+    name = config["algorithm"]
+    if name == CUSTOM:
         raise LogpiError(
             f"{directory} was trained by an algorithm put together from parts: pass it and networks like its own,"
             " algorithm=…, policy=…"
         )
-    return ALGORITHMS[said["algorithm"]](**said["settings"])
+    try:
+        preset = find_algorithm(name)
+    except LogpiError as error:
+        raise LogpiError(
+            f"{directory} was trained by {name}, which is not registered here: install its package, or pass"
+            f" logpi.presets.register its preset first ({error})"
+        ) from None
+    return preset(**config["settings"])

@@ -92,7 +92,7 @@ def migrate_configuration(config: Mapping[str, Any], path: Path) -> dict[str, An
         return migrated
     settings = dict(config["settings"])
     for migration in MIGRATIONS[schema - OLDEST :]:
-        settings = _rename(settings, migration.settings_of.get(config["algorithm"], {}) | migration.settings)
+        settings = _rename(settings, {**migration.settings_of.get(config["algorithm"], {}), **migration.settings})
     return migrated | {"settings": settings, "description": []}
 
 
