@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers import mostly_slow
+from test_architecture import ROOMS
 
 import logpi
 from logpi.cli.parser import parse
@@ -101,3 +102,15 @@ def test_docstrings_become_markdown():
     written = "Σ_t x_t < `a_b` of `Ascent`.\n\n    >>> f(1)\n    2\n\n- `rate`: [0, ∞)."
     page = "Σ\\_t x\\_t &lt; `a_b` of [`Ascent`][logpi.Ascent].\n\n```pycon\n>>> f(1)\n2\n```\n\n- `rate`: \\[0, ∞)."
     assert runpy.run_path(str(DOCS / "docstrings.py"))["markdown"](written, {"Ascent"}) == page
+
+
+def test_the_map_of_the_source_names_every_room_in_the_order_of_imports():
+    page = (DOCS / "architecture.md").read_text()
+    rooms = re.findall(r"^\| `(\w+)` \|", page.partition("## The rooms")[2].partition("## ")[0], re.MULTILINE)
+    assert rooms == [room for room in ROOMS if room not in ("errors", "types")]
+
+
+def test_each_walk_through_the_source_passes_a_file_once():
+    page = (DOCS / "architecture.md").read_text().partition("## Three walks")[2]
+    walks = [re.findall(r"^\d+\. `(src/logpi/[\w/]+\.py)`", walk, re.MULTILINE) for walk in page.split("\n**")[1:]]
+    assert len(walks) == 3 and all(len(walk) > 8 and len(walk) == len(set(walk)) for walk in walks)
