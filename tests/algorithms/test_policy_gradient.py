@@ -114,7 +114,7 @@ def test_learning_is_fixed_by_the_key(key, name):
     state = begun(algorithm, key)
     tau = experience(algorithm.collect)
     one, same, other = (bits(learned(algorithm, state, tau, k)) for k in (key, key, jr.key(1)))
-    assert one == same and (one == other) is (algorithm.update.minibatch is None)
+    assert one == same and (one == other) is (algorithm.update.minibatch_size is None)
 
 
 @pytest.mark.parametrize("name", mostly_slow(reversed(METHODS)))
@@ -254,7 +254,7 @@ def test_schedules_take_their_values_by_progress(key):
     algorithm = changed(PPO, update=Ascent(optax.adam, LinearSchedule(1e-3, 0.0)), objective=objective)
     now = algorithm.at(0.75)
     assert now.update.learning_rate == pytest.approx(2.5e-4)
-    assert now.objective.first.clip == pytest.approx(0.05)
+    assert now.objective.first.clip_range == pytest.approx(0.05)
     assert now.objective.second.factor == pytest.approx(0.0025)
     state = begun(algorithm, key)
     tau = experience(algorithm.collect)

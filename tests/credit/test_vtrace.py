@@ -71,7 +71,7 @@ def test_equals_the_definition(limit, trace_limit, gae_lambda):
                 np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("max_episode_steps", [1.0, np.inf])
+@pytest.mark.parametrize("limit", [1.0, np.inf])
 def test_on_ones_own_data_it_is_gae_and_the_n_step_return(limit):
     """π = μ: Φ and target are those of λ = 1, which are n-step's for n = T."""
     with double_precision():

@@ -174,8 +174,8 @@ def test_rates_can_be_swept_by_vmap(key, rows):
 
 
 @pytest.mark.parametrize("minibatch_size", [None, 7])
-def test_the_way_taken_is_fixed_by_the_key(key, rows, minibatch):
+def test_the_way_taken_is_fixed_by_the_key(key, rows, minibatch_size):
     """The same key gives the same bits; another key another order, if there is an order."""
-    pi, ascent = policy(CHOICES, key), Ascent(optax.adam, 0.02, minibatch_size=minibatch)
+    pi, ascent = policy(CHOICES, key), Ascent(optax.adam, 0.02, minibatch_size=minibatch_size)
     one, same, other = (bits(ascend(ascent, score, pi, rows, k)[0]) for k in (key, key, jr.key(1)))
-    assert one == same and (one == other) is (minibatch is None)
+    assert one == same and (one == other) is (minibatch_size is None)

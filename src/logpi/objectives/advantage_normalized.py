@@ -20,8 +20,8 @@ class AdvantageNormalized(Objective):
 
     def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
         """The objective on standardized credit."""
-        weight = normalize_advantages(batch.credit, batch.valid)
-        return self.objective(params, dataclasses.replace(batch, weight=weight))
+        credit = normalize_advantages(batch.credit, batch.valid)
+        return self.objective(params, dataclasses.replace(batch, credit=credit))
 
     @property
     def sampling_unit(self) -> str:
