@@ -8,6 +8,7 @@ from jaxtyping import PyTree
 
 from logpi.credit.base import Credit
 from logpi.objectives.base import Objective
+from logpi.policies.evaluate import evaluate_policy
 from logpi.types import Batch, State, Trajectory, trainable
 from logpi.updates.minibatches import flatten_rows
 
@@ -26,7 +27,7 @@ def gradient(credit: Credit, objective: Objective, state: State, tau: Trajectory
     The step of `PolicyGradient` with this credit and objective, under plain ascent with rate 1, is ĝ.
     """
     theta, rest = trainable(state.policy)
-    old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
+    old = lax.stop_gradient(evaluate_policy(state.policy, tau))
     batch = to_sampling_unit(objective, make_batch(credit, state, mask_invalid(tau), old))
     return jax.grad(lambda theta: objective(eqx.combine(theta, rest), batch))(theta)
 

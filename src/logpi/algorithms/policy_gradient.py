@@ -3,7 +3,6 @@
 from typing import Any, Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jax import lax
@@ -21,6 +20,7 @@ from logpi.objectives.clipped_value import ClippedValue
 from logpi.objectives.value import CriticTerm, Value, value
 from logpi.policies.behavior import Behavior
 from logpi.policies.critic import ActorCritic
+from logpi.policies.evaluate import evaluate_policy
 from logpi.policies.normalization import update_statistics
 from logpi.types import Batch, Number, State, Trajectory, trainable
 from logpi.updates.minibatches import flatten_rows
@@ -87,7 +87,7 @@ class PolicyGradient(eqx.Module):
         """One iteration of learning: (state, μ, τ, key) → (state', figures)."""
         del mu
         tau = mask_invalid(tau)
-        old = lax.stop_gradient(jax.vmap(jax.vmap(state.policy))(tau.obs))
+        old = lax.stop_gradient(evaluate_policy(state.policy, tau))
         window = make_batch(self.credit, state, tau, old)
         batch = to_sampling_unit(self.objective, window)
 
@@ -138,7 +138,7 @@ class PolicyGradient(eqx.Module):
         """The running statistics brought up to date, and how far that alone moved the policy."""
         rows = flatten_rows(batch) if batch.valid.ndim > 1 else batch
         networks = update_statistics((state.policy, state.critic), rows.obs, rows.target, rows.valid)
-        drift = mean(jax.vmap(state.policy)(rows.obs).kl(jax.vmap(networks[0])(rows.obs)), rows)
+        drift = mean(evaluate_policy(state.policy, rows).kl(evaluate_policy(networks[0], rows)), rows)
         return State(networks[0], networks[1], state.opt, state.critic_opt), info | {"statistics_kl": drift}
 
 

@@ -11,6 +11,7 @@ from logpi.credit.discounted_sum import discounted_sum
 from logpi.distributions.categorical import Categorical
 from logpi.errors import LogpiError
 from logpi.policies.critic import Critic
+from logpi.policies.evaluate import evaluate_action_critic, map_rows
 from logpi.types import Number, State, Trajectory
 
 
@@ -40,7 +41,7 @@ class ActionValue(Credit):
         trust = jnp.where(over, 0.0, self.gae_lambda)
         gain = tau.reward + self.gamma * (1 - trust) * following
         target = discounted_sum(gain, self.gamma * trust)
-        return jax.vmap(jax.vmap(critic))(tau.obs, tau.action), target
+        return evaluate_action_critic(critic, tau), target
 
 
 def action_mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
@@ -57,14 +58,13 @@ def expected_value(state: State, obs: PyTree) -> Float[Array, "T N"]:
         pi = categorical(policy(obs))
         return jnp.sum(jax.nn.softmax(pi.logits) * every_action(critic, obs, pi))
 
-    return jax.vmap(jax.vmap(at))(obs)
+    return map_rows(at, 2, obs)
 
 
 def every_action(critic: PyTree, obs: PyTree, pi: Categorical) -> Float[Array, " K"]:
     """Q(s, a) of every action of one observation."""
-    return jax.vmap(require_action_critic(critic), in_axes=(None, 0))(
-        obs, jnp.arange(pi.logits.shape[-1], dtype=jnp.int32)
-    )
+    critic = require_action_critic(critic)
+    return map_rows(lambda action: critic(obs, action), 1, jnp.arange(pi.logits.shape[-1], dtype=jnp.int32))
 
 
 def require_action_critic(critic: PyTree) -> PyTree:

@@ -3,11 +3,11 @@
 from typing import Any
 
 import equinox as eqx
-import jax
 from jaxtyping import Array, Float, PyTree
 
 from logpi.errors import LogpiError
 from logpi.policies.action_critic import ActionCritic
+from logpi.policies.evaluate import evaluate_critic, evaluate_critic_next
 from logpi.types import State, Trajectory
 
 
@@ -38,10 +38,20 @@ class WithBaseline(Credit):
         return phi - self.baseline(state, tau, phi), target
 
 
-def state_values(critic: PyTree, obs: PyTree) -> Float[Array, "T N"]:
-    """V at every observation of a trajectory. Raises LogpiError where there is no V."""
+def state_values(critic: PyTree, tau: Trajectory) -> Float[Array, "T N"]:
+    """Evaluate V(s_t) at every row. Raises LogpiError where there is no critic of states."""
+    return evaluate_critic(require_state_critic(critic), tau)
+
+
+def next_state_values(critic: PyTree, tau: Trajectory) -> Float[Array, "T N"]:
+    """Evaluate V(s_{t+1}) at the true successor of every row. Raises LogpiError where there is no critic of states."""
+    return evaluate_critic_next(require_state_critic(critic), tau)
+
+
+def require_state_critic(critic: PyTree) -> PyTree:
+    """Return the critic itself; raise LogpiError where there is none, or one of actions."""
     if critic is None:
         raise LogpiError("this credit reads V(s) and there is no critic: give the algorithm a fit and a critic=…")
     if isinstance(critic, ActionCritic):
         raise LogpiError("this credit reads V(s) and the critic answers Q(s, a): give a critic of states")
-    return jax.vmap(jax.vmap(critic))(obs)
+    return critic

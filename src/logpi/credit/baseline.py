@@ -66,7 +66,7 @@ class LeaveOneOut(eqx.Module):
 def value_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
     """b_t = V(s_t): any function of the state leaves the expected gradient unchanged."""
     del phi
-    return state_values(state.critic, tau.obs)
+    return state_values(state.critic, tau)
 
 
 def _column_means(tau: Trajectory, phi: Float[Array, "T N"]) -> tuple[Float[Array, " N"], Array]:

@@ -1,12 +1,12 @@
 """Φ_t: the reward-to-go of π, estimated from another policy's data."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from logpi.credit.base import Credit
 from logpi.credit.discounted_sum import discounted_sum
 from logpi.errors import LogpiError
+from logpi.policies.evaluate import evaluate_policy
 from logpi.types import Number, State, Trajectory
 
 LARGEST_LOG_RATIO = 20.0
@@ -38,5 +38,5 @@ class PerDecision(Credit):
 
 def step_ratios(policy: PyTree, tau: Trajectory) -> Float[Array, "T N"]:
     """ρ = π(a|s) / μ(a|s) at every row of a trajectory, the exponent held within ±20."""
-    difference = jax.vmap(jax.vmap(policy))(tau.obs).log_prob(tau.action) - tau.log_prob
+    difference = evaluate_policy(policy, tau).log_prob(tau.action) - tau.log_prob
     return jnp.exp(jnp.clip(difference, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from logpi.credit.base import Credit, state_values
+from logpi.credit.base import Credit, next_state_values
 from logpi.credit.discounted_sum import discounted_sum
 from logpi.errors import LogpiError
 from logpi.types import Number, State, Trajectory
@@ -31,6 +31,6 @@ class RewardToGo(Credit):
                     " give the algorithm a fit and a critic, or collect with Episodes()"
                 )
             beyond = tau.truncated.at[-1].set(True) & ~tau.terminated
-            gain = gain + self.gamma * jnp.where(beyond, state_values(state.critic, tau.next_obs), 0)
+            gain = gain + self.gamma * jnp.where(beyond, next_state_values(state.critic, tau), 0)
         total = discounted_sum(gain, jnp.where(tau.done, 0.0, self.gamma))
         return total, total

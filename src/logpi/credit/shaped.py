@@ -5,7 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.credit.base import Credit, state_values
+from logpi.credit.base import Credit, next_state_values, state_values
 from logpi.types import Number, State, Trajectory
 
 
@@ -32,6 +32,6 @@ class PotentialShapedCredit(Credit):
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """The credit's answers to shaped rewards."""
         over = tau.done if tau.complete else tau.terminated
-        following = jnp.where(over, 0, state_values(self.potential, tau.next_obs))
-        reward = tau.reward + self.gamma * following - state_values(self.potential, tau.obs)
+        following = jnp.where(over, 0, next_state_values(self.potential, tau))
+        reward = tau.reward + self.gamma * following - state_values(self.potential, tau)
         return self.credit(state, dataclasses.replace(tau, reward=jnp.where(tau.valid, reward, 0)))

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.credit.base import Credit, state_values
+from logpi.credit.base import Credit, next_state_values, state_values
 from logpi.types import Number, State, Trajectory
 
 
@@ -27,6 +27,6 @@ def td_residuals(
     critic: PyTree, tau: Trajectory, gamma: float | Float[Array, ""]
 ) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
     """(δ, V(s)) at every row. V of the true successor counts where an episode was only truncated."""
-    value = state_values(critic, tau.obs)
-    following = state_values(critic, tau.next_obs)
-    return tau.reward + jnp.where(tau.terminated, 0.0, gamma) * following - value, value
+    value = state_values(critic, tau)
+    next_value = next_state_values(critic, tau)
+    return tau.reward + jnp.where(tau.terminated, 0.0, gamma) * next_value - value, value

@@ -17,6 +17,7 @@ from logpi.environments.protocol import is_jax_environment
 from logpi.lab.expectation import Mean
 from logpi.lab.problem import Problem
 from logpi.policies.behavior import Behavior
+from logpi.policies.evaluate import evaluate_behavior
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.next_observations import with_next_obs
@@ -77,7 +78,7 @@ def _on_host(problem: Problem, mu: Behavior, number: int, key: Key[Array, ""]) -
 
 
 def _scored(mu: Behavior, fields: dict[str, Any]) -> Array:
-    return jax.vmap(mu)(fields["obs"]).log_prob(fields["action"])
+    return evaluate_behavior(mu, fields["obs"]).log_prob(fields["action"])
 
 
 def estimates(

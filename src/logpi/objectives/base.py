@@ -1,11 +1,11 @@
 """Objectives: scalars whose gradient at θ_old is the policy gradient."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from logpi.objectives.evaluated import evaluated
+from logpi.policies.evaluate import evaluate_action_critic
 from logpi.types import Batch, Number
 
 
@@ -107,6 +107,4 @@ def mean(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
 
 def at_actions(critic: PyTree, batch: Batch) -> Float[Array, "*B"]:
     """An action critic evaluated at every observation and action of a batch."""
-    for _ in batch.valid.shape:
-        critic = jax.vmap(critic)
-    return critic(batch.obs, batch.action)
+    return evaluate_action_critic(critic, batch)

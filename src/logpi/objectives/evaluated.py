@@ -6,6 +6,7 @@ from typing import Any
 import jax
 from jaxtyping import PyTree
 
+from logpi.policies.evaluate import map_rows
 from logpi.types import Batch
 
 
@@ -55,6 +56,4 @@ def at_rows(function: PyTree, batch: Batch) -> PyTree:
     """A policy or critic evaluated at every observation of a batch, however many leading axes it has."""
     if isinstance(function, Evaluated) and function.obs is batch.obs:
         return function.answer
-    for _ in batch.valid.shape:
-        function = jax.vmap(function)
-    return function(batch.obs)
+    return map_rows(function, batch.valid.ndim, batch.obs)

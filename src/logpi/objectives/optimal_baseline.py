@@ -1,15 +1,16 @@
 """ĝᵀθ, ĝ the score-function gradient less the baseline that makes its variance least."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
 from logpi.objectives.base import Objective
+from logpi.policies.evaluate import evaluate_policy
 from logpi.types import Batch, ravel
 
 MIN_SCORE_NORM = (
@@ -88,17 +89,26 @@ class OptimalBaseline(Objective):
         return False
 
 
+class Column(NamedTuple):
+    """The fields of one trajectory that its score depends on; [T, M] before the columns are taken apart."""
+
+    obs: PyTree[Shaped[Array, "T ..."]]
+    action: PyTree[Shaped[Array, "T ..."]]
+    credit: Float[Array, " T"]
+    valid: Bool[Array, " T"]
+
+
 def trajectory_scores(params: PyTree, batch: Batch, chunk: int = 16) -> tuple[Float[Array, "M P"], Float[Array, "M P"]]:
     """(g, h): Σ_t ∇log π(a_t|s_t) and Σ_t ∇log π(a_t|s_t) Φ_t of every column, with no gradient of their own."""
     theta, unravel = ravel(lax.stop_gradient(eqx.filter(params, eqx.is_array)))
     rebuilt = lambda vector: eqx.combine(unravel(vector), eqx.filter(params, eqx.is_array, inverse=True))
 
-    def sums(vector: Array, column: tuple) -> Array:
-        obs, action, weight, valid = column
-        log_prob = jnp.where(valid, jax.vmap(rebuilt(vector))(obs).log_prob(action), 0)
-        return jnp.stack([jnp.sum(log_prob), jnp.sum(log_prob * jnp.where(valid, weight, 0))])
+    def sums(vector: Array, column: Column) -> Array:
+        log_prob = evaluate_policy(rebuilt(vector), column).log_prob(column.action)
+        log_prob = jnp.where(column.valid, log_prob, 0)
+        return jnp.stack([jnp.sum(log_prob), jnp.sum(log_prob * jnp.where(column.valid, column.credit, 0))])
 
-    rows = (batch.obs, batch.action, batch.credit, batch.valid)
+    rows = Column(batch.obs, batch.action, batch.credit, batch.valid)
     columns = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), rows)
     pairs = lax.map(lambda column: jax.jacrev(sums)(theta, column), columns, batch_size=chunk)
     return pairs[:, 0], pairs[:, 1]

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from logpi.distributions.categorical import Categorical
 from logpi.errors import LogpiError
+from logpi.policies.evaluate import map_rows
 
 
 def log_table(mdp: Any, policy: Any) -> Float[Array, "*H S A"]:
@@ -18,7 +19,7 @@ def log_table(mdp: Any, policy: Any) -> Float[Array, "*H S A"]:
     Raises LogpiError for a table of another shape, or a policy whose answers are not categorical.
     """
     if callable(policy):
-        answers = jax.vmap(policy)(jnp.eye(mdp.states))
+        answers = map_rows(policy, 1, jnp.eye(mdp.states))
         if not isinstance(answers, Categorical):
             raise LogpiError(f"the policy answers with {type(answers).__name__}; allowed: Categorical")
         logits = answers.logits

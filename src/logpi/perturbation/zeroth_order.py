@@ -14,11 +14,11 @@ from logpi.core.collection import Episodes
 from logpi.core.trees import resolve, select
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.base import mean
-from logpi.objectives.evaluated import at_rows
 from logpi.objectives.linear import LinearObjective
 from logpi.perturbation.differences import PopulationLayout, central_differences
 from logpi.perturbation.protocol import Estimate, Estimator, Info
 from logpi.policies.behavior import Behavior, Greedy
+from logpi.policies.evaluate import evaluate_policy
 from logpi.policies.normalization import update_statistics
 from logpi.types import Batch, Number, State, Trajectory, ravel, trainable
 from logpi.updates.minibatches import flatten_rows
@@ -167,16 +167,16 @@ def rows_of(mu: Behavior) -> Float[Array, "N P"]:
 def _batch(policy: PyTree, tau: Trajectory) -> Batch:
     """The rows of the rollout, for updates that measure how far the policy moves, and for figures."""
     nothing = jnp.zeros_like(tau.reward)
-    old = jax.vmap(jax.vmap(policy))(tau.obs)
+    old = evaluate_policy(policy, tau)
     scale = jnp.maximum(jnp.sum(jnp.any(tau.valid, axis=0), dtype=float), 1)
     return flatten_rows(Batch(tau.obs, tau.action, tau.log_prob, nothing, nothing, tau.valid, old, scale))
 
 
 def _figures(stepped: PyTree, renewed: PyTree, batch: Batch) -> Info:
     """How far the step moved the policy, and how far its statistics did."""
-    after = at_rows(stepped, batch)
+    after = evaluate_policy(stepped, batch)
     return {
         "kl": mean(batch.old.kl(after), batch),
         "entropy": mean(after.entropy(), batch),
-        "statistics_kl": mean(after.kl(at_rows(renewed, batch)), batch),
+        "statistics_kl": mean(after.kl(evaluate_policy(renewed, batch)), batch),
     }

@@ -6,6 +6,7 @@ from jaxtyping import PyTree
 
 from logpi.distributions.point import Point
 from logpi.errors import LogpiError
+from logpi.policies.evaluate import map_rows
 from logpi.types import trainable
 
 
@@ -23,12 +24,12 @@ class Behavior(eqx.Module):
     def __call__(self, obs: PyTree) -> PyTree:
         """The distributions over actions at N observations."""
         if not self.per_environment:
-            return jax.vmap(self.policy)(obs)
+            return map_rows(self.policy, 1, obs)
         theta, rest = trainable(self.policy)
         members, num_envs = jax.tree.leaves(theta)[0].shape[0], jax.tree.leaves(obs)[0].shape[0]
         if members != num_envs:
             raise LogpiError(f"the population has {members} members for {num_envs} environments; allowed: one for each")
-        return jax.vmap(lambda member, o: eqx.combine(member, rest)(o))(theta, obs)
+        return map_rows(lambda member, o: eqx.combine(member, rest)(o), 1, theta, obs)
 
 
 class Greedy(eqx.Module):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from logpi.policies.encoder import Encoder
+from logpi.policies.evaluate import map_rows
 from logpi.types import Frozen
 
 
@@ -90,7 +91,7 @@ def update_statistics(tree: PyTree, obs: PyTree, returns: Float[Array, " B"], va
 
     def renew(node: PyTree) -> PyTree:
         if isinstance(node, Normalize):
-            x = jax.vmap(node.encode)(obs)
+            x = map_rows(node.encode, 1, obs)
         elif isinstance(node, ReturnScale):
             x = returns
         else:

@@ -4,6 +4,7 @@ import jax
 from jaxtyping import Array, Float, PyTree, Shaped
 
 from logpi.policies.behavior import Behavior
+from logpi.policies.evaluate import evaluate_behavior
 
 
 def behavior_log_probs(
@@ -11,4 +12,4 @@ def behavior_log_probs(
 ) -> Float[Array, "T C"]:
     """log μ of every action, where column e · N + i is environment i: its own member of a population acted there."""
     rows = lambda tree: jax.tree.map(lambda x: x.reshape(-1, num_envs, *x.shape[2:]), tree)
-    return jax.vmap(mu)(rows(obs)).log_prob(rows(action)).reshape(jax.tree.leaves(obs)[0].shape[:2])
+    return evaluate_behavior(mu, rows(obs)).log_prob(rows(action)).reshape(jax.tree.leaves(obs)[0].shape[:2])
