@@ -16,10 +16,12 @@ def a2c(
     vf_coef: opt.VfCoef = 0.5,
     max_grad_norm: opt.MaxGradNorm = 0.5,
 ):
-    """A2C: one ascent on mean_t [log π_θ(a_t|s_t) Â_t + c_H H(π_θ(·|s_t)) − ½ c_V (V_φ(s_t) − R_t)²] an iteration.
+    """A2C: synchronous advantage actor-critic (Mnih et al. 2016).
 
-    With λ = 1, Â_t = r_t + … + γ^n V(s_{t+n}) − V(s_t) reaches to the end of a short window. Ours takes Adam where
-    the paper takes RMSProp.
+    One gradient step per iteration on mean_t [log π_θ(a_t|s_t) Â_t + c_H H(π_θ(·|s_t)) − ½ c_V (V_φ(s_t) − R_t)²].
+    With λ = 1, Â_t = r_t + … + γ^n V(s_{t+n}) − V(s_t) extends to the end of the rollout, which is short.
+
+    Differs: Adam instead of the paper's RMSProp.
 
     Source: Mnih et al. 2016, "Asynchronous methods for deep reinforcement learning", algorithm S3, made synchronous.
     """

@@ -1,4 +1,4 @@
-"""Augmented random search: the best of random perturbations of θ."""
+"""ARS: augmented random search, which uses the best of random perturbations of θ."""
 
 from typing import Annotated
 
@@ -26,9 +26,10 @@ def ars(
     episodes: opt.Episodes = 1,
     max_episode_steps: opt.MaxEpisodeSteps = None,
 ):
-    """ARS: θ ← θ + α/(b σ_R) Σ_{i ∈ top b} [U(θ + νε_i) − U(θ − νε_i)] ε_i, observations normalized (V2-t).
+    """ARS: augmented random search, with normalized observations (V2-t) (Mania et al. 2018).
 
-    Each environment acts with a θ of its own; the two sides of a difference share starts and noise.
+    θ ← θ + α/(b σ_R) Σ_{i ∈ top b} [U(θ + νε_i) − U(θ − νε_i)] ε_i. Each environment acts with its own θ; the two sides
+    of a difference share initial states and noise.
 
     Source: Mania et al. 2018, "Simple random search provides a competitive approach to reinforcement learning".
     """

@@ -1,4 +1,4 @@
-"""Behavioral cloning: imitate what is in the data."""
+"""Behavioral cloning: maximum likelihood of the actions in a data set."""
 
 from typing import Annotated
 
@@ -21,15 +21,15 @@ def cloning(
     minibatch_size: opt.MinibatchSize = 64,
     ent_coef: opt.EntCoef = 0.0,
 ):
-    """Cloning: θ ← θ + α mean_D ∇log π_θ(a|s), over minibatches of another policy's trajectories, no reward seen.
+    """Behavioral cloning: maximum likelihood of an expert's actions (Pomerleau 1991).
 
-    `train` needs the `expert`, a run's directory: its policy plays an episode in each environment, every iteration.
-    `clone` and `learn_offline` bring trajectories that `collect_episodes` collected or `read_minari` read, and need
-    none.
+    θ ← θ + α mean_D ∇log π_θ(a|s) over minibatches of another policy's trajectories; rewards are not used. `train`
+    needs the `expert`, a run directory: its policy plays one episode per environment and iteration. `clone` and
+    `learn_offline` use trajectories from `collect_episodes` or `read_minari` instead, and need no expert.
 
     Source: Pomerleau 1991, "Efficient training of artificial neural networks for autonomous navigation".
     """
-    del expert  # it acts, see `ActsAsExpert`; what is learned from it is the same
+    del expert  # `ActsAsExpert` makes it the behavior policy; the learner is the same for every expert
     return logpi.PolicyGradient(
         credit=logpi.Constant(),
         objective=logpi.log_likelihood + ent_coef * logpi.entropy,

@@ -1,4 +1,4 @@
-"""Evolution strategies: random perturbations of θ, weighted by what they return."""
+"""Evolution strategies: random perturbations of θ, weighted by their returns."""
 
 from typing import Annotated
 
@@ -25,10 +25,11 @@ def evolution(
     episodes: opt.Episodes = 1,
     max_episode_steps: opt.MaxEpisodeSteps = None,
 ):
-    """Evolution strategies: ascent along ĝ = 1/(2mσ) Σ_i [F(θ + σε_i) − F(θ − σε_i)] ε_i.
+    """Evolution strategies: random perturbations of θ, weighted by ranked returns (Salimans et al. 2017).
 
-    F is the centered rank of the return among all of them, or the return itself. Each environment acts with a θ of its
-    own; the two sides of a difference share starts and noise. A linear policy unless `hidden` says otherwise.
+    Ascent along ĝ = 1/(2mσ) Σ_i [F(θ + σε_i) − F(θ − σε_i)] ε_i, where F is the centered rank of the return among all
+    perturbations (`ranks`), or the return itself. Each environment acts with its own θ; the two sides of a difference
+    share initial states and noise. The policy is linear by default (`hidden`).
 
     Source: Salimans et al. 2017, "Evolution strategies as a scalable alternative to reinforcement learning".
     """

@@ -1,4 +1,4 @@
-"""Finite differences: one coordinate of θ at a time."""
+"""Finite differences: the gradient by perturbing one coordinate of θ at a time."""
 
 import logpi
 from logpi.presets import options as opt
@@ -18,10 +18,11 @@ def finite_difference(
     episodes: opt.Episodes = 1,
     max_episode_steps: opt.MaxEpisodeSteps = None,
 ):
-    """Finite differences: ascent along ĝ_j = [U(θ + δe_j) − U(θ − δe_j)] / 2δ, every coordinate by rollouts of its own.
+    """Finite differences: gradient by perturbing one coordinate of θ at a time (Peters and Schaal 2006).
 
-    Each environment acts with a θ of its own; the two sides of a difference share starts and noise. With more
-    coordinates than `num_envs` can try, ĝ accumulates over iterations. A linear policy unless `hidden` says otherwise.
+    Ascent along ĝ_j = [U(θ + δe_j) − U(θ − δe_j)] / 2δ, with separate rollouts for every coordinate. Each environment
+    acts with its own θ; the two sides of a difference share initial states and noise. With more coordinates than
+    `num_envs` covers, ĝ accumulates over iterations. The policy is linear by default (`hidden`).
 
     Source: Peters and Schaal 2006, "Policy gradient methods for robotics", on finite-difference methods.
     """

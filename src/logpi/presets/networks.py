@@ -1,4 +1,4 @@
-"""The networks a preset comes with."""
+"""The default networks of presets."""
 
 import functools
 from collections.abc import Mapping
@@ -21,9 +21,10 @@ HEAD = ("std", "squash", "initial_std")
 def networks(
     spec: Spec, settings: Mapping[str, Any], key: Key[Array, ""], of_actions: bool = False
 ) -> tuple[PyTree, PyTree]:
-    """A policy and a critic for an environment, initialized in one compiled call: CNNs where there are pictures.
+    """Initialize a policy and a critic for an environment in one compiled call: MLPs, or CNNs for images.
 
-    The critic is Q(s, a) if `require_action_critic`.
+    - `settings`: values of a recipe's options.
+    - `of_actions`: make a critic Q(s, a) instead of V(s).
     """
     seen, actions = spec.observation_space, spec.action_space
     policy_of, critic_of = (cnn_policy, cnn_critic) if image_leaves(seen) else (mlp_policy, mlp_critic)

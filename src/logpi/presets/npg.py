@@ -1,4 +1,4 @@
-"""NPG: the natural policy gradient."""
+"""NPG: the natural policy gradient, with a fitted critic."""
 
 import logpi
 from logpi.presets import options as opt
@@ -18,9 +18,10 @@ def npg(
     critic_epochs: opt.CriticEpochs = 80,
     critic_minibatch_size: opt.CriticMinibatchSize = None,
 ):
-    """NPG: θ ← θ + √(2δ / gᵀF⁻¹g) F⁻¹g,  g = mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ − R_t)².
+    """NPG: natural policy gradient with a fitted critic (Kakade 2002).
 
-    F is the Fisher matrix of π_θ, δ (`max_kl`) the mean KL a step may make; one step of the policy an iteration.
+    θ ← θ + √(2δ / gᵀF⁻¹g) F⁻¹g,  g = mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ − R_t)².
+    F is the Fisher matrix of π_θ and δ (`max_kl`) the mean KL of a step to second order; one step per iteration.
 
     Source: Kakade 2002, "A natural policy gradient"; Algorithm 2 of Lovatto's deck (2019).
     """

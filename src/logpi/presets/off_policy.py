@@ -1,4 +1,4 @@
-"""Off-policy: several gradient steps on one batch, each row weighted by how likely its action still is."""
+"""Off-policy gradient: several steps on one batch, with importance weights."""
 
 from typing import Annotated
 
@@ -29,10 +29,12 @@ def off_policy(
     critic_epochs: opt.CriticEpochs = 8,
     ent_coef: opt.EntCoef = 0.0,
 ):
-    """Off-policy gradient: θ ← θ + α mean_t ρ_t ∇log π_θ(a_t|s_t) Â_t, up to `epochs` times on a batch of μ = π_old.
+    """Off-policy gradient: several importance-weighted steps per batch (Kakade and Langford 2002).
 
-    ρ_t = π_θ(a_t|s_t) / μ(a_t|s_t). Nothing holds π near μ but the end of the reuse: no step begins while the effective
-    sample size (Σρ)²/Σρ² is below a share of the rows. Credit is standardized over the batch.
+    θ ← θ + α mean_t ρ_t ∇log π_θ(a_t|s_t) Â_t, up to `epochs` times on a batch of μ = π_old, where
+    ρ_t = π_θ(a_t|s_t) / μ(a_t|s_t). Only the end of the reuse bounds the distance of π from μ: no step is made while
+    the effective sample size (Σρ)²/Σρ² is below `min_effective_sample_share` of the rows. Credit is standardized over
+    the batch.
 
     Source: the off-policy algorithm of the course notes "Policy gradients" with weights for each time step; Kakade and
     Langford 2002; Kong 1992 for the effective sample size.

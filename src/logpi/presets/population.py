@@ -1,4 +1,4 @@
-"""What the presets that perturb θ have in common: who acts, how, and who is compared with whom."""
+"""The parts that all presets which perturb θ have in common."""
 
 from typing import Any
 
@@ -8,7 +8,11 @@ import logpi
 def population(
     num_envs: int, differences: str, stochastic: bool, episodes: int, max_episode_steps: int | None
 ) -> dict[str, Any]:
-    """The parts of a `ZerothOrder` that say so; each pair shares its random numbers, or all with θ itself."""
+    """Return the arguments of `ZerothOrder` for the population, its differences, its actions and its rollouts.
+
+    Environments of one group share their random numbers: the two sides of a central difference, or with forward
+    differences all perturbations and θ itself.
+    """
     central = differences == "central"
     return {
         "population": num_envs,

@@ -1,4 +1,4 @@
-"""PPO: many small clipped steps on each batch."""
+"""PPO: many small steps per batch on a clipped objective."""
 
 from typing import Annotated
 
@@ -46,22 +46,24 @@ def ppo(
     recompute_advantages: RecomputeAdvantages = False,
     separate_optimizers: SeparateOptimizers = False,
 ):
-    """PPO: ascent on mean_t [min(ρ_t Â_t, clip(ρ_t, 1 ± ε) Â_t) + c_H H(π_θ) − ½ c_V (V_φ − R_t)²].
+    """PPO: proximal policy optimization with a clipped ratio (Schulman et al. 2017).
 
-    ρ_t = π_θ(a_t|s_t) / π_old(a_t|s_t); Â_t by GAE(γ, λ), normalized in each minibatch, and computed anew by V_φ
-    before each epoch with `recompute_advantages`; `epochs` passes over each batch in minibatches. Differs from the
-    paper in that advantages are normalized and gradients clipped by their norm, as its implementations do; V is
-    clipped, as in many of them, with `vf_clip_range`. With `separate_optimizers`, π and V have an optimizer each and
-    each gradient is clipped by its own norm: V's errors then take nothing from π's steps, and on two CPU devices
-    both are learned at the same time.
+    Ascent on mean_t [min(ρ_t Â_t, clip(ρ_t, 1 ± ε) Â_t) + c_H H(π_θ) − ½ c_V (V_φ − R_t)²], where
+    ρ_t = π_θ(a_t|s_t) / π_old(a_t|s_t) and Â_t is GAE(γ, λ), normalized in each minibatch; `epochs` passes over each
+    batch in minibatches. With `recompute_advantages`, V_φ computes Â_t again before each epoch. With
+    `separate_optimizers`, π and V have an optimizer each and each gradient is clipped by its own norm: V's errors then
+    do not shorten π's steps, and on two CPU devices both are learned at the same time.
+
+    Differs: advantages are normalized and gradients clipped by their norm, as implementations of the paper do; V is
+    clipped with `vf_clip_range`, as in many of them.
 
     Source: Schulman et al. 2017, "Proximal policy optimization algorithms", eqs. (7) and (9).
     """
-    # Nothing looks at the policy between epochs: the update makes all of them in one pass.
-    one_pass = separate_optimizers and target_kl is None and not recompute_advantages
-    at_once = epochs if one_pass else 1
+    # Where nothing depends on the policy between epochs, one call of the update makes all of them.
+    one_call = separate_optimizers and target_kl is None and not recompute_advantages
+    epochs_per_call = epochs if one_call else 1
     ascent = logpi.Ascent(
-        logpi.adam, learning_rate, minibatch_size=minibatch_size, epochs=at_once, max_grad_norm=max_grad_norm
+        logpi.adam, learning_rate, minibatch_size=minibatch_size, epochs=epochs_per_call, max_grad_norm=max_grad_norm
     )
     surrogate = (
         logpi.AdvantageNormalized(logpi.Clipped(clip_range)) if normalize_advantages else logpi.Clipped(clip_range)
@@ -73,7 +75,7 @@ def ppo(
         fit=ascent if separate_optimizers else "joint",
         vf_coef=vf_coef,
         critic_objective=logpi.value if vf_clip_range is None else logpi.ClippedValue(vf_clip_range),
-        epochs=epochs // at_once,
+        epochs=epochs // epochs_per_call,
         recompute_advantages=recompute_advantages,
         target_kl=target_kl,
         collect=logpi.Steps(num_steps),

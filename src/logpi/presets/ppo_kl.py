@@ -1,4 +1,4 @@
-"""PPO with a penalty on KL instead of a clip."""
+"""PPO with an adaptive penalty on KL instead of a clip."""
 
 from typing import Annotated
 
@@ -27,9 +27,10 @@ def ppo_kl(
     max_grad_norm: opt.MaxGradNorm = 0.5,
     critic_learning_rate: opt.CriticLearningRate = 1e-3,
 ):
-    """PPO-KL: ascent on mean_t [ρ_t Â_t − β KL(π_old‖π_θ) + c_H H(π_θ)], β doubled or halved to keep KL near a target.
+    """PPO-KL: proximal policy optimization with an adaptive KL penalty (Schulman et al. 2017).
 
-    ρ_t, Â_t, epochs and minibatches as in `ppo`; the critic has an optimizer of its own.
+    Ascent on mean_t [ρ_t Â_t − β KL(π_old‖π_θ) + c_H H(π_θ)]; β is doubled or halved to keep the KL near `target_kl`.
+    ρ_t, Â_t, epochs and minibatches as in `ppo`; the critic has its own optimizer.
 
     Source: Schulman et al. 2017, "Proximal policy optimization algorithms", eq. (8) and §4.
     """

@@ -1,4 +1,4 @@
-"""Q actor-critic: the policy gradient weighted by a learned Q."""
+"""Q actor-critic: the policy gradient with a learned Q as credit."""
 
 import logpi
 from logpi.presets import options as opt
@@ -17,10 +17,10 @@ def q_actor_critic(
     ent_coef: opt.EntCoef = 0.0,
     max_grad_norm: opt.MaxGradNorm = 0.5,
 ):
-    """Q actor-critic: θ ← θ + α mean_t ∇log π_θ(a_t|s_t) (Q_φ(s_t, a_t) − Σ_a π_θ(a|s_t) Q_φ(s_t, a)).
+    """Q actor-critic: policy gradient with a learned Q and its mean as baseline (Sutton et al. 2000).
 
-    Q is fitted to expected-Sarsa λ-returns, so that nothing but rewards and Q itself is behind the credit; no V is
-    learned. For tasks with finitely many actions.
+    θ ← θ + α mean_t ∇log π_θ(a_t|s_t) (Q_φ(s_t, a_t) − Σ_a π_θ(a|s_t) Q_φ(s_t, a)). Q is fitted to expected-Sarsa
+    λ-returns, so that credit depends on rewards and Q alone; no V is learned. For tasks with finitely many actions.
 
     Source: Sutton et al. 2000, "Policy gradient methods for reinforcement learning with function approximation",
     Theorem 1; van Seijen et al. 2009 for expected Sarsa.

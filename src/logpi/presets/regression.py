@@ -1,4 +1,4 @@
-"""Regression: random perturbations of θ, and a gradient by least squares."""
+"""Regression: the gradient by least squares on random perturbations of θ."""
 
 import logpi
 from logpi.presets import options as opt
@@ -20,10 +20,11 @@ def regression(
     episodes: opt.Episodes = 1,
     max_episode_steps: opt.MaxEpisodeSteps = None,
 ):
-    """Regression: ascent along ĝ = argmin_g Σ_i (ΔU_i − gᵀΔ_i)², Δ_i = σ ε_i; of least norm where many fit alike.
+    """Regression: gradient by least squares on random perturbations of θ (Peters and Schaal 2006).
 
-    Each environment acts with a θ of its own; the two sides of a difference share starts and noise. A linear policy
-    unless `hidden` says otherwise.
+    Ascent along ĝ = argmin_g Σ_i (ΔU_i − gᵀΔ_i)², Δ_i = σ ε_i; the solution of least norm where it is not unique. Each
+    environment acts with its own θ; the two sides of a difference share initial states and noise. The policy is linear
+    by default (`hidden`).
 
     Source: Peters and Schaal 2006, "Policy gradient methods for robotics", on finite-difference methods.
     """

@@ -1,4 +1,4 @@
-"""REINFORCE: whole episodes, reward-to-go, a constant baseline."""
+"""REINFORCE: complete episodes, reward-to-go, a constant baseline."""
 
 import logpi
 from logpi.presets import options as opt
@@ -14,10 +14,11 @@ def reinforce(
     episodes: opt.Episodes = 1,
     max_episode_steps: opt.MaxEpisodeSteps = None,
 ):
-    """REINFORCE: θ ← θ + α (1/m) Σ_i Σ_t ∇log π_θ(a_t|s_t) (Σ_{l≥t} γ^{l−t} r_l − b).
+    """REINFORCE: Monte-Carlo policy gradient with a mean baseline (Williams 1992).
 
-    b is the mean credit of the batch. The factor γ^t of the exact discounted gradient is dropped, as practice does;
-    `TimeDiscounted` puts it back.
+    θ ← θ + α (1/m) Σ_i Σ_t ∇log π_θ(a_t|s_t) (Σ_{l≥t} γ^{l−t} r_l − b), where b is the mean credit of the batch.
+
+    Differs: the factor γ^t of the exact discounted gradient is dropped, as is usual; `TimeDiscounted` restores it.
 
     Source: Williams 1992, "Simple statistical gradient-following algorithms for connectionist reinforcement learning".
     """

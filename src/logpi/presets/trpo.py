@@ -1,4 +1,4 @@
-"""TRPO: the natural step, taken only as far as it can be trusted."""
+"""TRPO: the natural step with a line search on the exact KL."""
 
 from typing import Annotated
 
@@ -27,10 +27,11 @@ def trpo(
     critic_epochs: opt.CriticEpochs = 80,
     critic_minibatch_size: opt.CriticMinibatchSize = None,
 ):
-    """TRPO: maximize mean_t ρ_t Â_t^GAE(γ,λ) subject to mean KL(π_old‖π_θ) ≤ δ;  φ ← argmin mean_t (V_φ − R_t)².
+    """TRPO: trust region policy optimization (Schulman et al. 2015).
 
-    The natural step √(2δ / gᵀF⁻¹g) F⁻¹g, shortened by `backtrack_ratio` until the surrogate does not fall and the
-    exact KL is at most δ (`max_kl`); if no length will do, the policy stays as it is.
+    Maximize mean_t ρ_t Â_t^GAE(γ,λ) subject to mean KL(π_old‖π_θ) ≤ δ;  φ ← argmin mean_t (V_φ − R_t)². The natural
+    step √(2δ / gᵀF⁻¹g) F⁻¹g is shortened by `backtrack_ratio` until the surrogate does not decrease and the exact KL is
+    at most δ (`max_kl`); if no length satisfies both, the policy is left unchanged.
 
     Source: Schulman et al. 2015, "Trust region policy optimization"; Algorithms 3 and 4 of Lovatto's deck (2019).
     """

@@ -1,4 +1,4 @@
-"""VPG: the vanilla policy gradient with generalized advantages and a fitted critic."""
+"""VPG: the vanilla policy gradient, with generalized advantages and a fitted critic."""
 
 import logpi
 from logpi.presets import options as opt
@@ -16,9 +16,10 @@ def vpg(
     critic_epochs: opt.CriticEpochs = 80,
     ent_coef: opt.EntCoef = 0.0,
 ):
-    """VPG: θ ← θ + α mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ(s_t) − R_t^γ)².
+    """VPG: policy gradient with generalized advantages and a fitted critic (Schulman et al. 2016).
 
-    One step of the policy an iteration, many of the critic.
+    θ ← θ + α mean_t ∇log π_θ(a_t|s_t) Â_t^GAE(γ,λ);  φ ← argmin mean_t (V_φ(s_t) − R_t^γ)². Each iteration makes one
+    step of the policy and `critic_epochs` steps of the critic.
 
     Source: Algorithm 1 of Lovatto's deck (2019); Schulman et al. 2016 (GAE); Achiam 2018 (Spinning Up).
     """
