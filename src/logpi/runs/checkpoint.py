@@ -1,7 +1,7 @@
-"""One checkpoint on disk: arrays in safetensors, what they are in JSON. Nothing that could run is ever loaded.
+"""One checkpoint on disk: arrays in safetensors, their description in JSON. Nothing executable is ever loaded.
 
-A checkpoint is a directory that is whole or not there: it is written beside, forced to disk, and renamed. Its
-manifest holds the digest of the arrays and of itself, so that a bit that flipped is told from one that was saved.
+A checkpoint is a directory that is either complete or absent: it is written under a temporary name, forced to disk and
+renamed. Its manifest holds the digests of the arrays and of itself, so that a flipped bit is detected.
 """
 
 import hashlib
@@ -28,7 +28,12 @@ ARRAYS, MANIFEST = "arrays.safetensors", "manifest.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was read: the arrays by their paths in the tree, and the facts that were saved with them."""
+    """Content of a checkpoint.
+
+    - `path`: the directory.
+    - `arrays`: the arrays by their paths in the saved tree, under the names of today's schema.
+    - `metadata`: the facts that were saved with them, as JSON.
+    """
 
     path: Path
     arrays: dict[str, np.ndarray]
@@ -38,7 +43,7 @@ class Checkpoint:
 def save(directory: Path, tree: PyTree, **facts: Any) -> None:
     """Write the arrays of a tree, and facts about them, into a directory; one of that name is replaced.
 
-    Raises OSError where they cannot be written; what was there before is then untouched.
+    Raises OSError where they cannot be written; an earlier checkpoint of that name is then untouched.
     """
     data = safetensors.numpy.save(arrays_of(tree))
     manifest = {"schema": SCHEMA, "facts": facts, "sha256": _digest(data)}
@@ -56,7 +61,10 @@ def save(directory: Path, tree: PyTree, **facts: Any) -> None:
 
 
 def read(directory: Path) -> Checkpoint:
-    """The checkpoint in a directory. Raises LogpiError, naming the file at fault, where it is not what was saved."""
+    """Read the checkpoint in a directory, of this schema or an earlier one.
+
+    Raises LogpiError, naming the file, where a file is missing or damaged, or its schema is not one that can be read.
+    """
     manifest = _manifest(directory / MANIFEST)
     try:
         data = (directory / ARRAYS).read_bytes()
@@ -72,36 +80,39 @@ def read(directory: Path) -> Checkpoint:
 
 
 def restore(saved: Checkpoint, like: PyTree, prefix: str = "") -> PyTree:
-    """A tree like the one given, with the arrays saved under `prefix`.
+    """Return a tree like the one given, with the arrays saved under `prefix`.
 
     Leaves of `like` may be shapes alone (`jax.ShapeDtypeStruct`). Raises LogpiError where a leaf is missing or has
-    another shape, naming it.
+    another shape, naming the leaf.
     """
-    wanted = dict(_leaves(like, prefix))
+    expected_leaves = dict(_leaves(like, prefix))
     below = (f"{prefix}.", f"{prefix}[") if prefix else ("",)
-    there = {path for path in saved.arrays if path == prefix or path.startswith(below)}
-    if differs := sorted(set(wanted) ^ there):
+    found = {path for path in saved.arrays if path == prefix or path.startswith(below)}
+    if differs := sorted(set(expected_leaves) ^ found):
         raise LogpiError(f"checkpoint {saved.path} is of another network: it differs in {', '.join(differs[:4])}")
-    for path, leaf in wanted.items():
+    for path, leaf in expected_leaves.items():
         if (shape := saved.arrays[path].shape) != (expected := _data(leaf).shape):
             raise LogpiError(f"checkpoint {saved.path}: {path} was saved as {shape}, expected {expected}")
     return load_unchecked(saved, like, prefix)
 
 
 def load_unchecked(saved: Checkpoint, like: PyTree, prefix: str = "") -> PyTree:
-    """As `restore`, for arrays whose shapes are not known beforehand: only the tree's structure has to fit."""
+    """Restore arrays whose shapes are not known beforehand: only the structure of `like` has to match.
+
+    Raises KeyError where the checkpoint lacks a leaf.
+    """
     flat, treedef = jax.tree_util.tree_flatten_with_path(like)
     put = lambda path, leaf: _put(saved.arrays[_name(path, prefix)], leaf) if _is_array(leaf) else leaf
     return jax.tree.unflatten(treedef, [put(path, leaf) for path, leaf in flat])
 
 
 def arrays_of(tree: PyTree) -> dict[str, np.ndarray]:
-    """The arrays of a tree by their paths; a random key by its data."""
+    """Return the arrays of a tree by their paths; a random key by its data."""
     return {path: np.asarray(jax.device_get(_data(leaf)), order="C") for path, leaf in _leaves(tree)}
 
 
 def remove(directory: Path) -> None:
-    """Take a checkpoint away: it is never seen half gone."""
+    """Remove a checkpoint. It is renamed first, so that a reader never finds a part of it."""
     if directory.exists():
         old = directory.with_name(f"{directory.name}.old-{os.getpid()}")
         directory.rename(old)
@@ -138,7 +149,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _force(directory: Path) -> None:
-    """A rename is on disk when its directory is; where directories cannot be opened, the system sees to it."""
+    """Force a directory, and thereby a rename in it, to disk; systems other than POSIX do so by themselves."""
     if os.name == "posix":
         handle = os.open(directory, os.O_RDONLY)
         try:

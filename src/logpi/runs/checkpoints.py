@@ -1,4 +1,4 @@
-"""The checkpoints of a run: the last few, and the best."""
+"""The checkpoints of a run: the most recent ones, and the one with the best evaluation."""
 
 import re
 import warnings
@@ -13,27 +13,27 @@ from logpi.runs import checkpoint
 from logpi.runs.checkpoint import Checkpoint
 
 LAST, BEST = "iteration", "best"
-RETENTION = {LAST: 3, BEST: 1}
+RETENTION = {LAST: 3, BEST: 1}  # checkpoints of each kind that are kept
 
 
 def save(directory: Path, kind: str, iteration: int, tree: PyTree, **facts: Any) -> None:
-    """Save a checkpoint of an iteration, `LAST` or `BEST`; then older ones than the last few are removed."""
+    """Save a checkpoint of an iteration, of kind `LAST` or `BEST`, and remove the oldest beyond `RETENTION`."""
     checkpoint.save(directory / f"{kind}-{iteration:09d}", tree, iteration=iteration, **facts)
     for old in list_checkpoints(directory, kind)[RETENTION[kind] :]:
         checkpoint.remove(old)
 
 
 def list_checkpoints(directory: Path, kind: str) -> list[Path]:
-    """All checkpoints of a kind, newest first. What was left half written or half removed is not among them."""
-    whole = re.compile(rf"{kind}-\d{{9}}")
+    """List the checkpoints of a kind, newest first, without those that a killed process left half written or removed."""
+    complete = re.compile(rf"{kind}-\d{{9}}")
     found = directory.iterdir() if directory.is_dir() else ()
-    return sorted((path for path in found if whole.fullmatch(path.name)), reverse=True)
+    return sorted((path for path in found if complete.fullmatch(path.name)), reverse=True)
 
 
 def newest(directory: Path, kind: str = LAST, say: Callable[[str], Any] = warnings.warn) -> Checkpoint:
-    """The newest checkpoint of a kind that can be read; `say` is told of newer ones that cannot.
+    """Return the newest checkpoint of a kind that can be read; `say` is called with a line for each newer one.
 
-    Raises NoCheckpoint where none is left, naming what is wrong with each.
+    Raises NoCheckpoint where none can be read, naming the fault of each.
     """
     faults = []
     for path in list_checkpoints(directory, kind):
@@ -49,7 +49,7 @@ def newest(directory: Path, kind: str = LAST, say: Callable[[str], Any] = warnin
 
 
 def remove_stale(directory: Path, after: int) -> None:
-    """Remove what a killed run left half written, and checkpoints of iterations that will be made again."""
+    """Remove checkpoints that a killed run left half written, and those of iterations after `after`, to be repeated."""
     for path in directory.iterdir() if directory.is_dir() else ():
         name, _, number = path.name.rpartition("-")
         half = ".new-" in path.name or ".old-" in path.name

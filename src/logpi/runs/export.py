@@ -31,9 +31,9 @@ MARK = '"""A policy exported by logpi'
 def export(run: Run | PyTree, path: str | Path, *, spaces: tuple[spaces.Space, spaces.Space] | None = None) -> Path:
     """Write a policy as a Python module that acts with NumPy alone: `from policy import act`; `act(obs)`.
 
-    - `run`: what `train` and `load` give; or a policy, and then
-    - `spaces`: those of its observations and its actions.
-    - `path`: the file, `….py`. Only what was exported before is replaced.
+    - `run`: a `Run`, as `train` and `load` return, or a policy.
+    - `path`: the file, `….py`. An existing file is replaced only if it is an exported policy.
+    - `spaces`: the spaces of observations and actions; needed with a policy.
 
     `act(obs)` takes one raw observation and returns the mode of π(·|obs), in the environment's own units and within
     its bounds; `act(obs, rng)` a sample, by a NumPy generator. The code is the policy's own computation, a line an
@@ -63,9 +63,9 @@ def export(run: Run | PyTree, path: str | Path, *, spaces: tuple[spaces.Space, s
 
 def _text(run: Any, given: tuple[spaces.Space, spaces.Space] | None) -> str:
     if isinstance(run, Run):
-        said = configuration.read(run.directory)
-        seen, acted = (from_json(said["spaces"].get(kind)) for kind in ("observation", "action"))
-        about = f", trained on {said['environment']} by {said['algorithm']}, seed {said['seed']}"
+        config = configuration.read(run.directory)
+        seen, acted = (from_json(config["spaces"].get(kind)) for kind in ("observation", "action"))
+        about = f", trained on {config['environment']} by {config['algorithm']}, seed {config['seed']}"
         return module(run.policy, seen, acted, about)
     if given is None:
         raise LogpiError("a policy knows no spaces: export(policy, path, spaces=(observation_space, action_space))")
@@ -73,7 +73,7 @@ def _text(run: Any, given: tuple[spaces.Space, spaces.Space] | None) -> str:
 
 
 def module(policy: PyTree, observation_space: spaces.Space, action_space: spaces.Space, about: str = "") -> str:
-    """The text of the module of a policy. Raises LogpiError where NumPy lacks an operation of the policy's."""
+    """Return the source of a policy's module. Raises LogpiError for an operation that is not available in NumPy."""
     obs = tree_map(lambda x: jnp.asarray(x[0]), empty(observation_space, 1)())
     arrays, static = eqx.partition(policy, eqx.is_array)
     paths = [jax.tree_util.keystr(path).lstrip(".") for path, _ in jax.tree_util.tree_flatten_with_path(arrays)[0]]
@@ -96,7 +96,7 @@ def module(policy: PyTree, observation_space: spaces.Space, action_space: spaces
 
 
 def _lowered(bound: Any, weights: list[Any], obs: PyTree, native: Any) -> tuple[Program, Any, list[Any]]:
-    """The program from the leaves of weights, observation and noise to the mode and a sample; π's shape; its noise."""
+    """Lower the policy: program (weights, observation, noise) ↦ (mode, sample); π as shapes; shapes of its noise."""
     structure, cut = jax.tree.structure(obs), len(weights)
     pi = eqx.filter_eval_shape(bound(weights), obs)
     noise, drawn = jax.tree.flatten(jax.eval_shape(lambda: bound(weights)(obs).noise(jr.key(0))))
@@ -117,7 +117,7 @@ def _noise(drawn: list[str], noise: list[Any]) -> list[str]:
 
 
 def _head(about: str, seen: list[Any], acted: list[Any]) -> str:
-    """The module's docstring; what a directory says stays within its quotes."""
+    """Return the module's docstring; quotes and backslashes in names from a directory cannot end it."""
     kinds = lambda what, leaves: [f"{what}{path}: {leaf.dtype} {leaf.shape}" for path, leaf in leaves]
     lines = [
         f"A policy exported by logpi {metadata.version('logpi')}{about}.",

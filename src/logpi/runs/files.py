@@ -1,4 +1,4 @@
-"""JSON as the files of a run say it."""
+"""Reading and writing of the JSON files of a run."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from logpi.runs.migrations import migrate_row
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of a run; raises LogpiError where it is missing or broken."""
+    """Read a JSON object from a file of a run. Raises LogpiError where the file is missing or broken."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
@@ -25,7 +25,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl; a torn last line is left out."""
+    """Read the rows of metrics.jsonl, under today's column names; an incomplete last line is left out."""
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
         try:
@@ -36,7 +36,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON file that is whole or not there: a new file is renamed over the old."""
+    """Write a JSON file atomically: a new file is renamed over the old one."""
     fresh = path.with_name(f"{path.name}.new-{os.getpid()}")
     try:
         fresh.write_text(json.dumps(finite(value), indent=1) + "\n", encoding="utf-8")
@@ -47,7 +47,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def finite(value: Any) -> Any:
-    """The value as JSON can say it: null for what is not a finite number, "start:end" for a schedule."""
+    """Convert a value to one that JSON has: null for a number that is not finite, "start:end" for a schedule."""
     if isinstance(value, dict):
         return {name: finite(x) for name, x in value.items()}
     if isinstance(value, list | tuple):

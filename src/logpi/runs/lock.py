@@ -1,4 +1,4 @@
-"""One run, one directory: who trains holds its lock, and a lock dies with its process."""
+"""The lock of a run directory: held by the process that trains, released by the system when that process ends."""
 
 import os
 import platform
@@ -14,10 +14,7 @@ from logpi.runs.files import read_json
 
 @contextmanager
 def lock_run(directory: Path) -> Iterator[None]:
-    """Hold a run's directory; the lock is let go when the process ends, however it ends.
-
-    Raises LogpiError, naming process and host, where another one holds it.
-    """
+    """Hold the lock of a run directory. Raises LogpiError, naming process and host, where another process holds it."""
     lock = filelock.FileLock(directory / "lock")
     try:
         lock.acquire(timeout=0)
@@ -32,7 +29,7 @@ def lock_run(directory: Path) -> Iterator[None]:
 
 
 def this_process() -> dict[str, str | int]:
-    """Who holds the lock, for people: kept in run.json."""
+    """Describe this process for run.json, so that a message can name the holder of the lock."""
     return {"pid": os.getpid(), "host": platform.node()}
 
 

@@ -1,4 +1,4 @@
-"""How far a run has come."""
+"""The progress of a run: counts and times since it began."""
 
 from dataclasses import asdict, dataclass, fields
 from numbers import Number
@@ -9,7 +9,7 @@ from logpi.errors import LogpiError
 
 @dataclass
 class Progress:
-    """Counts and times since the run began, over all the processes that made it.
+    """Counts and times since the run began, summed over all processes that trained it.
 
     - `best`: the best mean return of an evaluation.
     - `rows`: the length of metrics.jsonl, in bytes.
@@ -24,14 +24,18 @@ class Progress:
     eval_seconds: float = 0.0
 
     def facts(self) -> dict[str, Any]:
-        """As JSON can say it."""
+        """Return the progress as JSON has it."""
         return asdict(self)
 
 
 def read(facts: dict[str, Any]) -> Progress:
-    """What `facts` wrote. Raises LogpiError for anything else."""
-    said = facts.get("progress")
+    """Read what `facts` returned, from a checkpoint's metadata. Raises LogpiError for anything else."""
+    values = facts.get("progress")
     names = {field.name for field in fields(Progress)}
-    if not isinstance(said, dict) or set(said) != names or not all(isinstance(x, Number | None) for x in said.values()):
-        raise LogpiError("the checkpoint does not say how far its run had come")
-    return Progress(**said)
+    if (
+        not isinstance(values, dict)
+        or set(values) != names
+        or not all(isinstance(x, Number | None) for x in values.values())
+    ):
+        raise LogpiError("the checkpoint has no progress of its run")
+    return Progress(**values)

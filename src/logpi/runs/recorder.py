@@ -1,4 +1,4 @@
-"""What is kept of a run as it goes: rows, checkpoints, the best evaluation, the summary."""
+"""The recorder of a run: rows, checkpoints, the best evaluation, the summary."""
 
 import math
 import time
@@ -19,19 +19,25 @@ FIRST = ("iteration", "steps", "episodes", "return_mean", "return_min", "return_
 
 
 class ResumeState(eqx.Module):
-    """All that a run needs to go on: what iterations hand on, and the episodes under way on the host."""
+    """State from which a run is resumed exactly.
+
+    - `carry`: the loop's carry (learner, key, environments in JAX).
+    - `episodes`: snapshot of unfinished episodes on the host; empty on the device.
+    """
 
     carry: PyTree
     episodes: PyTree
 
 
 class Recorder:
-    """Turns each iteration's figures into a row on disk and hands it to everyone who wants to know."""
+    """Writer of one row per iteration, of checkpoints and of the summary; it calls the listeners with each row."""
 
     def __init__(self, directory: RunDirectory, title: str, listeners: Sequence[Callable], every: float):
-        """Listeners are called with each record; one that returns True ends the run.
+        """Record into a directory.
 
-        A checkpoint is saved at the first iteration that ends `every` seconds or more after the last.
+        - `title`: of the learning curve.
+        - `listeners`: functions called with each row; one that returns True ends the run.
+        - `every`: seconds between checkpoints at least.
         """
         self._directory, self._title, self._listeners, self._every = directory, title, listeners, every
         self._latest: Callable[[], ResumeState] | None = None
@@ -42,7 +48,7 @@ class Recorder:
         self._events = self._close_events = lambda *_: None
 
     def begin(self, progress: Progress, kept: Callable[[], ResumeState]) -> None:
-        """Where the run stands before the first iteration of this process: that, too, can be resumed."""
+        """Set the progress and state before the first iteration of this process; a new run saves that state, too."""
         self.progress, self._latest = progress, kept
         self.rows = read_metrics(self._directory.path / "metrics.jsonl")
         self._events, self._close_events = tensorboard.writer(self._directory.path, progress.steps)
@@ -52,15 +58,26 @@ class Recorder:
             self._save(checkpoints.LAST)
 
     def invalidate(self, consumed: bool) -> None:
-        """What was kept last is used by the next iterations; if it is consumed, there is nothing to save until then."""
+        """Forget the latest resume state if the next call donates its buffers (`consumed`).
+
+        No checkpoint can be written then until `record` brings the next state.
+        """
         self._latest = None if consumed else self._latest
 
     def record(
         self, infos: Sequence[dict[str, Any]], evaluation: Evaluation | None, kept: Callable[[], ResumeState]
     ) -> bool:
-        """Iterations: a row for each, a checkpoint after the last if one is due; whether a listener wants to stop.
+        """Record iterations: a row for each, and a checkpoint after the last if one is due.
 
-        `evaluation` and `kept` belong to the last of them.
+        - `infos`: metrics of each iteration.
+        - `evaluation`, `kept`: the evaluation, if any, and the resume state after the last of them.
+
+        Returns True if a listener wants to stop the run.
+
+        Rows are written first, since a checkpoint holds the length of metrics.jsonl: rows beyond that length are cut
+        off when the run is resumed, and their iterations repeated. The best checkpoint comes next, so that the last
+        one, whose progress holds the best return so far, never names a best that is not on disk. Listeners come at
+        the end: one that raises ends the run after everything of these iterations is written.
         """
         first = len(self.rows)
         for i, info in enumerate(infos, start=1):
@@ -72,8 +89,8 @@ class Recorder:
         if time.monotonic() >= self._due:
             self._save(checkpoints.LAST)
             self._due = time.monotonic() + self._every
-        wishes = [hear(row) is True for row in self.rows[first:] for hear in self._listeners]
-        return any(wishes)  # every listener has heard of every row
+        stops = [listener(row) is True for row in self.rows[first:] for listener in self._listeners]
+        return any(stops)  # only now: every listener is called with every row
 
     def _write(self, info: dict[str, Any], evaluation: Evaluation | None) -> None:
         row = finite(self._row(info, evaluation))
@@ -82,7 +99,7 @@ class Recorder:
         self._events(row)
 
     def finish(self, status: str) -> dict[str, Any]:
-        """Save where the run stands, draw the curve, write the summary; whatever way the run ended."""
+        """Save the final state, draw the curve and write the summary, whichever way the run ended; return the summary."""
         saved = self._latest is None or self._save(checkpoints.LAST)
         if self.rows:
             picture = self._directory.path / "curve.png"
@@ -92,7 +109,7 @@ class Recorder:
         self._directory.status(status)
         if not saved:
             raise LogpiError(
-                f"the last checkpoint could not be written to {self._directory.path}: what is there is older"
+                f"the last checkpoint could not be written to {self._directory.path}: the newest one there is older"
             )
         return summary
 
@@ -101,7 +118,7 @@ class Recorder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        """Keep what there is if the run did not come to its end, and close the files."""
+        """Record an exception as the end of the run, and close the files."""
         if kind is not None:
             self.finish("failed" if issubclass(kind, Exception) else "interrupted")
         self._directory.close()
@@ -122,17 +139,20 @@ class Recorder:
         return {name: row[name] for name in (*FIRST, *sorted(set(row) - set(FIRST)))}
 
     def _save(self, kind: str) -> bool:
-        """Save the latest state, once; whether it is on disk. The checkpoint before stays if it cannot be."""
+        """Save the latest state unless it is saved already; return True if it is on disk.
+
+        If it cannot be written, the checkpoint before it stays.
+        """
         assert self._latest is not None
-        now, latest = self.progress, self._latest
-        if self._saved.get(kind) == now.iteration:
+        progress, latest = self.progress, self._latest
+        if self._saved.get(kind) == progress.iteration:
             return True
-        self._directory.settle()
+        self._directory.settle()  # the rows that the checkpoint's progress counts are on disk before it
         place = self._directory.path / "checkpoints"
-        write = lambda: checkpoints.save(place, kind, now.iteration, latest(), progress=now.facts())
+        write = lambda: checkpoints.save(place, kind, progress.iteration, latest(), progress=progress.facts())
         if not self._directory.attempt("a checkpoint", write):
             return False
-        self._saved[kind] = now.iteration
+        self._saved[kind] = progress.iteration
         return True
 
     def _summary(self) -> dict[str, Any]:
@@ -155,7 +175,7 @@ class Recorder:
 
 
 def realized_improvement(before: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-    """What the update before brought: how much better this batch's returns are than its own, with a standard error."""
+    """Return the change of the mean return since the batch before, due to the update between, with its standard error."""
     number = lambda r, name: math.nan if r.get(name) is None else float(r[name])
     return {
         "realized_improvement": number(row, "return_mean") - number(before, "return_mean"),

@@ -1,4 +1,4 @@
-"""A finished run: its networks, its figures, its directory."""
+"""A trained run: its networks, its metrics, its directory."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ from logpi.spaces import serialize
 
 @dataclass(frozen=True)
 class Run:
-    """What training leaves behind.
+    """Result of training.
 
     - `policy`, `critic`: the final networks; the policy takes raw observations.
-    - `metrics`: one record an iteration, as in metrics.jsonl.
+    - `metrics`: one record per iteration, as in metrics.jsonl.
     - `summary`: the last figures, as in summary.json.
-    - `directory`: where all of it is.
+    - `directory`: the run directory.
     """
 
     policy: PyTree
@@ -33,21 +33,21 @@ class Run:
 
 
 def load(directory: str | Path, *, policy: PyTree = None, critic: PyTree = None, which: str = "final") -> Run:
-    """The run in a directory. Nothing in it is run, and no environment is made.
+    """Load the run in a directory. Nothing in the directory is executed, and no environment is made.
 
-    - `policy`, `critic`: networks shaped like those that were trained; needed where the run was not made by a preset.
+    - `policy`, `critic`: networks of the same shapes as the trained ones; needed where no preset made the run.
     - `which`: "final" for the newest networks that can be read, or "best" for those of the best evaluation.
 
     Raises LogpiError where the directory holds no run, or one of other shapes; NoCheckpoint where no checkpoint in it
     can be read.
     """
     path = Path(directory)
-    said = configuration.read(path)
+    config = configuration.read(path)
     kinds = {"final": checkpoints.LAST, "best": checkpoints.BEST}
     if which not in kinds:
         raise LogpiError(f"which is {which}; allowed: {', '.join(kinds)}")
     if policy is None:
-        policy, critic = _shapes(said, path)
+        policy, critic = _shapes(config, path)
     saved = checkpoints.newest(path / "checkpoints", kinds[which])
     policy = checkpoint.restore(saved, policy, "carry.state.policy")
     critic = checkpoint.restore(saved, critic, "carry.state.critic")
@@ -55,13 +55,13 @@ def load(directory: str | Path, *, policy: PyTree = None, critic: PyTree = None,
     return Run(policy, critic, read_metrics(path / "metrics.jsonl"), summary, path)
 
 
-def _shapes(said: dict[str, Any], path: Path) -> tuple[PyTree, PyTree]:
-    """The shapes of the networks the run was started with: nothing is allocated for what a file claims."""
-    recipe = configuration.recipe(said, path)
-    observation, action = (serialize.from_json(said["spaces"].get(name)) for name in ("observation", "action"))
-    spec = Spec(said["environment"], 1, observation, action)
+def _shapes(config: dict[str, Any], path: Path) -> tuple[PyTree, PyTree]:
+    """Compute the shapes of the run's networks, without allocating what an untrusted file claims."""
+    recipe = configuration.recipe(config, path)
+    observation, action = (serialize.from_json(config["spaces"].get(name)) for name in ("observation", "action"))
+    spec = Spec(config["environment"], 1, observation, action)
     try:
-        build = lambda key: recipe.build(spec, recipe.settings(said["environment"]), key)[1:]
+        build = lambda key: recipe.build(spec, recipe.settings(config["environment"]), key)[1:]
         return eqx.filter_eval_shape(build, jax.random.key(0))
     except (OverflowError, TypeError, MemoryError) as error:
         raise LogpiError(f"{path / 'run.json'} names networks that cannot be: {error}") from None

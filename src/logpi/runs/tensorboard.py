@@ -10,9 +10,9 @@ Record = dict[str, Any]
 
 
 def writer(path: Path, steps: int = 0, every: float = 0.5) -> tuple[Callable[[Record], None], Callable[[], None]]:
-    """(write, close): `write` takes each iteration's record and passes one on at most every `every` seconds.
+    """Return (write, close): `write` takes each iteration's record, and writes one at most every `every` seconds.
 
-    Events beyond `steps`, left by a process that was killed, are purged: they will be made again.
+    Events beyond `steps`, written by a process that was killed, are purged: their iterations are repeated.
     """
     from tensorboardX import SummaryWriter
 
