@@ -4,7 +4,7 @@ In: each iteration's metrics, and the state of the run (networks, optimizers, en
 Out: a run directory with run.json, metrics.jsonl, summary.json, checkpoints/, curve.png and TensorBoard events; and a
 `Run` read from one.
 
-Read first: `recorder` (what is written after each iteration, in which order), `checkpoint` (one checkpoint on disk), and
+Read first: `recorder` (what is written after each iteration, in which order), `checkpoint` (one of them on disk), and
 `migrations` (directories of earlier versions).
 
 Glossary. Row: the metrics of one iteration. Resume state: all that a run needs to continue. Manifest: description and

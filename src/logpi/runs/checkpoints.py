@@ -24,7 +24,7 @@ def save(directory: Path, kind: str, iteration: int, tree: PyTree, **facts: Any)
 
 
 def list_checkpoints(directory: Path, kind: str) -> list[Path]:
-    """List the checkpoints of a kind, newest first, without those that a killed process left half written or removed."""
+    """List the checkpoints of a kind, newest first, without what a killed process left half written or removed."""
     complete = re.compile(rf"{kind}-\d{{9}}")
     found = directory.iterdir() if directory.is_dir() else ()
     return sorted((path for path in found if complete.fullmatch(path.name)), reverse=True)

@@ -99,7 +99,7 @@ class Recorder:
         self._events(row)
 
     def finish(self, status: str) -> dict[str, Any]:
-        """Save the final state, draw the curve and write the summary, whichever way the run ended; return the summary."""
+        """Save the final state, draw the curve, write and return the summary, whichever way the run ended."""
         saved = self._latest is None or self._save(checkpoints.LAST)
         if self.rows:
             picture = self._directory.path / "curve.png"
@@ -175,7 +175,7 @@ class Recorder:
 
 
 def realized_improvement(before: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-    """Return the change of the mean return since the batch before, due to the update between, with its standard error."""
+    """Return the change of the mean return since the batch before, with its standard error."""
     number = lambda r, name: math.nan if r.get(name) is None else float(r[name])
     return {
         "realized_improvement": number(row, "return_mean") - number(before, "return_mean"),
