@@ -111,3 +111,17 @@ def test_a_run_of_a_method_that_is_not_registered_says_so(tmp_path):
     logpi.train("logpi:CartPole-v1", tempered(num_envs=2), steps=16, evaluations=0, out=tmp_path / "run")
     with pytest.raises(logpi.LogpiError, match="was trained by tempered, which is not registered here"):
         logpi.resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("n_steps", "num_steps"), ("batch_size", "minibatch_size"), ("total_timesteps", "steps")]
+)
+def test_a_name_of_another_library_is_answered_with_ours(theirs, ours):
+    with pytest.raises(logpi.LogpiError, match=rf"unknown option {theirs} \(here it is {ours}\); allowed: num_envs"):
+        logpi.ppo(**{theirs: 8})
+
+
+def test_a_name_is_ours_only_where_the_method_has_it():
+    assert opt.unknown_option("clip_coef", logpi.trpo.options).startswith("unknown option clip_coef; allowed")
+    every = {name for method in registry.ALGORITHMS.values() for name in method.options}
+    assert set(opt.PEER_NAMES.values()) <= every | {"steps"} and not set(opt.PEER_NAMES) & every

@@ -9,7 +9,7 @@ This module holds the class, readers of the usual kinds of values, and the decla
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -217,10 +217,49 @@ def declared_options(compose: Callable[..., Any]) -> dict[str, Option]:
     return options
 
 
+PEER_NAMES = {
+    "n_envs": "num_envs",
+    "n_steps": "num_steps",
+    "rollout_length": "num_steps",
+    "batch_size": "minibatch_size",
+    "mini_batch_size": "minibatch_size",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "update_epochs": "epochs",
+    "lr": "learning_rate",
+    "discount": "gamma",
+    "lambda": "gae_lambda",
+    "lam": "gae_lambda",
+    "clip_coef": "clip_range",
+    "clip_eps": "clip_range",
+    "clip_ratio": "clip_range",
+    "clip_range_vf": "vf_clip_range",
+    "entropy_coef": "ent_coef",
+    "value_coef": "vf_coef",
+    "max_gradient_norm": "max_grad_norm",
+    "norm_adv": "normalize_advantages",
+    "normalize_advantage": "normalize_advantages",
+    "cg_max_steps": "cg_iterations",
+    "cg_damping": "damping",
+    "total_timesteps": "steps",
+    "timesteps": "steps",
+    "num_timesteps": "steps",
+}
+"""Names that other libraries have for an option of ours (`steps` is an argument of `train`)."""
+
+
+def unknown_option(name: str, allowed: Iterable[str]) -> str:
+    """Return the message for an unknown option, which names ours for one that another library calls so."""
+    names = list(allowed)
+    ours = PEER_NAMES.get(name)
+    hint = f" (here it is {ours})" if ours in (*names, "steps") else ""
+    return f"unknown option {name}{hint}; allowed: {', '.join(names)}"
+
+
 def read_option(name: str, given: Any, options: Mapping[str, Option]) -> Any:
     """Read the value of an option; raises LogpiError naming the option, the value and what is allowed."""
     if name not in options:
-        raise LogpiError(f"unknown option {name}; allowed: {', '.join(options)}")
+        raise LogpiError(unknown_option(name, options))
     try:
         return options[name].read(given)
     except (ValueError, TypeError, OverflowError):

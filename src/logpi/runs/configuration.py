@@ -82,7 +82,7 @@ def recipe(config: dict[str, Any], directory: Path) -> Recipe:
         preset = find_algorithm(name)
     except LogpiError as error:
         raise LogpiError(
-            f"{directory} was trained by {name}, which is not registered here: install its package, or pass"
-            f" logpi.presets.register its preset first ({error})"
+            f"{directory} was trained by {name}, which is not registered here: install its package, or call"
+            f" logpi.presets.register with its preset first ({error})"
         ) from None
     return preset(**config["settings"])
