@@ -28,7 +28,7 @@ def test_any_other_text_is_refused(text):
 
 def test_resolve_puts_the_value_in_the_schedules_place():
     update = resolve(Ascent(optax.adam, learning_rate=LinearSchedule(0.5, 1.0), max_grad_norm=0.25), 0.5)
-    assert (update.learning_rate, update.max_norm) == (0.75, 0.25)
+    assert (update.learning_rate, update.max_grad_norm) == (0.75, 0.25)
 
 
 def test_resolve_finds_schedules_however_deep():
@@ -46,7 +46,7 @@ def test_progress_never_recompiles():
     @jax.jit
     def at(progress):
         compiles.append(progress)
-        return resolve(Ascent(optax.adam, learning_rate=LinearSchedule(0.0, 1.0)), progress).rate
+        return resolve(Ascent(optax.adam, learning_rate=LinearSchedule(0.0, 1.0)), progress).learning_rate
 
     assert [float(at(jnp.float32(p))) for p in (0.0, 0.5, 1.0)] == [0.0, 0.5, 1.0]
     assert len(compiles) == 1

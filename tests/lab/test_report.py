@@ -72,7 +72,7 @@ BAD = {
     "lab tabular:chain --baselines bar": ("bar", "leave-one-out"),
     "lab tabular:chain --estimators q --baselines mean": ("q with mean", "action-mean"),
     "lab tabular:chain --horizon 70": ("horizon is 70", "≤ 66"),
-    "lab tabular:chain --gamma 1.5": ("discount is 1.5", "0 … 1"),
+    "lab tabular:chain --gamma 1.5": ("gamma is 1.5", "0 … 1"),
     "lab tabular:chain --batches 0": ("0", "≥ 1"),
     "lab tabular:chain --reference 9": ("reference is 9", "≥ 64"),
     "lab tabular:nowhere": ("tabular:nowhere", "tabular:chain"),

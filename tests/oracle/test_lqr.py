@@ -114,7 +114,7 @@ def test_monte_carlo(key):
 
 
 def test_bad_regulators_are_refused(double):
-    with pytest.raises(LogpiError, match=r"discount is 1\.0; allowed"):
+    with pytest.raises(LogpiError, match=r"gamma is 1\.0; allowed"):
         regulator(gamma=1.0)
     with pytest.raises(LogpiError, match=r"noise has shape \(1, 1\); allowed: \(2, 2\)"):
         dataclasses.replace(regulator(), noise=jnp.ones((1, 1)))

@@ -103,7 +103,7 @@ def test_policies_that_do_not_fit_are_refused(double):
     for shape in ((3, 3), (2, 2), (5, 3, 2), (3,)):
         with pytest.raises(LogpiError, match=r"logits have shape .*; allowed: \(3, 2\) or \(4, 3, 2\)"):
             mdp.utility(np.zeros(shape))
-    with pytest.raises(LogpiError, match="answers with"):
+    with pytest.raises(LogpiError, match="returns"):
         mdp.utility(lambda obs: obs)
     with pytest.raises(LogpiError, match=r"allowed: \(3, 2\)(?! or)"):
         stationary(mdp).utility(np.zeros((4, 3, 2)))

@@ -18,8 +18,8 @@ import logpi
 from logpi.cli.main import main
 from logpi.distributions.gaussian import Gaussian
 from logpi.distributions.product import Product
+from logpi.distributions.protocol import numpy_sampler
 from logpi.errors import LogpiError
-from logpi.numpy_policy.samplers import numpy_sampler
 from logpi.policies.normalization import Moments
 from logpi.spaces.actions import to_native
 from logpi.types import Frozen

@@ -153,11 +153,11 @@ forgetful = lambda tree: jax.tree.map(
     is_leaf=lambda x: isinstance(x, Frozen),
 )
 UPDATES = {
-    r"does not answer \(params, opt, info\)": lambda theta, g, new, unravel, opt: unravel(new),
+    r"does not return \(params, opt, info\)": lambda theta, g, new, unravel, opt: unravel(new),
     r"params.* is .* was expected": lambda theta, g, new, unravel, opt: (new, opt, {}),
     r"opt is float32\[2\] where float32\[\] was expected": lambda *x: (right(*x)[0], jnp.zeros(2), {}),
     r"info\['gradient'\] has shape \(\d+,\)": lambda *x: (*right(*x)[:2], {"gradient": x[1]}),
-    r"what is not learned was changed": lambda *x: (forgetful(right(*x)[0]), x[4], {}),
+    r"a parameter outside logpi.trainable was changed": lambda *x: (forgetful(right(*x)[0]), x[4], {}),
     r"changes nothing: return the improved": lambda theta, g, new, unravel, opt: (unravel(theta), opt, {}),
     r"a zero gradient changes the parameters": lambda theta, g, new, unravel, opt: (unravel(0.99 * new), opt, {}),
     r"a gradient that is not finite changes": lambda theta, g, new, unravel, opt: (unravel(theta + g), opt, {}),

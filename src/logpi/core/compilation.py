@@ -1,4 +1,9 @@
-"""Programs compiled ahead of time, and the cache that keeps them between processes."""
+"""Ahead-of-time compilation, and the persistent cache of compiled programs.
+
+Calling convention: a compiled program takes and returns flat lists of arrays. Everything else in a tree (functions,
+strings, structure) is fixed when the program is lowered, and `Fill` puts the arrays back between the fixed leaves. JAX
+would otherwise flatten trees of modules in Python several times per call.
+"""
 
 import os
 from collections.abc import Callable, Iterable
@@ -9,13 +14,15 @@ import equinox as eqx
 import jax
 from jaxtyping import PyTree
 
-Fill = Callable[[Iterable[Any]], PyTree]  # from arrays to a tree that holds them
+Fill = Callable[[Iterable[Any]], PyTree]  # from the arrays of a tree, in order, to the tree
 
 
 def aot_compile(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) -> Callable[..., tuple[PyTree, PyTree]]:
-    """`function` compiled ahead for arguments like the examples; arguments and its first result may hold functions.
+    """Compile `function` for arguments like `examples`; arguments and its first result may hold functions.
 
-    What is not an array is fixed at the examples' value. A call with arrays of other shapes or dtypes is an error.
+    Leaves that are not arrays are fixed at the values in `examples`. Calls with arrays of other shapes or dtypes raise.
+
+    - `function`: returns two trees; the second holds arrays alone.
     """
     return finish_compile(*lower(function, *examples))
 
@@ -23,69 +30,66 @@ def aot_compile(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) 
 def lower(
     function: Callable[..., tuple[PyTree, PyTree]], *examples: Any, donate: bool = False, places: Any = None
 ) -> tuple[jax.stages.Lowered, Fill]:
-    """`compiled` half way: (`function` traced, the form of its first result), for `ready` to compile.
+    """Trace and lower `function`: (the lowered program, the fill of its first result), for `finish_compile`.
 
-    With `donate`, the first argument's memory becomes the first result's: the arrays of that argument are then gone.
-    `places` are the shardings of that result, where they matter.
+    - `donate`: reuse the memory of the first argument for the first result; the arrays of that argument become invalid.
+    - `places`: shardings of the first result, a tree like it; by default the compiler chooses.
     """
     arrays, fill = _split_arrays(examples)
-    form: list[Fill] = []
+    fills: list[Fill] = []  # written while tracing, since only then the structure of the first result is known
 
     def inner(*arrays: Any) -> tuple[list[Any], PyTree]:
         first, second = function(*fill(arrays))
-        made, fill_first = _split_arrays(first)
-        form.append(fill_first)
-        return made, second
+        first_arrays, fill_first = _split_arrays(first)
+        fills.append(fill_first)
+        return first_arrays, second
 
-    given: dict[str, Any] = {"donate_argnums": tuple(range(len(_split_arrays(examples[0])[0])))} if donate else {}
-    given |= {} if places is None else {"out_shardings": (jax.tree.leaves(places), None)}
-    program = jax.jit(inner, **given, compiler_options=compiler_options()).lower(*arrays)
-    return program, form[0]
+    options: dict[str, Any] = {"donate_argnums": tuple(range(len(_split_arrays(examples[0])[0])))} if donate else {}
+    options |= {} if places is None else {"out_shardings": (jax.tree.leaves(places), None)}
+    program = jax.jit(inner, **options, compiler_options=compiler_options()).lower(*arrays)
+    return program, fills[0]
 
 
-def finish_compile(program: jax.stages.Lowered, form: Fill) -> Callable[..., tuple[PyTree, PyTree]]:
-    """Compile what `lowered` gave."""
+def finish_compile(program: jax.stages.Lowered, fill: Fill) -> Callable[..., tuple[PyTree, PyTree]]:
+    """Compile a program from `lower`, and return it as a function of trees."""
     executable = program.compile()
 
     def call(*arguments: Any) -> tuple[PyTree, PyTree]:
         first, second = executable(*filter(eqx.is_array, jax.tree.leaves(arguments)))
-        return form(first), second
+        return fill(first), second
 
     return call
 
 
 def _split_arrays(tree: PyTree) -> tuple[list[Any], Fill]:
-    """The arrays of a tree, and the function that puts others in their places.
-
-    A call takes arrays alone, in a list: trees of modules would be walked by Python several times.
-    """
+    """Split a tree into its arrays, in order, and the function that rebuilds the tree around other arrays."""
     leaves, structure = jax.tree.flatten(tree)
     arrays = [x for x in leaves if eqx.is_array(x)]
     fixed = [None if eqx.is_array(x) else x for x in leaves]
 
     def fill(arrays: Iterable[Any]) -> PyTree:
-        each = iter(arrays)
-        return structure.unflatten([next(each) if x is None else x for x in fixed])
+        remaining = iter(arrays)
+        return structure.unflatten([next(remaining) if x is None else x for x in fixed])
 
     return arrays, fill
 
 
 def compiler_options() -> dict[str, str | bool]:
-    """How programs are compiled here: on the CPU, what does not depend on each other still runs in order.
+    """Options of every compilation: on the CPU, independent operations of a program run sequentially.
 
-    Side by side, the small pieces of a step wait for each other's threads (measured on two cores with jaxlib 0.10.2:
-    PPO's learning in minibatches of 64 took a fifth to a third longer), need more memory, and independent loops of one
-    program can wait for ever (seen there; compare openxla/xla issue 33048). A large product still uses all cores.
+    Run concurrently, small operations wait for each other's threads (measured on two cores with jaxlib 0.10.2: PPO's
+    updates on minibatches of 64 took a fifth to a third longer), memory use grows, and independent loops of one program
+    can deadlock (observed; compare openxla/xla issue 33048). A single large matrix product still uses all cores.
     """
     if jax.default_backend() != "cpu":
         return {}
     if jax.__version_info__ < (0, 10):
-        return {"xla_cpu_enable_concurrency_optimized_scheduler": False}  # the name of the option until then
+        return {"xla_cpu_enable_concurrency_optimized_scheduler": False}  # its name before jaxlib 0.10
     return {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
 
 def use_persistent_cache() -> None:
-    """Keep compiled programs in the user's cache, unless a cache has been chosen already."""
+    """Cache compiled programs on disk, in $XDG_CACHE_HOME/logpi/xla, unless JAX already has a cache directory."""
     if jax.config.values["jax_compilation_cache_dir"] is None:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         jax.config.update("jax_compilation_cache_dir", str(Path(home) / "logpi" / "xla"))

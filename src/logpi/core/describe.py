@@ -1,11 +1,11 @@
-"""A method, completely, with its values."""
+"""Algorithms as text."""
 
 import wadler_lindig
 from jaxtyping import PyTree
 
 
 def describe(algorithm: PyTree) -> str:
-    """The algorithm as text: every part, every value. What is printed is what runs.
+    """Format an algorithm with every part and every value, defaults included.
 
     >>> from logpi import GAE
     >>> print(describe(GAE(0.99, 0.95)))

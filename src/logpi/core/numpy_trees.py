@@ -1,4 +1,4 @@
-"""Trees of dicts, tuples and lists, without JAX: what composite observations and actions are on the host."""
+"""Trees of dicts, tuples and lists without JAX: composite observations and actions on the host."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 
 
 def tree_leaves(tree: Any) -> list[Any]:
-    """The leaves in JAX's order: a dict's by their sorted keys."""
-    if isinstance(tree, np.ndarray):  # the usual case first: this is called in every step
+    """List the leaves in JAX's order: dicts by sorted key, None as no leaf."""
+    if isinstance(tree, np.ndarray):  # the most frequent case first: called at every environment step
         return [tree]
     if isinstance(tree, dict):
         return [leaf for name in sorted(tree) for leaf in tree_leaves(tree[name])]
@@ -18,7 +18,7 @@ def tree_leaves(tree: Any) -> list[Any]:
 
 
 def tree_map(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
-    """The tree with the function of each leaf, and of the leaves at its place in the rest, in its place.
+    """Apply `function` to the corresponding leaves of trees of one structure; lists become tuples.
 
     >>> tree_map(lambda a, b: a + b, {"x": 1, "y": (2, 3)}, {"x": 10, "y": (20, 30)})
     {'x': 11, 'y': (22, 33)}

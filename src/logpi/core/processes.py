@@ -1,4 +1,4 @@
-"""Processes of one's own."""
+"""Signals of child processes."""
 
 import signal
 import threading
@@ -8,7 +8,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def ignore_sigint() -> Iterator[None]:
-    """Start processes that do not hear SIGINT: Ctrl-C reaches all of a terminal's, and only one is to answer."""
+    """Start child processes inside this context with SIGINT ignored.
+
+    Ctrl-C reaches every process of a terminal, and only the main one should handle it. No effect outside the main
+    thread, where Python cannot change signal handlers.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

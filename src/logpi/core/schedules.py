@@ -1,4 +1,4 @@
-"""Hyper-parameters that change as training goes on."""
+"""Hyperparameters that change during training."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,18 +6,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LinearSchedule:
-    """A straight line from `start` to `end` over the run: start + (end − start) · progress."""
+    """Linear interpolation over the run: start + (end − start) · progress.
+
+    `start` and `end` are numbers, or anything with the same arithmetic.
+    """
 
     start: Any
     end: Any
 
     def at(self, progress: Any) -> Any:
-        """The value when a share `progress` ∈ [0, 1] of the steps has been taken."""
+        """Value at `progress` ∈ [0, 1], the fraction of the run's steps already taken."""
         return self.start + (self.end - self.start) * progress
 
 
 def parse_schedule(text: str) -> LinearSchedule:
-    """A schedule written "start:end", as the command line takes it.
+    """Parse "start:end", the notation of the command line. Raises ValueError for any other text.
 
     >>> parse_schedule("1e-3:0")
     LinearSchedule(start=0.001, end=0.0)

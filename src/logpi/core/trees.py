@@ -1,4 +1,4 @@
-"""Loops and choices over trees that may hold functions beside arrays."""
+"""Loops and selections over trees that hold functions beside arrays."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from logpi.core.schedules import LinearSchedule
 
 
 def scan(body: Callable[[PyTree, Any], tuple[PyTree, PyTree]], carry: PyTree, xs: PyTree) -> tuple[PyTree, PyTree]:
-    """`jax.lax.scan` in which only the arrays of the carry change; whatever else it holds stays as it is."""
+    """`jax.lax.scan` over a carry whose leaves may be functions: the arrays change, all other leaves stay fixed."""
     arrays, static = eqx.partition(carry, eqx.is_array)
 
     def inner(arrays: PyTree, x: Any) -> tuple[PyTree, PyTree]:
@@ -25,17 +25,17 @@ def scan(body: Callable[[PyTree, Any], tuple[PyTree, PyTree]], carry: PyTree, xs
 
 
 def copy_arrays(tree: PyTree) -> PyTree:
-    """The tree in new arrays, no two of them the same."""
+    """Copy every array of a tree into a buffer of its own, as donation requires."""
     arrays, static = eqx.partition(tree, eqx.is_array)
     return eqx.combine(jax.tree.map(jnp.array, arrays), static)
 
 
 def select(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
-    """The arrays of `yes` where the condition holds, else those of `no`."""
+    """Select the arrays of `yes` if the condition holds, else those of `no`; other leaves come from `yes`."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) else a, yes, no)
 
 
 def resolve(tree: PyTree, progress: Any) -> PyTree:
-    """The tree with every schedule in it replaced by its value at `progress`."""
-    schedule = lambda leaf: isinstance(leaf, LinearSchedule)
-    return jax.tree.map(lambda leaf: leaf.at(progress) if schedule(leaf) else leaf, tree, is_leaf=schedule)
+    """Replace every schedule in a tree by its value at `progress`."""
+    is_schedule = lambda leaf: isinstance(leaf, LinearSchedule)
+    return jax.tree.map(lambda leaf: leaf.at(progress) if is_schedule(leaf) else leaf, tree, is_leaf=is_schedule)

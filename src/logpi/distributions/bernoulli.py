@@ -1,6 +1,4 @@
-"""The Bernoulli distribution: a vector of switches, each on or off."""
-
-from typing import Any
+"""The Bernoulli distribution: a vector of independent binary actions."""
 
 import equinox as eqx
 import jax
@@ -25,12 +23,16 @@ class Bernoulli(eqx.Module):
         return jr.logistic(key, self.logits.shape, self.logits.dtype)
 
     def push(self, noise: Float[Array, "*B A"]) -> Int[Array, "*B A"]:
-        """1 where z + ε > 0: of logistic noise, a share ς(z) lies above −z."""
+        """a_d = 1 where z_d + ε_d > 0: P(ε > −z) = ς(z) for standard logistic ε."""
         return (self.logits + noise > 0).astype(jnp.int32)
 
     def sample(self, key: Key[Array, ""]) -> Int[Array, "*B A"]:
         """An action: push ∘ noise."""
         return self.push(self.noise(key))
+
+    def numpy_sampler(self) -> list[str]:
+        """Method of `numpy.random.Generator` that draws the noise, with `{0}` for the shape."""
+        return ["logistic(size={0})"]
 
     def log_prob(self, action: Int[Array, "*B A"]) -> Float[Array, "*B"]:
         """Σ_d log ς(±z_d), the sign + where a_d = 1."""
@@ -47,11 +49,11 @@ class Bernoulli(eqx.Module):
         return jnp.sum(p * (on - other_on) + (1 - p) * (off - other_off), axis=-1)
 
     def mode(self) -> Int[Array, "*B A"]:
-        """On where that is likelier than off."""
+        """a_d = 1 where ς(z_d) > ½."""
         return (self.logits > 0).astype(jnp.int32)
 
-    def to_env(self, action: Any) -> Any:
-        """What the environment is handed: the action itself."""
+    def to_env(self, action: Int[Array, "*B A"]) -> Int[Array, "*B A"]:
+        """Action sent to the environment: the sampled one."""
         return action
 
     def _terms(self) -> tuple[Float[Array, "*B A"], Float[Array, "*B A"], Float[Array, "*B A"]]:

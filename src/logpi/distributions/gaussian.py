@@ -1,7 +1,6 @@
-"""The Gaussian with diagonal covariance: a vector of real actions."""
+"""The Gaussian distribution with diagonal covariance: a vector of real actions."""
 
 import math
-from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -31,6 +30,10 @@ class Gaussian(eqx.Module):
         """An action: push ∘ noise."""
         return self.push(self.noise(key))
 
+    def numpy_sampler(self) -> list[str]:
+        """Method of `numpy.random.Generator` that draws the noise, with `{0}` for the shape."""
+        return ["standard_normal({0})"]
+
     def log_prob(self, action: Float[Array, "*B A"]) -> Float[Array, "*B"]:
         """−½ Σ_d [((a_d − μ_d)/σ_d)² + 2 log σ_d + log 2π]."""
         z = (action - self.mean) * jnp.exp(-self.log_std)
@@ -50,6 +53,6 @@ class Gaussian(eqx.Module):
         """The mean."""
         return self.mean
 
-    def to_env(self, action: Any) -> Any:
-        """What the environment is handed: the action itself (the environment maps it to its bounds)."""
+    def to_env(self, action: Float[Array, "*B A"]) -> Float[Array, "*B A"]:
+        """Action sent to the environment: the sampled one (the environment maps it to its bounds)."""
         return action

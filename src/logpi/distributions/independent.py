@@ -1,10 +1,10 @@
-"""Several draws of one kind as one action: a vector of choices."""
-
-from typing import Any
+"""Independent distributions of one kind as one: a vector of choices."""
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
+
+from logpi.distributions.protocol import Distribution, numpy_sampler
 
 
 class Independent(eqx.Module):
@@ -15,19 +15,23 @@ class Independent(eqx.Module):
     Array(2.0794415, dtype=float32)
     """
 
-    each: Any
+    each: Distribution
 
     def noise(self, key: Key[Array, ""]) -> Float[Array, "..."]:
-        """The noise of all entries."""
+        """Noise of all entries."""
         return self.each.noise(key)
 
     def push(self, noise: Float[Array, "..."]) -> Int[Array, "*B A"]:
-        """Every entry's action, in a vector."""
+        """Actions of all entries, as a vector."""
         return self.each.push(noise)
 
     def sample(self, key: Key[Array, ""]) -> Int[Array, "*B A"]:
         """An action: push ∘ noise."""
         return self.push(self.noise(key))
+
+    def numpy_sampler(self) -> list[str] | None:
+        """Sampler of the entries, or None if there is none."""
+        return numpy_sampler(self.each)
 
     def log_prob(self, action: Int[Array, "*B A"]) -> Float[Array, "*B"]:
         """Σ_d log π_d(a_d)."""
@@ -42,9 +46,9 @@ class Independent(eqx.Module):
         return jnp.sum(self.each.kl(other.each), axis=-1)
 
     def mode(self) -> Int[Array, "*B A"]:
-        """Every entry's mode."""
+        """Modes of all entries, as a vector."""
         return self.each.mode()
 
-    def to_env(self, action: Any) -> Any:
-        """As the entries map it."""
+    def to_env(self, action: Int[Array, "*B A"]) -> Int[Array, "*B A"]:
+        """The action as the entries' `to_env` maps it."""
         return self.each.to_env(action)

@@ -1,20 +1,20 @@
-"""A distribution with all its mass on another one's mode: how a policy acts when it is evaluated."""
-
-from typing import Any
+"""The point mass on the mode of another distribution: greedy actions, as used in evaluation."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.distributions.protocol import Distribution
+
 
 class Point(eqx.Module):
-    """Acts with `distribution.mode()`, always; its noise is nothing."""
+    """δ(a − mode): the action is always `distribution.mode()`, and the noise is empty."""
 
-    distribution: Any
+    distribution: Distribution
 
     def noise(self, key: Key[Array, ""]) -> Float[Array, "*B 0"]:
-        """No noise: an array of no numbers for each row."""
+        """Empty noise: zero numbers per row."""
         del key
         return jnp.zeros((*self._rows(), 0))
 
@@ -33,8 +33,9 @@ class Point(eqx.Module):
         return jnp.zeros(self._rows())
 
     def to_env(self, action: PyTree) -> PyTree:
-        """As the distribution itself maps it."""
+        """The action as the underlying distribution's `to_env` maps it."""
         return self.distribution.to_env(action)
 
     def _rows(self) -> tuple[int, ...]:
+        """Batch shape of the parameters."""
         return jax.eval_shape(self.distribution.entropy).shape

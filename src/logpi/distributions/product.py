@@ -1,4 +1,4 @@
-"""Independent actions of several kinds as one: a tree of distributions."""
+"""Independent distributions of several kinds as one: a tree of distributions."""
 
 import functools
 import operator
@@ -9,9 +9,11 @@ import jax
 import jax.random as jr
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.distributions.protocol import numpy_sampler
+
 
 class Product(eqx.Module):
-    """π(a) = Π_i π_i(a_i): one distribution a leaf of `parts`, and actions are trees of the same structure.
+    """π(a) = Π_i π_i(a_i): `parts` is a tree of distributions, and actions are trees of the same structure.
 
     >>> import jax.numpy as jnp, logpi
     >>> coin, ball = logpi.Categorical(jnp.zeros(2)), logpi.Gaussian(jnp.zeros(3), jnp.zeros(3))
@@ -22,18 +24,23 @@ class Product(eqx.Module):
     parts: PyTree
 
     def noise(self, key: Key[Array, ""]) -> PyTree:
-        """Each part's noise, from a key of its own."""
+        """Noise of every part, each from its own key."""
         leaves, structure = jax.tree.flatten(self.parts, is_leaf=_is_distribution)
         keys = jr.split(key, len(leaves))
         return jax.tree.unflatten(structure, [part.noise(k) for part, k in zip(leaves, keys, strict=True)])
 
     def push(self, noise: PyTree) -> PyTree:
-        """Each part's action."""
+        """Actions of all parts."""
         return self._each("push", noise)
 
     def sample(self, key: Key[Array, ""]) -> PyTree:
         """An action: push ∘ noise."""
         return self.push(self.noise(key))
+
+    def numpy_sampler(self) -> list[str] | None:
+        """Samplers of all parts in the order of the noise's leaves, or None if one part has none."""
+        parts = [numpy_sampler(part) for part in jax.tree.leaves(self.parts, is_leaf=_is_distribution)]
+        return None if None in parts else [text for part in parts for text in part or []]
 
     def log_prob(self, action: PyTree) -> Float[Array, "*B"]:
         """Σ_i log π_i(a_i)."""
@@ -48,20 +55,21 @@ class Product(eqx.Module):
         return _sum(self._each("kl", other.parts))
 
     def mode(self) -> PyTree:
-        """Each part's mode."""
+        """Modes of all parts."""
         return self._each("mode")
 
     def to_env(self, action: PyTree) -> PyTree:
-        """As each part maps its own."""
+        """The action with every part mapped by its distribution's `to_env`."""
         return self._each("to_env", action)
 
     def _each(self, method: str, *trees: PyTree) -> PyTree:
-        """The method of every part, given what stands at its place in the trees."""
+        """Call `method` of every part with the corresponding subtrees as arguments."""
         call = lambda part, *arguments: getattr(part, method)(*arguments)
         return jax.tree.map(call, self.parts, *trees, is_leaf=_is_distribution)
 
 
 def _is_distribution(node: Any) -> bool:
+    """Leaf test for trees of distributions (they are PyTrees themselves)."""
     return hasattr(node, "log_prob")
 
 

@@ -1,4 +1,4 @@
-"""What every distribution over actions offers."""
+"""The protocol of distributions over actions."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,24 +9,27 @@ from jaxtyping import Array, Float, Key, PyTree
 class Distribution(Protocol):
     """A distribution over actions, batched over the leading axes of its parameters.
 
-    Sampling is split in two, `sample = push ∘ noise`, so that a rollout's noise can be drawn once, in one call, and
-    handed to whoever acts, on a device or not.
+    Sampling is split in two, `sample = push ∘ noise`, so that a rollout draws all its noise in one call and actors on
+    the device and on the host turn the same noise into the same actions.
+
+    A distribution may also define `numpy_sampler() → list[str]` (see the function below): exported policies then sample
+    with NumPy alone. Without it, only the mode is exported.
     """
 
     def noise(self, key: Key[Array, ""]) -> PyTree:
-        """Draws that depend on the shape of the parameters alone, never on their values."""
+        """Random draws whose distribution depends only on the shape of the parameters, never on their values."""
         ...
 
     def push(self, noise: PyTree) -> PyTree:
-        """The action that these draws become: a deterministic map."""
+        """Map noise to an action, deterministically."""
         ...
 
     def sample(self, key: Key[Array, ""]) -> PyTree:
-        """An action, push(noise(key))."""
+        """Sample an action: push(noise(key))."""
         ...
 
     def log_prob(self, action: PyTree) -> Float[Array, "*B"]:
-        """log π(a), of the action as it was sampled."""
+        """log π(a) of an action as sampled, before `to_env`."""
         ...
 
     def entropy(self) -> Float[Array, "*B"]:
@@ -38,9 +41,18 @@ class Distribution(Protocol):
         ...
 
     def mode(self) -> PyTree:
-        """The action to take when no exploration is wanted."""
+        """The action without exploration, argmax π where that is known in closed form."""
         ...
 
     def to_env(self, action: PyTree) -> PyTree:
-        """What the environment is handed for a sampled action (its bounds are the environment's business)."""
+        """Map a sampled action to the one sent to the environment (which maps it to its own bounds)."""
         ...
+
+
+def numpy_sampler(pi: Any) -> list[str] | None:
+    """Ask a distribution for the methods of `numpy.random.Generator` that draw its noise, one text per leaf.
+
+    Each text is a call with `{0}` for the shape, such as "standard_normal({0})". None if the distribution's own class
+    does not define `numpy_sampler`; an inherited one does not count, because a subclass may draw other noise.
+    """
+    return pi.numpy_sampler() if "numpy_sampler" in vars(type(pi)) else None

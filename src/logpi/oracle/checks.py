@@ -1,4 +1,4 @@
-"""What makes tables an MDP; what does not is refused, naming the entry at fault."""
+"""Validation of an MDP's tables; errors name the invalid entry."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from logpi.errors import LogpiError
 
-TOLERANCE = 1e-5  # how far a distribution's sum may be from 1
+TOLERANCE = 1e-5  # largest error of a distribution's sum
 
 
 def as_table(name: str, given: Any) -> np.ndarray:
-    """What was given as an array of float64. Raises LogpiError if it holds no numbers, or rows of unequal lengths."""
+    """Convert an argument to a float64 array. Raises LogpiError if it holds no numbers, or rows of unequal lengths."""
     try:
         return np.asarray(given, np.float64)
     except (TypeError, ValueError) as error:
@@ -37,14 +37,15 @@ def check(
         raise LogpiError(f"gamma is {gamma}; allowed: 0 … 1")
     if horizon is not None and (not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1):
         raise LogpiError(f"horizon is {horizon}; allowed: a whole number ≥ 1, or None for an infinite one")
-    begins_ended = terminal & (initial > 0)
-    if begins_ended.any():
-        raise LogpiError(f"initial[{_text(_first(begins_ended))}] is positive, but that state is terminal")
+    starts_terminal = terminal & (initial > 0)
+    if starts_terminal.any():
+        raise LogpiError(f"initial[{_text(_first(starts_terminal))}] is positive, but that state is terminal")
     if gamma == 1 and horizon is None:
         _ends(transition, terminal)
 
 
 def _shapes(transition: np.ndarray, reward: np.ndarray, initial: np.ndarray, terminal: np.ndarray) -> None:
+    """Raise LogpiError unless the shapes are [S, A, S], [S, A, S], [S] and [S]."""
     shape = transition.shape
     if len(shape) != 3 or shape[0] != shape[2] or 0 in shape:
         raise LogpiError(f"transition has shape {shape}; allowed: [S, A, S]")
@@ -58,8 +59,8 @@ def _shapes(transition: np.ndarray, reward: np.ndarray, initial: np.ndarray, ter
 
 
 def _distribution(name: str, table: np.ndarray) -> None:
-    """The last axis of a table holds probabilities."""
-    wrong = ~(table >= 0)  # a NaN is no probability either
+    """Raise LogpiError unless the last axis of a table holds probabilities that sum to 1."""
+    wrong = ~(table >= 0)  # written so that NaN counts as invalid
     if wrong.any():
         where = _first(wrong)
         raise LogpiError(f"{name}[{_text(where)}] is {table[where]}; allowed: probabilities ≥ 0")
@@ -71,16 +72,16 @@ def _distribution(name: str, table: np.ndarray) -> None:
 
 
 def _ends(transition: np.ndarray, terminal: np.ndarray) -> None:
-    """Where nothing is discounted and no horizon cuts, every state must be able to reach a terminal one."""
+    """Raise LogpiError unless every state can reach a terminal one, as γ = 1 without a horizon requires."""
     if not terminal.any():
-        raise LogpiError("discount is 1 with an infinite horizon; allowed: less than 1, a horizon, or a terminal state")
+        raise LogpiError("gamma is 1 with an infinite horizon; allowed: less than 1, a horizon, or a terminal state")
     follows, reaches = (transition > 0).any(axis=1), terminal
     for _ in terminal:
         reaches = reaches | (follows & reaches[None]).any(axis=1)
     if not reaches.all():
         raise LogpiError(
-            f"state {_text(_first(~reaches))} can reach no terminal state, which a discount of 1 with an infinite"
-            " horizon needs; allowed: discount < 1, or a horizon"
+            f"state {_text(_first(~reaches))} can reach no terminal state, which gamma = 1 with an infinite"
+            " horizon needs; allowed: gamma < 1, or a horizon"
         )
 
 

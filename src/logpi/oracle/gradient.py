@@ -13,14 +13,16 @@ from logpi.types import ravel, trainable
 
 @eqx.filter_jit
 def gradient(mdp: Any, policy: Any) -> PyTree:
-    """∇_θ U by reverse-mode differentiation through the linear solve or the recursion; no score function is used."""
+    """Compute ∇_θ U by reverse-mode differentiation through the linear solve or the recursion, without scores."""
     theta, rest = trainable(_tree(policy))
     return jax.grad(lambda theta: utility(mdp, eqx.combine(theta, rest)))(theta)
 
 
 @eqx.filter_jit
 def fisher(mdp: Any, policy: Any) -> Float[Array, "P P"]:
-    """F = Σ_s d(s) Σ_a π(a|s) ∇log π(a|s) ∇log π(a|s)ᵀ / Σ_s d(s), θ as `logpi.types.ravel` lays it out.
+    """Compute the Fisher matrix F = Σ_s d(s) Σ_a π(a|s) ∇log π(a|s) ∇log π(a|s)ᵀ / Σ_s d(s).
+
+    θ is flattened by `logpi.types.ravel`.
 
     Source: Kakade 2001, "A natural policy gradient".
     """
@@ -35,5 +37,5 @@ def fisher(mdp: Any, policy: Any) -> Float[Array, "P P"]:
 
 
 def _tree(policy: Any) -> PyTree:
-    """A table as an array of floats; a policy as it is."""
+    """Convert a table of logits to an array of floats; return a policy unchanged."""
     return policy if callable(policy) else jnp.asarray(policy, float)

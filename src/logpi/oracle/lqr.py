@@ -38,7 +38,7 @@ class LQR(eqx.Module):
     - `state_cost` Q, `control_cost` R: symmetric.
     - `noise` W, `initial` Σ₀: covariances.
     - `gamma`: γ ∈ [0, 1], less than 1 without a horizon.
-    - `horizon`: H ≥ 1 steps, then an episode terminates; None for an infinite one.
+    - `horizon`: H ≥ 1, the number of steps after which an episode terminates; None for infinite.
 
     Raises LogpiError for an infinite horizon without gamma < 1, or shapes that do not fit.
     """
@@ -53,7 +53,7 @@ class LQR(eqx.Module):
     horizon: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        """Raise LogpiError for what is no LQR."""
+        """Raise LogpiError for invalid shapes, gamma or horizon."""
         if self.control.ndim != 2:
             raise LogpiError(f"control has shape {self.control.shape}; allowed: [X, U]")
         x, u = self.control.shape
@@ -87,11 +87,11 @@ class LQR(eqx.Module):
         return jnp.sum(lax.scan(step, (self.initial, jnp.ones(())), None, self.horizon)[1])
 
     def gradient(self, policy: LinearGaussian) -> LinearGaussian:
-        """∇J with respect to K and log σ, exact, by differentiating the recursion or the Lyapunov solution."""
+        """Compute the exact ∇J in K and log σ by differentiating the recursion or the Lyapunov solution."""
         return jax.grad(lambda policy: self.utility(policy))(policy)
 
     def _closed_loop(self, policy: LinearGaussian) -> tuple[Any, Any, Any, Any]:
-        """F, C, N and tr R Σ_u."""
+        """Return F, C, N and tr R Σ_u, as `utility` defines them."""
         variance = jnp.diag(jnp.exp(2 * policy.log_std))
         closed = self.dynamics + self.control @ policy.gain
         cost = self.state_cost + policy.gain.T @ self.control_cost @ policy.gain
@@ -100,7 +100,7 @@ class LQR(eqx.Module):
 
 
 def _lyapunov(closed: Float[Array, "X X"], source: Float[Array, "X X"]) -> tuple[Float[Array, "X X"], Bool[Array, ""]]:
-    """Z = F Z Fᵀ + N as one linear system, and whether Σ_t Fᵗ N Fᵗᵀ converges to it: ‖F^1024‖ < 1."""
+    """Solve Z = F Z Fᵀ + N as one linear system, and test that Σ_t Fᵗ N Fᵗᵀ converges to Z: ‖F^1024‖ < 1."""
     size = closed.shape[0]
     visited = jnp.linalg.solve(jnp.eye(size**2) - jnp.kron(closed, closed), source.reshape(-1))
     power = lax.fori_loop(0, 10, lambda _, f: f @ f, lax.stop_gradient(closed))

@@ -1,4 +1,4 @@
-"""A finite MDP, and all that can be known of a policy in it exactly."""
+"""Finite MDPs with exact answers about policies."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ from logpi.types import Trajectory
 
 
 class MDP(eqx.Module):
-    """(S, A, P, R, ρ0, γ), with exact answers to what methods estimate: U, ∇U, V, Q, A, occupancy, Fisher matrix.
+    """The finite MDP (S, A, P, R, ρ0, γ), with exact U, ∇U, V, Q, A, occupancy and Fisher matrix of a policy.
 
     - `transition`: P[s, a, s'] = P(s'|s, a), rows over s' that sum to 1.
     - `reward`: R[s, a, s'], finite.
     - `initial`: ρ0[s], no weight on terminal states.
     - `gamma`: γ ∈ [0, 1]; less than 1 unless there is a horizon, or terminal states that every state can reach.
-    - `horizon`: H ≥ 1, the number of steps after which an episode terminates; None if nothing cuts it.
-    - `terminal`: bool[s]; an episode terminates on arrival in such a state, which is worth 0. What the tables hold
-      in its own rows changes nothing.
+    - `horizon`: H ≥ 1, the number of steps after which an episode terminates; None for infinite.
+    - `terminal`: bool[s]; an episode terminates on arrival in such a state, which is worth 0. Its own
+      rows of the tables have no effect.
 
     A policy is a table of logits [S, A], or any callable from one observation to a `Categorical`, where the
     observation of state s is the unit vector e_s. With a horizon, a table may also be [H, S, A], one for each time,
@@ -50,7 +50,7 @@ class MDP(eqx.Module):
         horizon: int | None = None,
         terminal: Any = None,
     ):
-        """An MDP from tables, arrays or nested lists."""
+        """Build an MDP from arrays or nested lists."""
         given = {"transition": transition, "reward": reward, "initial": initial}
         tables = [as_table(name, x) for name, x in given.items()]
         ends = np.zeros(tables[0].shape[:1], bool) if terminal is None else np.asarray(terminal, bool)
@@ -74,7 +74,7 @@ class MDP(eqx.Module):
         return solve.utility(self, policy)
 
     def gradient(self, policy: Any) -> PyTree:
-        """∇_θ U, exact, in the shape of what is trainable in the policy (of the table, for a table)."""
+        """∇_θ U, exact, as a tree like the trainable part of the policy (an array like the table, for a table)."""
         return gradient.gradient(self, policy)
 
     def value(self, policy: Any) -> Float[Array, "*H S"]:
@@ -91,7 +91,7 @@ class MDP(eqx.Module):
         return action_value - value[..., None]
 
     def occupancy(self, policy: Any) -> Float[Array, "*H S"]:
-        """d(s) = Σ_t γ^t P(s_t = s, not ended): it sums to 1/(1 − γ) where nothing ends. With a horizon, its terms."""
+        """d(s) = Σ_t γ^t P(s_t = s, not ended): sums to 1/(1 − γ) if no episode ends. With a horizon, d_t(s)."""
         return solve.occupancy(self, policy)
 
     def fisher(self, policy: Any) -> Float[Array, "P P"]:
@@ -99,13 +99,16 @@ class MDP(eqx.Module):
         return gradient.fisher(self, policy)
 
     def optimal(self) -> optimal.Optimum:
-        """A policy that no other exceeds, as a table of logits, and its utility."""
+        """An optimal policy, as a table of logits, and its utility."""
         return optimal.optimal(self)
 
     def trajectories(self, policy: Any, at_most: int = 100_000) -> Trajectory:
-        """Every trajectory there can be, one a column; the MDP needs a horizon. LogpiError if more than `at_most`."""
+        """All trajectories of positive probability, one per column.
+
+        Raises LogpiError without a horizon, or for more than `at_most` trajectories.
+        """
         return trajectories.enumerated(self, policy, at_most)
 
     def log_probability(self, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
-        """log p_π(τ) of whole episodes, by the model."""
+        """log p_π(τ) of whole episodes, transitions included."""
         return trajectories.log_probability(self, policy, tau)

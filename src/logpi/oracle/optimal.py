@@ -1,4 +1,4 @@
-"""The best that can be done."""
+"""Optimal policies by dynamic programming."""
 
 from typing import Any, NamedTuple
 
@@ -10,8 +10,8 @@ from jaxtyping import Array, Float
 
 from logpi.oracle.solve import live_dynamics, of_table, utility
 
-NEVER = -1e4  # a logit whose probability is exactly 0
-ROUNDS = 1000  # policy iteration ends long before; rounding alone could keep it going
+NEVER = -1e4  # logit of an action with probability exactly 0
+ROUNDS = 1000  # safety limit: policy iteration converges far earlier, but rounding could make it cycle
 
 
 class Optimum(NamedTuple):
@@ -23,10 +23,10 @@ class Optimum(NamedTuple):
 
 @eqx.filter_jit
 def optimal(mdp: Any) -> Optimum:
-    """Policy iteration, or with a horizon V_t = max_a Q_t(s, a) from V_H = 0 back.
+    """Compute an optimal policy: policy iteration, or with a horizon V_t = max_a Q_t(s, a) backward from V_H = 0.
 
-    A row is changed only where an action is better than what is done there, so a state in which all actions are worth
-    the same keeps the uniform distribution policy iteration begins with. Source: Puterman 1994, §§ 4.5 and 6.4.
+    Policy iteration changes a row only if some action improves on it, so a state where all actions have equal value
+    keeps the uniform distribution of the start. Source: Puterman 1994, §§ 4.5 and 6.4.
     """
     pi = _iterated(mdp) if mdp.horizon is None else _backward(mdp)
     logits = jnp.where(pi > 0, jnp.log(jnp.maximum(pi, 1e-30)), NEVER)
@@ -34,6 +34,8 @@ def optimal(mdp: Any) -> Optimum:
 
 
 def _iterated(mdp: Any) -> Float[Array, "S A"]:
+    """Run policy iteration from the uniform policy until no action improves."""
+
     def improve(loop: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         pi, _, count = loop
         value, q = of_table(mdp, pi)
@@ -42,11 +44,12 @@ def _iterated(mdp: Any) -> Float[Array, "S A"]:
         return jnp.where(better[:, None], _greedy(q), pi), jnp.any(better), count + 1
 
     uniform = jnp.full((mdp.states, mdp.actions), 1 / mdp.actions)
-    going_on = lambda loop: loop[1] & (loop[2] < ROUNDS)
-    return lax.while_loop(going_on, improve, (uniform, jnp.asarray(True), jnp.int32(0)))[0]
+    improving = lambda loop: loop[1] & (loop[2] < ROUNDS)
+    return lax.while_loop(improving, improve, (uniform, jnp.asarray(True), jnp.int32(0)))[0]
 
 
 def _backward(mdp: Any) -> Float[Array, "H S A"]:
+    """Run backward induction over the horizon."""
     reward, transition = live_dynamics(mdp)
 
     def back(after: Array, _: None) -> tuple[Array, Array]:
@@ -57,4 +60,5 @@ def _backward(mdp: Any) -> Float[Array, "H S A"]:
 
 
 def _greedy(q: Float[Array, "S A"]) -> Float[Array, "S A"]:
+    """One-hot argmax of Q in every state."""
     return jax.nn.one_hot(jnp.argmax(q, axis=-1), q.shape[-1])

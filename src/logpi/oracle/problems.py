@@ -1,4 +1,4 @@
-"""Small tasks whose answers are known exactly; `tabular:NAME` makes one an environment."""
+"""Small MDPs by name; `tabular:NAME` makes an environment of one."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from logpi.oracle.mdp import MDP
 
 
 def two_state(gamma: float = 0.9, horizon: int | None = None) -> MDP:
-    """Stay or move, which works with probability 0.8; state 1 pays 1 for staying, state 0 pays 0.2 for it."""
+    """Two states; actions stay and move (works with probability 0.8). Staying pays 0.2 in state 0 and 1 in state 1."""
     stay = np.eye(2)
     transition = np.stack([stay, 0.2 * stay + 0.8 * stay[::-1]], axis=1)
     reward = np.zeros((2, 2, 2))
@@ -16,8 +16,10 @@ def two_state(gamma: float = 0.9, horizon: int | None = None) -> MDP:
 
 
 def chain(length: int = 6, slip: float = 0.1, gamma: float = 0.95, horizon: int | None = None) -> MDP:
-    """Left or right along a line; with probability `slip` the other way. Each step that ends at the far right pays 1,
-    one that ends at the far left, where it begins, 0.1."""
+    """A line of `length` states; actions left and right, reversed with probability `slip`.
+
+    Episodes start at the left end. A step that ends at the right end pays 1, one that ends at the left end 0.1.
+    """
     if length < 2:
         raise LogpiError(f"length is {length}; allowed: a whole number ≥ 2")
     place = np.arange(length)
@@ -29,9 +31,9 @@ def chain(length: int = 6, slip: float = 0.1, gamma: float = 0.95, horizon: int 
 
 
 def grid(size: int = 4, slip: float = 0.1, gamma: float = 0.99, horizon: int | None = None) -> MDP:
-    """From the top left of a square to the bottom right, −1 a step: up, right, down, left.
+    """A square grid from the top left to the bottom right, −1 per step; actions up, right, down, left.
 
-    With probability `slip` the direction is any of the four; walls leave everything where it is.
+    With probability `slip` the direction is uniform over the four. Moves into walls leave the state unchanged.
     """
     moves = _moves(size, size)
     transition = (1 - slip) * moves + slip * moves.mean(axis=1, keepdims=True)
@@ -40,9 +42,9 @@ def grid(size: int = 4, slip: float = 0.1, gamma: float = 0.99, horizon: int | N
 
 
 def cliff(rows: int = 4, columns: int = 12, gamma: float = 1.0, horizon: int | None = None) -> MDP:
-    """From the bottom left to the bottom right along a cliff, −1 a step: up, right, down, left.
+    """The cliff walk from the bottom left to the bottom right, −1 per step; actions up, right, down, left.
 
-    A step over the edge costs 100 and leads back to the start. The best is −13.
+    A step over the edge costs 100 and leads back to the start. The optimal return is −13.
 
     Source: Sutton and Barto 2018, "Reinforcement Learning", example 6.6.
     """
@@ -58,7 +60,7 @@ def cliff(rows: int = 4, columns: int = 12, gamma: float = 1.0, horizon: int | N
 
 
 def random(seed: int = 0, states: int = 5, actions: int = 3, gamma: float = 0.9, horizon: int | None = None) -> MDP:
-    """Transitions and start from Dirichlet(1, …, 1), rewards from N(0, 1); a Garnet without sparsity."""
+    """A random MDP: transitions and start from Dirichlet(1, …, 1), rewards from N(0, 1); a Garnet without sparsity."""
     draw = np.random.default_rng(seed)
     transition = draw.dirichlet(np.ones(states), (states, actions))
     reward = draw.normal(size=(states, actions, states))
@@ -66,7 +68,7 @@ def random(seed: int = 0, states: int = 5, actions: int = 3, gamma: float = 0.9,
 
 
 def _moves(rows: int, columns: int) -> np.ndarray:
-    """Transitions [S, 4, S] of a step up, right, down, left on a board; state row · columns + column."""
+    """Transitions [S, 4, S] of moves up, right, down, left on a grid; state = row · columns + column."""
     row, column = np.divmod(np.arange(rows * columns), columns)
     after = [
         np.clip(row + down, 0, rows - 1) * columns + np.clip(column + right, 0, columns - 1)

@@ -1,4 +1,4 @@
-"""V, Q, U and occupancy: linear algebra where the horizon is infinite, a recursion over time where it is not."""
+"""V, Q, U and occupancy: linear solves for an infinite horizon, recursions over time for a finite one."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from logpi.policies.evaluate import map_rows
 
 
 def log_table(mdp: Any, policy: Any) -> Float[Array, "*H S A"]:
-    """log π(a|s) of a policy, from its logits or from its answers to the observations e_s; [H, S, A] by time.
+    """Tabulate log π(a|s), from a table of logits or by calling the policy at the observations e_s; [H, S, A] by time.
 
-    Raises LogpiError for a table of another shape, or a policy whose answers are not categorical.
+    Raises LogpiError for a table of another shape, or a policy whose distributions are not categorical.
     """
     if callable(policy):
-        answers = map_rows(policy, 1, jnp.eye(mdp.states))
-        if not isinstance(answers, Categorical):
-            raise LogpiError(f"the policy answers with {type(answers).__name__}; allowed: Categorical")
-        logits = answers.logits
+        pi = map_rows(policy, 1, jnp.eye(mdp.states))
+        if not isinstance(pi, Categorical):
+            raise LogpiError(f"the policy returns {type(pi).__name__}; allowed: Categorical")
+        logits = pi.logits
     else:
         logits = jnp.asarray(policy, float)
     shape = (mdp.states, mdp.actions)
@@ -33,7 +33,7 @@ def log_table(mdp: Any, policy: Any) -> Float[Array, "*H S A"]:
 
 
 def live_dynamics(mdp: Any) -> tuple[Float[Array, "S A"], Float[Array, "S A S"]]:
-    """Expected rewards r(s, a) and transitions between states that are not terminal; all else is 0."""
+    """Compute r(s, a) and P(s'|s, a) restricted to non-terminal states; all other entries are 0."""
     alive = (~mdp.terminal).astype(mdp.transition.dtype)
     reward = jnp.sum(mdp.transition * mdp.reward, axis=-1) * alive[:, None]
     return reward, mdp.transition * alive[:, None, None] * alive[None, None, :]
@@ -41,14 +41,14 @@ def live_dynamics(mdp: Any) -> tuple[Float[Array, "S A"], Float[Array, "S A S"]]
 
 @eqx.filter_jit
 def values(mdp: Any, policy: Any) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
-    """(V, Q) of a policy."""
+    """Compute (V, Q) of a policy."""
     return of_table(mdp, jnp.exp(log_table(mdp, policy)))
 
 
 def of_table(mdp: Any, pi: Float[Array, "*K S A"]) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
-    """(V, Q) of the probabilities π(a|s).
+    """Compute (V, Q) of a table of probabilities π(a|s).
 
-    V = (I − γ P_π)⁻¹ r_π, or V_t = Σ_a π_t Q_t from V_H = 0 back; Q = r + γ P V.
+    V = (I − γ P_π)⁻¹ r_π, or V_t = Σ_a π_t Q_t backward from V_H = 0; Q = r + γ P V.
     """
     reward, transition = live_dynamics(mdp)
     action_value = lambda value: reward + mdp.gamma * jnp.einsum("ijk,k->ij", transition, value)
@@ -68,14 +68,14 @@ def of_table(mdp: Any, pi: Float[Array, "*K S A"]) -> tuple[Float[Array, "*H S"]
 
 @eqx.filter_jit
 def utility(mdp: Any, policy: Any) -> Float[Array, ""]:
-    """U = Σ_s ρ0(s) V(s), at time 0."""
+    """Compute U = Σ_s ρ0(s) V(s), with V at time 0."""
     value = values(mdp, policy)[0]
     return jnp.sum(mdp.initial * (value if mdp.horizon is None else value[0]))
 
 
 @eqx.filter_jit
 def occupancy(mdp: Any, policy: Any) -> Float[Array, "*H S"]:
-    """d = (I − γ P_πᵀ)⁻¹ ρ0, or d_{t+1} = γ P_πᵀ d_t from d_0 = ρ0 on; 0 in terminal states."""
+    """Compute d = (I − γ P_πᵀ)⁻¹ ρ0, or d_{t+1} = γ P_πᵀ d_t forward from d_0 = ρ0; 0 in terminal states."""
     pi = jnp.exp(log_table(mdp, policy))
     flow = mdp.gamma * jnp.einsum("...ij,ijk->...ki", pi, live_dynamics(mdp)[1])
     if mdp.horizon is None:

@@ -1,4 +1,4 @@
-"""Networks of finite MDPs: tables read by the observation e_s."""
+"""Tabular policies and critics, indexed by the observation e_s."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ class TablePolicy(eqx.Module):
 
 
 class TableCritic(eqx.Module):
-    """V(s), one number a state."""
+    """V(s), one number per state."""
 
     table: Float[Array, " S"]
 
@@ -28,7 +28,7 @@ class TableCritic(eqx.Module):
 
 
 class TableActionCritic(eqx.Module):
-    """Q(s, a), one number a state and action."""
+    """Q(s, a), one number per state and action."""
 
     table: Float[Array, "S A"]
 
@@ -38,9 +38,9 @@ class TableActionCritic(eqx.Module):
 
 
 class IgnoresTime(eqx.Module):
-    """A network of a task, on the same task `time_augmented`: it does not look at the clock.
+    """A network for an MDP, applied to its `time_augmented` version: it ignores time.
 
-    - `network`: reads e_s of S states.
+    - `network`: takes e_s of S states.
     - `states`: S.
     """
 
@@ -48,5 +48,5 @@ class IgnoresTime(eqx.Module):
     states: int = eqx.field(static=True)
 
     def __call__(self, obs: Float[Array, " K"]) -> PyTree:
-        """The network's answer in the state s of (t, s); in the one where everything has ended, to no state."""
+        """Apply the network to e_s for state (t, s); to the zero vector in the final terminal state."""
         return self.network(jnp.sum(obs[:-1].reshape(-1, self.states), axis=0))

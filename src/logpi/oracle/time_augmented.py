@@ -1,6 +1,4 @@
-"""Time as part of the state."""
-
-from typing import Any
+"""MDPs with time as part of the state."""
 
 import numpy as np
 
@@ -9,14 +7,14 @@ from logpi.oracle.mdp import MDP
 
 
 def time_augmented(mdp: MDP) -> MDP:
-    """The same task with states (t, s), number t·S + s, and one terminal state more, number H·S.
+    """Augment the state with time: states (t, s), numbered t·S + s, and one additional terminal state, numbered H·S.
 
-    The clock ends it, so it has no horizon of its own. V of a finite horizon depends on time; here it is a function of
-    the state, as critics assume, and some optimal policy is stationary. The last step earns r(s, a), the expected
-    reward. Raises LogpiError without a horizon.
+    The result ends by reaching the terminal state and has no horizon. V of a finite horizon depends on time; here it is
+    a function of the state, as critics assume, and some optimal policy is stationary. The last step pays r(s, a), the
+    expected reward. Raises LogpiError without a horizon.
     """
     if mdp.horizon is None:
-        raise LogpiError("only a task with a horizon has a clock to put into its state: MDP(…, horizon=H)")
+        raise LogpiError("only an MDP with a horizon can be time-augmented: MDP(…, horizon=H)")
     steps, size = mdp.horizon, mdp.states
     total, terminal = steps * size + 1, np.asarray(mdp.terminal)
     transition, reward = np.zeros((2, total, mdp.actions, total))
@@ -28,8 +26,8 @@ def time_augmented(mdp: MDP) -> MDP:
     return _last_step(mdp, transition, reward, np.append(np.tile(terminal, steps), True))
 
 
-def _last_step(mdp: MDP, transition: Any, reward: Any, terminal: Any) -> MDP:
-    """The last step earns what it earned, and leads to the end."""
+def _last_step(mdp: MDP, transition: np.ndarray, reward: np.ndarray, terminal: np.ndarray) -> MDP:
+    """Let every action of the last step lead to the terminal state and pay its expected reward."""
     last = slice(-1 - mdp.states, -1)
     reward[last, :, -1] = np.sum(np.asarray(mdp.transition) * np.asarray(mdp.reward), axis=-1)
     initial = np.zeros(len(terminal))

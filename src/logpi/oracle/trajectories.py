@@ -1,4 +1,4 @@
-"""p_π(τ), and every trajectory there is."""
+"""Trajectory probabilities p_π(τ), and enumeration of all trajectories."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ def log_probability(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"
 
 @eqx.filter_jit
 def log_actions(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
-    """Σ_t log π(a_t|s_t): all of log p_π(τ) that depends on θ, so ∇log p_π(τ) is its gradient and needs no model.
+    """Compute Σ_t log π(a_t|s_t), the part of log p_π(τ) that depends on θ: ∇log p_π(τ) needs no model.
 
     Source: Williams 1992; Liu's notes, "Likelihood ratio".
     """
@@ -36,9 +36,9 @@ def log_actions(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
 
 
 def enumerated(mdp: Any, policy: Any, at_most: int = 100_000) -> Trajectory:
-    """All trajectories of positive probability as complete episodes [H, M], one a column, padded after their end.
+    """Enumerate all trajectories of positive probability as episodes [H, M], one per column, padded at the end.
 
-    `log_prob` is the policy's. Raises LogpiError without a horizon, or for more than `at_most` trajectories.
+    `log_prob` is log π(a|s). Raises LogpiError without a horizon, or for more than `at_most` trajectories.
     """
     if mdp.horizon is None:
         raise LogpiError("trajectories can be enumerated only with a horizon: MDP(…, horizon=H)")
@@ -53,7 +53,7 @@ def enumerated(mdp: Any, policy: Any, at_most: int = 100_000) -> Trajectory:
 
 
 def count(mdp: Any) -> int:
-    """The number of trajectories of positive probability, Σ_s [ρ0(s) > 0] n_H(s), without making them."""
+    """Count the trajectories of positive probability, Σ_s [ρ0(s) > 0] n_H(s), without enumerating them."""
     alive, follows = _graph(mdp)
     paths = np.ones(mdp.states, object)
     for _ in range(mdp.horizon):
@@ -62,29 +62,29 @@ def count(mdp: Any) -> int:
 
 
 def _graph(mdp: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Which states are not terminal, and which transitions can happen."""
+    """Return the masks of non-terminal states [S] and of possible transitions [S, A, S]."""
     return ~np.asarray(mdp.terminal), np.asarray(mdp.transition) > 0
 
 
 def _all(mdp: Any) -> Iterator[Rows]:
-    """Every list of (s, a, s') from a start to an end."""
+    """Yield every list of (s, a, s') from a start to an end."""
     alive, follows = _graph(mdp)
 
-    def onwards(state: int, steps: int) -> Iterator[Rows]:
+    def continuations(state: int, steps: int) -> Iterator[Rows]:
         if not alive[state] or steps == mdp.horizon:
             yield []
             return
         for action, after in np.argwhere(follows[state]).tolist():
-            for rest in onwards(after, steps + 1):
+            for rest in continuations(after, steps + 1):
                 yield [(state, action, after), *rest]
 
     for start in np.flatnonzero(np.asarray(mdp.initial) > 0).tolist():
-        yield from onwards(start, 0)
+        yield from continuations(start, 0)
 
 
 @eqx.filter_jit
 def _trajectory(mdp: Any, policy: Any, table: Int[Array, "3 H M"], length: Int[Array, " M"]) -> Trajectory:
-    """Columns of (s, a, s') as the library's own trajectories."""
+    """Convert columns of (s, a, s') to a `Trajectory`."""
     state, action, after = table
     time = jnp.broadcast_to(jnp.arange(mdp.horizon, dtype=jnp.int32)[:, None], state.shape)
     valid, log_pi = time < length[None], log_table(mdp, policy)
@@ -104,5 +104,5 @@ def _trajectory(mdp: Any, policy: Any, table: Int[Array, "3 H M"], length: Int[A
 
 
 def _states(obs: Float[Array, "T N S"]) -> Array:
-    """The numbers of the states that unit vectors stand for."""
+    """State indices of one-hot observations."""
     return jnp.argmax(obs, axis=-1).astype(jnp.int32)

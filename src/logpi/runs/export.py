@@ -13,12 +13,12 @@ from gymnasium import spaces
 from jaxtyping import PyTree
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.distributions.protocol import numpy_sampler
 from logpi.errors import LogpiError
 from logpi.numpy_policy import source
 from logpi.numpy_policy.lower import lower
 from logpi.numpy_policy.primitives import UnknownPrimitive
 from logpi.numpy_policy.program import Program, format_tree
-from logpi.numpy_policy.samplers import numpy_sampler
 from logpi.runs import configuration
 from logpi.runs.run import Run
 from logpi.spaces.actions import to_native

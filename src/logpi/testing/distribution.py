@@ -1,4 +1,4 @@
-"""Whether a distribution is one: draws, densities, entropies and divergences that belong together."""
+"""Check of a distribution: samples, densities, entropies and divergences must agree with each other."""
 
 import math
 from collections.abc import Callable
@@ -19,15 +19,15 @@ METHODS = ("noise", "push", "sample", "log_prob", "entropy", "kl", "mode", "to_e
 
 
 def check_distribution(p: Any, q: Any, *, draws: int = 20_000, seed: int = 0) -> None:
-    """Raise LogpiError unless two distributions of one kind keep the contract of `Distribution`, naming the fault.
+    """Raise LogpiError unless two distributions of one kind satisfy the contract of `Distribution`.
 
-    - `p`, `q`: over one action each (no batch axes), different, with equal shapes; what p can draw q can too.
-    - `draws`: how many samples to compare with. Means are compared to 4 standard errors, scores to 5.
-    - `seed`: of the samples. A fault that is smaller than the error of the samples is not seen.
+    - `p`, `q`: over one action each (no batch axes), different, with equal shapes; the support of q contains that of p.
+    - `draws`: number of samples. Means must agree within 4 standard errors, scores within 5.
+    - `seed`: of the samples. Faults below the sampling error go undetected.
 
-    Checked: sample = push ∘ noise, noise that knows nothing of values, batches that are their rows, Σ π = 1 or
+    Checked: sample = push ∘ noise, noise independent of parameter values, batches equal to their rows, Σ π = 1 or
     ∫ π = 1 (in the sampled action or in what `to_env` makes of it), entropy and KL against samples, E ∇log π = 0, and
-    a mode that nothing exceeds.
+    that no sample has a higher density than the mode.
 
         >>> import jax.numpy as jnp, logpi
         >>> check_distribution(logpi.Categorical(jnp.array([0.0, 1.0])), logpi.Categorical(jnp.array([0.5, 0.0])))
@@ -56,7 +56,7 @@ def check_distribution(p: Any, q: Any, *, draws: int = 20_000, seed: int = 0) ->
 
 
 def _answers(p: Any, q: Any, key: Key[Array, ""]) -> tuple[Any, Any, dict[str, tuple[Any, Any]]]:
-    """What p and q say, each alone; and what the batch of both says, beside what they say alone."""
+    """Evaluate p and q alone, and as a batch; the third result pairs each batched value with stacked rows."""
     both = jax.tree.map(lambda a, b: jnp.stack([a, b]) if eqx.is_array(a) else a, p, q)
     noise = both.noise(key)
     action = both.push(noise)
@@ -90,6 +90,7 @@ def _stacked(one: PyTree, other: PyTree) -> PyTree:
 
 
 def _alone(p: Any, q: Any, key: Key[Array, ""]) -> tuple[dict[str, Any]]:
+    """Evaluate every method of p alone, with the KL to q."""
     noise, action = p.noise(key), p.sample(key)
     return (
         {
@@ -106,6 +107,7 @@ def _alone(p: Any, q: Any, key: Key[Array, ""]) -> tuple[dict[str, Any]]:
 
 
 def _shapes(p: dict[str, Any], q: dict[str, Any]) -> None:
+    """Check noise, sample = push ∘ noise, and that log_prob, entropy and kl are float scalars per action."""
     same = kinds(p["noise"]) == kinds(q["noise"]) and close(p["noise"], q["noise"], 0)
     require(same, "noise depends on the parameters' values", "let noise depend on shapes alone, and push do the rest")
     same = close(p["push(noise)"], p["sample"], 1e-6)
@@ -118,7 +120,7 @@ def _shapes(p: dict[str, Any], q: dict[str, Any]) -> None:
 
 
 def _drawn(p: Any, q: Any, keys: Key[Array, " n"]) -> dict[str, Any]:
-    """Samples of p, and what is said of each."""
+    """Draw samples of p, with the log densities, score and log |det ∂to_env/∂a| of each."""
     theta, rest = trainable(p)
     score = jax.grad(lambda theta, a: eqx.combine(theta, rest).log_prob(a))
     each = lambda key: _of_one(p, q, p.sample(key), lambda a: score(theta, a))
@@ -131,6 +133,7 @@ def _of_one(p: Any, q: Any, action: PyTree, score: Callable[[PyTree], PyTree]) -
 
 
 def _means(p: dict[str, Any], q: dict[str, Any], log_p: np.ndarray, log_q: np.ndarray) -> None:
+    """Check entropy and KL against sample means, and KL(p‖p) = 0."""
     found = f"entropy() is {float(p['entropy']):.5g}, the mean of −log_prob {log_p.mean():.5g}"
     require(within(-log_p, p["entropy"]), found, "entropy must be −E log π, in nats, and samples must follow log_prob")
     require(close(p["kl(p, p)"], 0.0, 1e-5), f"kl(p, p) is {float(p['kl(p, p)']):.5g}", "KL(p‖p) is 0")
@@ -149,11 +152,11 @@ def _score(scores: PyTree) -> None:
 
 
 def _normalized(p: Any, action: PyTree, log_p: np.ndarray, key: Key[Array, ""]) -> None:
-    """Σ or ∫ of exp log_prob: whole numbers by what was drawn, real ones by importance sampling from a Gaussian."""
+    """Check Σ or ∫ exp(log_prob) = 1: by summing over drawn discrete actions, by importance sampling for real ones."""
     real, whole = _parts(action)
     kind, count = _kinds(whole, len(log_p))
     if not jax.tree.leaves(real):
-        missing = np.sum(count == 1) / len(log_p)  # about the mass of what was never drawn (Good 1953)
+        missing = np.sum(count == 1) / len(log_p)  # estimates the mass of actions never drawn (Good 1953)
         total = np.exp(log_p.astype(np.float64))[np.unique(kind, return_index=True)[1]].sum()
         good = -2 * missing - 1e-3 <= total - 1 <= 1e-3
         require(good, f"Σ exp(log_prob) over all actions is {total:.5g}", "log_prob must sum to 1 over the actions")
@@ -166,7 +169,7 @@ def _normalized(p: Any, action: PyTree, log_p: np.ndarray, key: Key[Array, ""]) 
 
 
 def _log_weights(p: Any, real: PyTree, whole: PyTree, keys: Key[Array, " n"]) -> Array:
-    """log p/g of draws from a Gaussian g somewhat wider than the samples; in the action and in what is handed on."""
+    """log p/g at draws from a Gaussian g wider than the samples; for the density of a, and of to_env(a)."""
     flat = jax.vmap(lambda x: ravel_pytree(x)[0])(real)
     unravel = ravel_pytree(jax.tree.map(lambda x: x[0], real))[1]
     middle, spread = jnp.mean(flat, axis=0), 1.3 * jnp.std(flat, axis=0) + 1e-6
@@ -182,22 +185,22 @@ def _log_weights(p: Any, real: PyTree, whole: PyTree, keys: Key[Array, " n"]) ->
 
 
 def _parts(action: PyTree) -> tuple[PyTree, PyTree]:
-    """The real numbers of an action, and the rest."""
+    """Split an action into its floating-point leaves and the rest."""
     return eqx.partition(action, lambda x: jnp.issubdtype(x.dtype, jnp.floating))
 
 
 def _stretch(p: Any, action: PyTree) -> Array:
-    """log |det ∂to_env(a)/∂a| over the real numbers of one action: 0 where the environment gets what was sampled."""
+    """log |det ∂to_env(a)/∂a| over the floating-point leaves of one action; 0 if to_env is the identity."""
     real, whole = _parts(action)
     if not jax.tree.leaves(real):
         return jnp.zeros(())
     flat, unravel = ravel_pytree(real)
-    handed = lambda x: ravel_pytree(_parts(p.to_env(eqx.combine(unravel(x), whole)))[0])[0]
-    return jnp.linalg.slogdet(jax.jacfwd(handed)(flat))[1]
+    sent = lambda x: ravel_pytree(_parts(p.to_env(eqx.combine(unravel(x), whole)))[0])[0]
+    return jnp.linalg.slogdet(jax.jacfwd(sent)(flat))[1]
 
 
 def _kinds(whole: PyTree, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the different combinations of whole numbers each draw is, and how often each was drawn."""
+    """Index of each draw among the distinct discrete actions, and the count of each distinct action."""
     flat = [np.asarray(x).reshape(n, -1) for x in jax.tree.leaves(whole)]
     rows = np.concatenate([*flat, np.zeros((n, 1), int)], axis=1)
     _, kind, count = np.unique(rows, axis=0, return_inverse=True, return_counts=True)

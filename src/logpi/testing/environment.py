@@ -1,4 +1,4 @@
-"""Whether an environment is one: what it answers fits its spec, and its episodes end and begin as they say."""
+"""Check of an environment: values must fit its spec, and episodes must end and start as flagged."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,22 +22,22 @@ FIELDS = {"reward": np.float32, "terminated": np.bool_, "truncated": np.bool_, "
 
 @dataclass
 class Played:
-    """What was seen of one play from a seed: the first observations, and every step."""
+    """Record of one rollout from a seed: the first observations, and every step."""
 
     first: Any
     steps: list[Step]
 
 
 def check_environment(env: Any, *, num_envs: int = 4, steps: int = 200, seed: int = 0) -> None:
-    """Raise LogpiError unless an environment keeps its contract while random actions are taken, naming the fault.
+    """Raise LogpiError unless an environment satisfies its contract under random actions.
 
     - `env`: whatever `logpi.make` takes: a name, a factory, a Gymnasium environment or vector environment, one in JAX.
-    - `num_envs`, `steps`: how many copies are made, where they are made here, and how long they play.
+    - `num_envs`, `steps`: number of copies (if the check makes them), and steps of the rollout.
 
-    Checked: spaces that logpi knows; shapes and dtypes as the spaces say; finite answers; never both ends at once;
-    ends by the time limit; true last observations and fresh starts; environments that leave each other alone, and
-    start differently if starts are random; the same play from the same seed; actions clipped to their bounds, none sent
-    that is not finite. In JAX: a state that keeps its structure. Warns where no time limit is known.
+    Checked: supported spaces; shapes and dtypes of the spaces; finite values; never both ends at once; ends by the time
+    limit; true final observations and fresh starts; environments independent of each other, with different starts if
+    starts are random; reproducibility from a seed; actions clipped to their bounds, and non-finite actions refused. In
+    JAX: a state of constant structure. Warns if no time limit is known.
 
         >>> check_environment("logpi:CartPole-v1", steps=60)
     """
@@ -64,7 +64,7 @@ def check_environment(env: Any, *, num_envs: int = 4, steps: int = 200, seed: in
 
 
 class _OnDevice:
-    """An environment in JAX, played as one of the host's."""
+    """A JAX environment with the interface of a host environment."""
 
     def __init__(self, environment: Any):
         state, _ = jax.eval_shape(environment.reset, jr.key(0))
@@ -75,13 +75,13 @@ class _OnDevice:
         self._step = jax.jit(lambda key, state, action: environment.step(key, state, action))
 
     def reset(self, seed: int) -> Any:
-        """Begin from the seed's key."""
+        """Reset from the seed's key."""
         k_reset, self._key = jr.split(jr.key(seed))
         self._state, obs = self._reset(k_reset)
         return jax.device_get(obs)
 
     def step(self, action: Any, idle: np.ndarray) -> Step:
-        """One step of everybody."""
+        """Step all environments."""
         del idle
         k_step, self._key = jr.split(self._key)
         self._state, step = self._step(k_step, self._state, action)
@@ -89,7 +89,7 @@ class _OnDevice:
 
 
 def random_actions(space: spaces.Space, rows: int, seed: int) -> Any:
-    """Actions as policies give them: whole numbers from 0; for a Box, numbers around and beyond −1 … 1."""
+    """Draw actions in a policy's convention: integers from 0; for a Box, numbers within and beyond [−1, 1]."""
     rng = np.random.default_rng(seed)
 
     def draw(leaf: Any) -> Any:
@@ -107,12 +107,12 @@ def random_actions(space: spaces.Space, rows: int, seed: int) -> Any:
 
 
 def _play(player: Any, actions: list[Any], seed: int) -> Played:
-    first, nobody = player.reset(seed), np.zeros(len(tree_leaves(actions[0])[0]), bool)
-    return Played(first, [player.step(action, nobody) for action in actions])
+    first, idle = player.reset(seed), np.zeros(len(tree_leaves(actions[0])[0]), bool)
+    return Played(first, [player.step(action, idle) for action in actions])
 
 
 def _answers(spec: Any, played: Played) -> None:
-    """Structures, shapes, dtypes and ranges of all that was answered."""
+    """Check structures, shapes, dtypes and ranges of all observations, rewards and flags."""
     wanted = empty(spec.observation_space, spec.num_envs)()
     remedy = "make it fit the observation space (64 bits are kept as 32)"
     same_kind(played.first, wanted, "reset's observation", remedy)
@@ -131,6 +131,7 @@ def _answers(spec: Any, played: Played) -> None:
 
 
 def _in_range(spec: Any, obs: Any, what: str) -> None:
+    """Check that observations are finite and, in discrete spaces, within range."""
     for (path, leaf), x in zip(leaf_spaces(spec.observation_space), tree_leaves(obs), strict=True):
         require(np.isfinite(x).all(), f"{what}{path} is not finite", "keep observations finite")
         low = np.asarray(getattr(leaf, "start", 0))
@@ -148,6 +149,7 @@ def _in_range(spec: Any, obs: Any, what: str) -> None:
 
 
 def _repeats(player: Any, actions: list[Any], played: Played, seed: int) -> None:
+    """Check that the same seed and actions give the same observations, rewards and flags."""
     again = _play(player, actions, seed)
     remedy = "draw everything from the seed or key given to reset, and keep nothing from one reset to the next"
     require(close(again.first, played.first, 0), f"seed {seed} gives other first observations the second time", remedy)
@@ -156,7 +158,7 @@ def _repeats(player: Any, actions: list[Any], played: Played, seed: int) -> None
 
 
 def _bounds(player: Any, spec: Any, action: Any, seed: int) -> None:
-    """Far beyond the bounds is at the bounds."""
+    """Check that an action far beyond its bounds acts as the action at the bounds."""
     boxes = [leaf for _, leaf in leaf_spaces(spec.action_space) if isinstance(leaf, spaces.Box)]
     if not boxes:
         return
@@ -174,16 +176,16 @@ def _stretched(leaf: Any, x: np.ndarray, size: float) -> np.ndarray:
 
 
 def _host(environment: Any, spec: Any, action: Any, seed: int) -> None:
-    """Idle rows do not count, and a number that is not finite goes nowhere."""
+    """Check that rows of idle environments are not valid, and that non-finite actions are refused."""
     environment.reset(seed)
     idle = np.arange(spec.num_envs) == 0
     step = environment.step(action, idle)
     require(not step.valid[0], "a row of an idle environment is valid", "answer valid & ~idle")
-    torn = tree_map(lambda x: np.full_like(x, np.nan) if x.dtype == np.float32 else x, action)
-    if close(torn, action):
+    non_finite = tree_map(lambda x: np.full_like(x, np.nan) if x.dtype == np.float32 else x, action)
+    if close(non_finite, action):
         return
     try:
-        environment.step(torn, np.zeros(spec.num_envs, bool))
+        environment.step(non_finite, np.zeros(spec.num_envs, bool))
     except LogpiError:
         return
     require(False, "an action that is not finite was sent on", "raise logpi.LogpiError for it before stepping anything")

@@ -1,4 +1,4 @@
-"""Whether a policy is one: from any observation of its space to a distribution over actions of its space."""
+"""Check of a policy: a map from observations of a space to distributions over actions of a space."""
 
 import copy
 from typing import Any
@@ -24,13 +24,13 @@ ROWS = 16
 
 
 def check_policy(policy: PyTree, observation_space: spaces.Space, action_space: spaces.Space, *, seed: int = 0) -> None:
-    """Raise LogpiError unless a policy keeps its contract on observations drawn from the space, naming the fault.
+    """Raise LogpiError unless a policy satisfies its contract on observations sampled from the space.
 
     - `policy`: any callable PyTree from one raw observation to a distribution.
 
-    Checked: the distribution's methods; actions with the structure, shapes and ranges of the action space; noise that
-    knows nothing of observations; the same under jit and vmap; finite gradients; no parameter that nothing depends on.
-    Whether the distribution itself is right is for `check_distribution`.
+    Checked: the distribution's methods; actions with the structure, shapes and ranges of the action space; noise
+    independent of observations; equal results under jit and vmap; finite gradients; no parameter without influence.
+    `check_distribution` checks the distribution itself.
 
         >>> import jax, logpi
         >>> from gymnasium import spaces
@@ -51,7 +51,7 @@ def _row(tree: PyTree, i: int) -> PyTree:
 
 
 def observations(space: spaces.Space, rows: int, seed: int = 0) -> Any:
-    """So many elements of a space, as a rollout keeps them: leaves [rows, ...]."""
+    """Sample `rows` elements of a space, as a rollout stores them: leaves [rows, ...]."""
     space = copy.deepcopy(space)
     space.seed(seed)
     stacked = map_leaves(space, lambda leaf: lambda *xs: np.stack(xs))(*[space.sample() for _ in range(rows)])
@@ -59,7 +59,7 @@ def observations(space: spaces.Space, rows: int, seed: int = 0) -> Any:
 
 
 def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, Any], Any]:
-    """What the policy says of each observation, the same alone and in a batch; and all actions, as handed on."""
+    """Evaluate the policy on all observations, requiring equal results alone and in a batch; and the actions sent."""
 
     def figures(policy: PyTree, obs: PyTree) -> dict[str, Any]:
         pi = policy(obs)
@@ -67,7 +67,7 @@ def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, A
         action = pi.push(noise)
         return {"noise": noise, "action": action, "log_prob": pi.log_prob(action), "entropy": pi.entropy()}
 
-    def handed(policy: PyTree, obs: PyTree) -> Any:
+    def sent(policy: PyTree, obs: PyTree) -> Any:
         pi = Behavior(policy)(obs)
         return pi.to_env(pi.push(pi.noise(key)))
 
@@ -75,7 +75,7 @@ def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, A
     try:
         offers(eqx.filter_eval_shape(policy, _row(obs, 0)), METHODS, "policy's distribution")
         together = eqx.filter_jit(jax.vmap(figures, (None, 0)))(policy, obs)
-        native = eqx.filter_jit(handed)(policy, obs)
+        native = eqx.filter_jit(sent)(policy, obs)
     except (jax.errors.JAXTypeError, jax.errors.TracerArrayConversionError) as error:
         raise LogpiError(f"the policy fails under jit and vmap ({str(error).splitlines()[0]}): {remedy}") from None
     alone = eqx.filter_jit(figures)
@@ -84,12 +84,12 @@ def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, A
         shape = np.shape(one["log_prob"])
         require(shape == (), f"log_prob has shape {shape}", "sum it over the action")
         same = close(_row(together, i), one)
-        require(same, "the policy answers differently alone and in a batch", remedy)
+        require(same, "the policy gives different results alone and in a batch", remedy)
     return together, jax.device_get(native)
 
 
 def _actions(own: Any, space: spaces.Space) -> None:
-    """Actions, as they are handed on, lie in the action space."""
+    """Check that the actions sent lie in the action space."""
     wanted = map_leaves(space, _like)()
     same_kind(own, wanted, "the action", "give actions the structure of the action space, one row an observation")
     for (path, leaf), x in zip(leaf_spaces(space), tree_leaves(own), strict=True):
@@ -119,7 +119,7 @@ def _contained(space: spaces.Space, x: Any) -> bool:
 
 
 def _gradients(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> None:
-    """Finite everywhere; zero everywhere in no part of θ. θ is stirred first: networks may begin with zeros."""
+    """Check that ∇log π is finite and nonzero in each leaf of θ, perturbed first: networks may start at zero."""
     flat, unravel = ravel(policy)
     require(flat.size, "the policy has no parameters to learn", "hold θ as floating-point JAX arrays, outside Frozen")
     theta, rest = trainable(unravel(flat + 0.1 * jr.normal(key, flat.shape)))

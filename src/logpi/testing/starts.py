@@ -1,4 +1,4 @@
-"""How episodes of an environment end and begin, as far as can be seen from outside."""
+"""Checks of episode ends and starts, from observations and flags alone."""
 
 import warnings
 from typing import Any
@@ -10,7 +10,7 @@ from logpi.testing.expect import close, require
 
 
 def check_ends(spec: Any, played: Any) -> None:
-    """Time limits hold; where nothing ends, obs is next_obs; where something ends, it is not."""
+    """Check time limits, that obs = next_obs inside episodes, and obs ≠ next_obs at ends."""
     time, ends, same = np.zeros(spec.num_envs, int), 0, 0
     for t, step in enumerate(played.steps):
         done = (step.terminated | step.truncated) & step.valid
@@ -34,7 +34,7 @@ def check_ends(spec: Any, played: Any) -> None:
 
 
 def check_starts(spec: Any, starts: list[Any], played: Any) -> None:
-    """Random starts differ between environments; and after an end, an episode starts as others do."""
+    """Check that random starts differ between environments, and that episodes after an end start like after reset."""
     flat = np.stack([_numbers(obs, spec.num_envs) for obs in starts])  # [seeds, N, D]
     single = flat[:, 0]
     random = len(np.unique(single, axis=0)) == len(single)
@@ -51,7 +51,7 @@ def check_starts(spec: Any, starts: list[Any], played: Any) -> None:
 
 
 def _after_ends(played: Any, num_envs: int) -> list[np.ndarray]:
-    """Where episodes begin that follow others: the row after an end, or after the dummy row that follows one."""
+    """First observations of later episodes: in the row of an end, or in the dummy row that follows it."""
     found, pending = [], np.zeros(num_envs, bool)
     later = _resets_later(played)
     for step in played.steps:
@@ -64,12 +64,12 @@ def _after_ends(played: Any, num_envs: int) -> list[np.ndarray]:
 
 
 def _resets_later(played: Any) -> bool:
-    """Whether an end is followed by a row that is no transition."""
+    """Tell whether an end is followed by a dummy row (autoreset in the next step)."""
     return any(not step.valid.all() for step in played.steps)
 
 
 def _still(played: Any) -> bool:
-    """Whether nothing is ever seen to change."""
+    """Tell whether observations never change."""
     return all(close(step.next_obs, played.first, 0) for step in played.steps)
 
 
@@ -78,4 +78,5 @@ def _row(obs: Any, i: int) -> Any:
 
 
 def _numbers(obs: Any, rows: int) -> np.ndarray:
+    """Flatten observations to float64 rows."""
     return np.concatenate([np.asarray(x, np.float64).reshape(rows, -1) for x in jax.tree.leaves(obs)], axis=1)

@@ -1,4 +1,4 @@
-"""Whether an update is one: it improves what it is given, leaves the rest alone, and compiles once."""
+"""Check of an update: it changes the trainable parameters alone, and compiles once."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ ROWS = 32
 
 
 def check_update(update: Any, *, seed: int = 0) -> None:
-    """Raise LogpiError unless an update keeps its contract on a small policy and batch, naming the fault.
+    """Raise LogpiError unless an update satisfies its contract on a small policy and batch.
 
     - `update`: has `init(params) → opt` and `(objective, params, batch, opt, key) → (params, opt, info)`.
 
-    Checked: θ and opt keep structure, shapes and dtypes; what is not learned stays, bit for bit; so does θ under a
-    gradient that is not finite, and under one of zero but for rounding; info is scalars; a second call compiles
-    nothing.
+    Checked: θ and opt keep structure, shapes and dtypes; parameters outside `trainable` stay bit-identical; so does θ
+    under a non-finite gradient, and up to rounding under a zero one; info holds scalars; a second call
+    compiles nothing.
 
         >>> import logpi
         >>> check_update(logpi.Ascent(logpi.adam, 1e-3))
@@ -44,7 +44,7 @@ def check_update(update: Any, *, seed: int = 0) -> None:
 
     answer = step(policy, batch, opt)
     good = isinstance(answer, tuple) and len(answer) == 3
-    require(good, "the update does not answer (params, opt, info)", "return these three")
+    require(good, "the update does not return (params, opt, info)", "return these three")
     after, new_opt, info = answer
     same_kind(after, policy, "params", "keep the structure, shapes and dtypes of the parameters")
     same_kind(new_opt, opt, "opt", "give opt in init the structure, shapes and dtypes it has later")
@@ -55,25 +55,25 @@ def check_update(update: Any, *, seed: int = 0) -> None:
     step(after, batch, new_opt)
     remedy = "let opt come out as it went in, weak types included: jnp.asarray(x, dtype) in init"
     require(len(count) == 1, "the second call was traced anew", remedy)
-    weighing = lambda weight: eqx.tree_at(lambda b: b.credit, batch, jnp.full_like(batch.credit, weight))
-    still, bad = (step(policy, weighing(weight), opt)[0] for weight in (0.0, jnp.nan))
+    with_credit = lambda credit: eqx.tree_at(lambda b: b.credit, batch, jnp.full_like(batch.credit, credit))
+    still, bad = (step(policy, with_credit(credit), opt)[0] for credit in (0.0, jnp.nan))
     remedy = "leave θ as it is then: jnp.where(good, new, old)"
     require(_still(policy, after, still), "a zero gradient changes the parameters", remedy)
     require(_same(policy, bad), "a gradient that is not finite changes the parameters", remedy)
 
 
 def _problem(key: Key[Array, ""]) -> tuple[PyTree, Batch]:
-    """A Gaussian policy with running statistics, stirred, and rows it acted on itself."""
-    k_policy, k_obs, k_action, k_weight, k_stir = jr.split(key, 5)
+    """A Gaussian policy with running statistics and perturbed weights, and an on-policy batch."""
+    k_policy, k_obs, k_action, k_credit, k_perturb = jr.split(key, 5)
     policy = mlp_policy(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2,)), hidden=(4,), normalize=True, key=k_policy)
     flat, unravel = ravel(policy)
-    policy = unravel(flat + 0.3 * jr.normal(k_stir, flat.shape))
+    policy = unravel(flat + 0.3 * jr.normal(k_perturb, flat.shape))
     obs = jr.normal(k_obs, (ROWS, 3))
     old = Behavior(policy)(obs)
     action = old.sample(k_action)
-    weight = jr.normal(k_weight, (ROWS,))
+    credit = jr.normal(k_credit, (ROWS,))
     valid, scale = jnp.ones(ROWS, bool), jnp.float32(ROWS)
-    return policy, Batch(obs, action, old.log_prob(action), weight, weight, valid, old, scale)
+    return policy, Batch(obs, action, old.log_prob(action), credit, credit, valid, old, scale)
 
 
 def _info(info: Any) -> None:
@@ -87,7 +87,9 @@ def _info(info: Any) -> None:
 def _unlearned(before: PyTree, after: PyTree) -> None:
     rest = lambda tree: eqx.filter(trainable(tree)[1], eqx.is_array)
     same = _same(rest(before), rest(after))
-    require(same, "what is not learned was changed", "change only what logpi.trainable gives: Frozen stays")
+    require(
+        same, "a parameter outside logpi.trainable was changed", "change only what logpi.trainable gives: Frozen stays"
+    )
 
 
 def _same(one: PyTree, other: PyTree) -> bool:
@@ -96,6 +98,6 @@ def _same(one: PyTree, other: PyTree) -> bool:
 
 
 def _still(start: PyTree, after: PyTree, zero: PyTree) -> bool:
-    """Unmoved by a zero gradient but for rounding: it may be zero by cancellation, as that of KL is at θ_old."""
+    """Test θ for no change beyond rounding: a zero gradient may arise by cancellation, as ∇KL does at θ_old."""
     moved = lambda tree: np.max(np.abs(np.asarray(ravel(tree)[0] - ravel(start)[0])))
     return bool(moved(zero) <= 0.05 * moved(after))
