@@ -24,7 +24,7 @@ def measured(env: str, name: str) -> dict[str, float]:
 
     import jax
 
-    from logpi.loop.compile import lower_device_loop
+    from logpi.loop.device import lower_device_loop
     from logpi.loop.iteration import init_carry
     from logpi.presets.registry import find_algorithm
     from logpi.training.plan import make_plan

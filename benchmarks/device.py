@@ -12,9 +12,10 @@ import time
 from contextlib import ExitStack
 
 import logpi
-from logpi.loop.compile import MAX_ITERATIONS_PER_CALL, Iteration, make_loop
-from logpi.loop.device import CallBudget
+from logpi.loop.device import MAX_ITERATIONS_PER_CALL
+from logpi.loop.factory import make_loop
 from logpi.loop.iteration import Carry, init_carry
+from logpi.loop.protocol import CallBudget, Loop
 from logpi.training.plan import make_plan
 
 SETTINGS = {
@@ -25,7 +26,7 @@ SETTINGS = {
 }
 
 
-def prepared(options: dict[str, int]) -> tuple[Iteration, Carry, float]:
+def prepared(options: dict[str, int]) -> tuple[Loop, Carry, float]:
     """Return the compiled loop, the first carry, and the seconds of compilation."""
     with ExitStack() as stack:
         plan = make_plan("logpi:CartPole-v1", logpi.ppo(**options), 2**30, (None, None), 0, stack)
@@ -34,7 +35,7 @@ def prepared(options: dict[str, int]) -> tuple[Iteration, Carry, float]:
     return make_loop(plan.algorithm, plan.environment, carry, 0), carry, time.perf_counter() - started
 
 
-def timed(iteration: Iteration, carry: Carry, most: int, seconds: float) -> tuple[Carry, float]:
+def timed(iteration: Loop, carry: Carry, most: int, seconds: float) -> tuple[Carry, float]:
     """Return (carry, steps per second) for `most` iterations per call, over at least `seconds`."""
     steps, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:

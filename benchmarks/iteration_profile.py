@@ -18,9 +18,9 @@ import jax
 from jax.profiler import ProfileData, ProfileOptions
 
 import logpi
-from logpi.loop.compile import make_loop
-from logpi.loop.device import CallBudget
+from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
+from logpi.loop.protocol import CallBudget
 from logpi.training.plan import make_plan
 
 SETTINGS = {  # environments, steps, epochs, minibatches

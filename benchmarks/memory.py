@@ -18,7 +18,7 @@ from gymnasium import spaces
 from jaxtyping import Array, Key
 
 import logpi
-from logpi.loop.compile import lower_device_loop
+from logpi.loop.device import lower_device_loop
 from logpi.loop.iteration import init_carry
 from logpi.presets.registry import find_algorithm
 from logpi.training.plan import make_plan

@@ -17,9 +17,9 @@ import numpy as np
 
 import logpi
 from logpi.core.compilation import use_persistent_cache
-from logpi.loop.compile import make_loop
-from logpi.loop.device import CallBudget
+from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
+from logpi.loop.protocol import CallBudget
 from logpi.training.plan import make_plan
 
 FAR = 2**30  # a budget that is not reached

@@ -15,10 +15,10 @@ from contextlib import ExitStack
 import jax
 
 import logpi
-from logpi.loop.compile import make_loop
-from logpi.loop.device import CallBudget
+from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
-from logpi.loop.vectorized import compile_many, init_many
+from logpi.loop.protocol import CallBudget
+from logpi.loop.vectorized import init_many
 from logpi.training.many_runs import tree_stack
 from logpi.training.plan import make_plan
 
@@ -49,7 +49,7 @@ def main() -> None:
     many = [
         init_many(algorithms, plan.environment, tree_stack([networks] * members), jax.random.split(plan.key, members))
     ]
-    together = compile_many(algorithms, plan.environment, many[0])
+    together = VectorizedLoop(algorithms, plan.environment, many[0]).run
     stretch = CallBudget(0, FAR, FAR, 1, 1)
 
     def single() -> None:

@@ -13,9 +13,10 @@ from helpers import mostly_slow
 from small_runs import TINY
 
 import logpi
-from logpi.loop.compile import lower_device_loop, make_loop
-from logpi.loop.device import CallBudget
+from logpi.loop.device import lower_device_loop
+from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
+from logpi.loop.protocol import CallBudget
 from logpi.presets.registry import ALGORITHMS
 from logpi.training.plan import make_plan
 

@@ -1,12 +1,12 @@
-"""How many iterations a call makes."""
+"""The length of a call: one iteration at first, then as many as fit in the target time."""
 
 from logpi.loop.call_length import MAX_GROWTH, CallLength
 
 
-def after(pace, *calls):
+def after(length, *calls):
     for seconds, iterations in calls:
-        pace.took(seconds, iterations)
-    return pace.iterations
+        length.update(seconds, iterations)
+    return length.iterations
 
 
 def test_one_iteration_at_first_and_then_as_many_as_fit():

@@ -8,9 +8,10 @@ from helpers import mostly_slow
 from small_runs import TINY, fingerprint
 
 import logpi
-from logpi.loop.compile import make_loop
-from logpi.loop.device import LOW_BITS, CallBudget, device_call_budget
+from logpi.loop.device import LOW_BITS, device_call_budget
+from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
+from logpi.loop.protocol import CallBudget
 from logpi.training.plan import make_plan
 
 FAST = {"num_envs": 4, "hidden": (8,), "learning_rate": "1e-2:0"}
@@ -20,7 +21,7 @@ RECIPES = {
 }
 
 
-class Loop:
+class CompiledLoop:
     """A compiled program and the carry to begin with, which it would use up: a new one each time."""
 
     def __init__(self, recipe, budget):
@@ -48,7 +49,7 @@ class Loop:
 
 @pytest.fixture(scope="module", params=RECIPES)
 def loop(request):
-    return Loop(RECIPES[request.param], 6000)
+    return CompiledLoop(RECIPES[request.param], 6000)
 
 
 def bits(tree):

@@ -1,4 +1,4 @@
-"""Iterations on the host: what acts when, and that workers and pipelines are told of in the run."""
+"""Training loops of host environments: which policy acts when, and that workers and pipelines change no run."""
 
 import jax
 import jax.numpy as jnp
@@ -9,22 +9,26 @@ from helpers import mostly_slow
 from small_runs import fingerprint
 
 import logpi
-from logpi.loop.device import CallBudget
-from logpi.loop.host import _ahead, _in_turn
+from logpi.core.seeds import TRAINING, derive
+from logpi.loop.host import HostLoop, PipelinedHostLoop
 from logpi.loop.iteration import Carry
+from logpi.loop.protocol import CallBudget
 from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
 from logpi.types import State
 
+RUN_SEED = 7
+SEEDS = [derive(RUN_SEED, TRAINING, iteration) for iteration in range(5)]
 
-class Told(HostRollout):
-    """Stands for a rollout: notes what it is told, and gives back who acted."""
+
+class RecordedRollout(HostRollout):
+    """A rollout that notes each start, and returns the behavior policy that acted."""
 
     def __init__(self):
-        self.said = []
+        self.starts = []
 
     def start(self, mu, noise, seed, which=0):
-        self.said.append(("start", mu, seed, which))
+        self.starts.append((seed, which))
         self.mu = mu
 
     def finish(self):
@@ -35,37 +39,37 @@ class Told(HostRollout):
         return self.finish()
 
 
-def carried(way, times):
-    """(what the rollout was told, who acted in the rollouts that were learned from, the keys they were drawn with)."""
-    rollout, learned, keys = Told(), [], []
+def run_iterations(kind, times):
+    """(the rollouts' starts, policies whose rollouts were learned from, keys of the draws) of so many iterations."""
+    rollout, learned, keys = RecordedRollout(), [], []
 
-    def prepare(carry, progress):
+    def draw(carry, progress):
         keys.append(jax.random.key_data(carry.key).tolist())
         return Behavior(carry.state.policy), np.zeros(1)
 
-    def learning(carry, mu, fields, progress):
+    def learn(carry, mu, fields, progress):
         assert fields["by"] is mu
         learned.append(mu.policy)
         key, state = jr.split(carry.key, 4)[3], State(carry.state.policy + 1, None, (), ())
-        return Carry(state, key, (), carry.running, carry.iteration + 1), {"steps": 1}
+        return Carry(state, key, (), carry.partial_returns, carry.iteration + 1), {"steps": 1}
 
-    run = way(rollout, prepare, learning, lambda iteration: 100 + iteration)
+    loop = kind(logpi.make("CartPole-v1", 1), rollout, draw, learn, RUN_SEED)
     carry = Carry(State(0, None, (), ()), jr.key(0), (), jnp.zeros(1), jnp.int32(0))
     for k in range(times):
-        carry, _ = run(carry, CallBudget(k, times, times, 1))
-    return rollout.said, learned, keys
+        carry, _ = loop.run(carry, CallBudget(k, times, times, 1))
+    return rollout.starts, learned, keys
 
 
-def test_in_turn_each_policy_acts_before_it_learns():
-    said, learned, _ = carried(_in_turn, 4)
-    assert learned == [0, 1, 2, 3] and [seed for _, _, seed, _ in said] == [100, 101, 102, 103]
+def test_sequential_each_policy_acts_before_it_learns():
+    starts, learned, _ = run_iterations(HostLoop, 4)
+    assert learned == [0, 1, 2, 3] and [seed for seed, _ in starts] == SEEDS[:4]
 
 
-def test_ahead_the_policy_that_acts_is_one_update_behind():
-    """Into two sets of buffers by turns; no two rollouts are drawn with one key, or seeded alike."""
-    said, learned, keys = carried(_ahead, 4)
+def test_pipelined_the_policy_that_acts_is_one_update_behind():
+    """Rollouts alternate between two sets of buffers; no two are drawn with one key, or seeded alike."""
+    starts, learned, keys = run_iterations(PipelinedHostLoop, 4)
     assert learned == [0, 0, 1, 2]
-    assert [(seed, which) for _, _, seed, which in said] == [(100, 0), (101, 1), (102, 0), (103, 1), (104, 0)]
+    assert starts == list(zip(SEEDS, [0, 1, 0, 1, 0], strict=True)) and len(set(SEEDS)) == 5
     assert len({tuple(key) for key in keys}) == len(keys) == 5
 
 

@@ -12,7 +12,7 @@ PROGRAM = """
 import json, sys
 import jax, numpy as np
 import logpi
-from logpi import driver
+from logpi.training import driver
 out, algorithm = sys.argv[1:]
 small = {"num_envs": 8, "hidden": (8,)}
 recipes = {
@@ -21,12 +21,12 @@ recipes = {
     "trpo": logpi.trpo(**small, num_steps=16),
     "reinforce": logpi.reinforce(**small, episodes=1, max_episode_steps=20),
 }
-axes, spreading = [], driver.spread
+axes, sharding = [], driver.shard
 def watched(*given):
-    carry = spreading(*given)
-    axes.append(len(carry.running.sharding.device_set))
+    carry = sharding(*given)
+    axes.append(len(carry.partial_returns.sharding.device_set))
     return carry
-driver.spread = watched
+driver.shard = watched
 third = lambda row: row["iteration"] == 3
 run = logpi.train("logpi:CartPole-v1", recipes[algorithm], steps=480, out=out, evaluations=1, callbacks=[third])
 flat = np.concatenate([np.ravel(x) for x in jax.tree.leaves((run.policy, run.critic))])

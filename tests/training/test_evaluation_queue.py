@@ -5,6 +5,7 @@ import pytest
 
 import logpi
 from logpi.errors import LogpiError
+from logpi.evaluation import evaluate
 from logpi.evaluation.evaluate import Evaluation, PendingEvaluation
 from logpi.training.evaluation_queue import EvaluationQueue
 from logpi.training.interrupts import Interrupts, Terminated
@@ -97,7 +98,7 @@ def test_sigterm_ends_the_wait_and_drops_what_is_held():
 
 def test_rows_are_the_same_whether_or_not_the_run_went_on(tmp_path, monkeypatch):
     """Evaluated by processes of their own from the second time on; callbacks have every evaluation waited for."""
-    monkeypatch.setattr(evaluation, "LONG", 0.0)
+    monkeypatch.setattr(evaluate, "WORKER_THRESHOLD_SECONDS", 0.0)
     recipe = logpi.ppo(num_envs=4, num_steps=32, minibatch_size=64, epochs=1, hidden=(8,))
     how = {"steps": 128 * 30, "evaluations": 6, "workers": 2}
     went_on = logpi.train("CartPole-v1", recipe, out=tmp_path / "went on", **how)

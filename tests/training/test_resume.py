@@ -15,7 +15,7 @@ from small_runs import TINY, fingerprint
 
 import logpi
 from logpi.cli.main import main
-from logpi.loop import compile
+from logpi.loop import device, host
 from logpi.runs import checkpoint
 from logpi.runs.files import read_json, read_metrics
 from logpi.training import driver
@@ -58,7 +58,7 @@ def test_the_run_that_goes_on_is_the_run_that_was_never_ended(tmp_path, env, alg
 
 
 def test_whole_episodes_have_nothing_to_replay(tmp_path, capsys):
-    recipe = logpi.reinforce(num_envs=2, hidden=(4,), episodes=2, limit=20, learning_rate=1e-2)
+    recipe = logpi.reinforce(num_envs=2, hidden=(4,), episodes=2, max_episode_steps=20, learning_rate=1e-2)
     train = lambda name, **o: logpi.train("CartPole-v1", recipe, steps=400, evaluations=0, out=tmp_path / name, **o)
     whole = train("whole")
     train("ended", callbacks=[until(2)])
@@ -180,7 +180,7 @@ def send(number):
 
 def during_compile(monkeypatch, number):
     whole = driver.make_loop
-    monkeypatch.setattr(driver, "compile_iteration", lambda *a: (send(number), whole(*a))[1])
+    monkeypatch.setattr(driver, "make_loop", lambda *a: (send(number), whole(*a))[1])
 
 
 def during_rollout(monkeypatch, number):
@@ -194,12 +194,14 @@ def during_rollout(monkeypatch, number):
 def during_update(monkeypatch, number):
     get, calls = jax.device_get, []
     sent = lambda tree: (calls.append(0), send(number) if len(calls) == 8 else None, get(tree))[2]
-    monkeypatch.setattr(compile.jax, "device_get", sent)
+    monkeypatch.setattr(host.jax, "device_get", sent)
 
 
 def during_evaluation(monkeypatch, number):
     whole = driver.evaluation_of_plan
-    monkeypatch.setattr(driver, "evaluation", lambda *a: lambda policy, run=whole(*a): (send(number), run(policy))[1])
+    monkeypatch.setattr(
+        driver, "evaluation_of_plan", lambda *a: lambda policy, run=whole(*a): (send(number), run(policy))[1]
+    )
 
 
 def during_save(monkeypatch, number):
@@ -233,19 +235,14 @@ def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(tmp_path, whole, phase,
 
 def in_a_call(monkeypatch, answer, after):
     """Call `answer` at the end of the n-th call on the device, when it has used up the carry that it was given."""
-    compiling = driver.make_loop
+    run, calls = device.DeviceLoop.run, []
 
-    def compiled(*arguments):
-        iteration, calls = compiling(*arguments), []
+    def run_and_answer(self, carry, budget):
+        calls.append(budget)
+        done = run(self, carry, budget)
+        return (answer() if len(calls) == after else None, done)[1]
 
-        def run(carry, stretch):
-            calls.append(stretch)
-            done = iteration.run(carry, stretch)
-            return (answer() if len(calls) == after else None, done)[1]
-
-        return iteration._replace(run=run)
-
-    monkeypatch.setattr(driver, "compile_iteration", compiled)
+    monkeypatch.setattr(device.DeviceLoop, "run", run_and_answer)
 
 
 @pytest.fixture(scope="module")

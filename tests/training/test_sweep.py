@@ -11,7 +11,7 @@ from small_runs import TINY, fingerprint
 import logpi
 from logpi.core.schedules import LinearSchedule
 from logpi.loop import vectorized
-from logpi.loop.vectorized import stack_hyperparameters
+from logpi.loop.vectorized import StackedHyperparameters
 from logpi.runs.files import read_json, read_metrics
 from logpi.training.grid import grid_points
 
@@ -85,7 +85,7 @@ def test_one_that_fails_leaves_the_others_as_they_are(tables):
 def test_each_of_many_seeds_is_its_single_run_to_the_last_digits(tmp_path, monkeypatch):
     """One after the other on each device, as on a CPU, or side by side."""
     for name, mode in {"in turn": vectorized.map_members, "side by side": jax.vmap}.items():
-        monkeypatch.setattr(together, "over_members", mode)
+        monkeypatch.setattr(vectorized, "map_members", mode)
         out = tmp_path / name
         runs = logpi.train_seeds(TASK, logpi.ppo(**TINY), seeds=3, evaluations=1, out=out, **QUIET)
         for seed, run in enumerate(runs):
@@ -95,7 +95,7 @@ def test_each_of_many_seeds_is_its_single_run_to_the_last_digits(tmp_path, monke
 
 @pytest.mark.slow
 def test_runs_that_take_different_numbers_of_steps_each_end_within_their_budget(tmp_path):
-    recipe = logpi.reinforce(num_envs=4, hidden=(8,), limit=50, learning_rate="1e-2:0")
+    recipe = logpi.reinforce(num_envs=4, hidden=(8,), max_episode_steps=50, learning_rate="1e-2:0")
     runs = logpi.train_seeds(TASK, recipe, seeds=4, steps=2000, evaluations=2, out=tmp_path)
     assert len({len(run.metrics) for run in runs}) > 1
     for seed, run in enumerate(runs):
@@ -108,9 +108,9 @@ def test_runs_that_take_different_numbers_of_steps_each_end_within_their_budget(
 def test_schedules_and_numbers_are_swept_alike():
     rates = [1e-3, LinearSchedule(1e-2, 0.0), 1e-3]
     algorithms = [logpi.ppo(learning_rate=rate).algorithm(logpi.ppo(learning_rate=rate).settings("")) for rate in rates]
-    numbers, one = stack_hyperparameters(algorithms)
-    assert [x.shape for x in numbers] == [(3, 2)]
-    shown = [one([x[i] for x in numbers]).at(0.5).update.learning_rate for i in range(3)]
+    stacked = StackedHyperparameters(algorithms)
+    assert [x.shape for x in stacked.values] == [(3, 2)]
+    shown = [stacked.algorithm([x[i] for x in stacked.values]).at(0.5).update.learning_rate for i in range(3)]
     np.testing.assert_allclose(shown, [1e-3, 5e-3, 1e-3], rtol=1e-6)
 
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 from helpers import mostly_slow
-from small_runs import fingerprint, trained
+from small_runs import TINY, fingerprint, trained
 
 import logpi
 from logpi.evaluation.evaluate import make_evaluator
@@ -18,7 +18,7 @@ from logpi.evaluation.evaluate import make_evaluator
 SCRIPT = """
 import sys; sys.path.insert(0, {tests!r})
 from pathlib import Path
-from small_runs import fingerprint, trained
+from small_runs import TINY, fingerprint, trained
 print(*fingerprint(trained(Path({out!r}), {env!r}, seed={seed})))
 """
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from gymnasium import spaces
+from typing_extensions import TypeIs
 
 EpisodeEnd = tuple[int, bool, bool]  # environment, whether it terminated, whether its last step was a valid one
 
@@ -145,7 +146,7 @@ class SteppableCopies(Restartable, Protocol):
         ...
 
 
-def is_jax_environment(environment: Any) -> bool:
+def is_jax_environment(environment: Any) -> TypeIs[Environment]:
     """Whether the environment is written in JAX (it is then a PyTree of pure functions)."""
     import equinox as eqx  # here, since processes that only step environments import no JAX
 

@@ -1,4 +1,8 @@
-"""Iterations around a host rollout: one program draws μ and the noise, another learns from τ, Python stands between."""
+"""Training loops of host environments: one compiled program draws μ and the noise, another learns from the rollout.
+
+Python runs between them and steps the environments: `HostLoop` collects, then learns; `PipelinedHostLoop` learns from
+one rollout while worker processes collect the next.
+"""
 
 import time
 from collections.abc import Callable
@@ -9,147 +13,203 @@ import equinox as eqx
 import jax
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Bool, PyTree
 
 from logpi.core.compilation import aot_compile
 from logpi.core.seeds import TRAINING, derive
 from logpi.environments.protocol import HostEnvironment, SteppableCopies
 from logpi.errors import LogpiError
-from logpi.loop.device import CallBudget, Iteration
 from logpi.loop.iteration import Carry, Info, learn
+from logpi.loop.protocol import CallBudget
 from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
 from logpi.rollout.log_probs import behavior_log_probs
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
-from logpi.rollout.workers.config import Workers
+from logpi.rollout.workers.config import IN_PROCESS, Workers
 from logpi.rollout.workers.pool import WorkerPool
 from logpi.types import Trajectory
 
-PIPELINE_FOLD = 2**30  # far from any part that a key is split into: folding in i gives the i-th of them
-Prepare = Callable[[Carry, float], tuple[Behavior, PyTree]]
-Learn = Callable[[Carry, Behavior, dict[str, Any], float], tuple[Carry, Info]]
-Run = Callable[[Carry, CallBudget], tuple[Carry, list[Info]]]
+DrawBehavior = Callable[[Carry, float], tuple[Behavior, PyTree]]  # (carry, progress) ↦ (μ, noise)
+LearnFromRollout = Callable[[Carry, Behavior, dict[str, Any], float], tuple[Carry, Info]]
+PIPELINE_FOLD = 2**30  # fold_in constant of the pipeline's first rollout; outside the range that `split` uses
 
 
-def on_host(
-    algorithm: Any, environment: HostEnvironment, carry: Carry, seed: int, workers: Workers, steps: int
-) -> Iteration:
-    """Iterations on environments that are ordinary Python, in a run of so many steps. Each call makes one."""
-    first = derive(seed, TRAINING, 0)
-    obs = environment.example() if isinstance(environment, SteppableCopies) else environment.reset(first)
-    prepare = _preparing(algorithm, environment, carry, obs)
-    mu, noise = prepare(carry, 0.0)
-    rollout = HostRollout(environment, algorithm.collect, mu, obs, noise)
-    with ExitStack() as stack:
-        crew = _hired(environment, rollout, workers, steps)  # they start while what follows is compiled
-        stack.callback(crew.close if crew else lambda: None)
-        learning = _learning(algorithm, environment, carry, mu, rollout)
-        if isinstance(environment, SteppableCopies):
-            environment.restarts = workers.restarts
-            rollout.begin(first)
-        close = stack.pop_all().close
-    seed_of = lambda iteration: derive(seed, TRAINING, iteration)
-    made: Run = (_ahead if workers.pipeline else _in_turn)(rollout, prepare, learning, seed_of)
+class BehaviorProgram:
+    """Compiled program that draws the behavior policy μ and the noise of one rollout."""
 
-    def run(carry: Carry, stretch: CallBudget) -> tuple[Carry, list[Info]]:
-        carry, infos = made(carry, stretch)
-        restarted = {"environment_restarts": getattr(crew or environment, "restarted", 0)} if workers.restarts else {}
-        return carry, [info | restarted for info in infos]
+    def __init__(self, algorithm: Any, environment: HostEnvironment, carry: Carry, obs: PyTree):
+        """Compile for carries like this one; of the observations `obs[N]` only shapes and dtypes matter."""
 
-    def resume(carry: Carry, kept: dict[str, Any]) -> np.ndarray:
-        if carry.iteration == 0:
-            return np.zeros(environment.spec.num_envs, bool)
-        return rollout.resume(kept, first, seed_of(int(carry.iteration)))
+        def draw(carry: Carry, obs: PyTree, progress: Array) -> tuple[Behavior, PyTree]:
+            k_mu, k_rollout, _, _ = jr.split(carry.key, 4)
+            mu = algorithm.at(progress).behavior(carry.state, k_mu)
+            return mu, rollout_noise(mu, obs, k_rollout, algorithm.collect, environment.spec)
 
-    unfinished = (lambda: dict) if workers.pipeline else rollout.snapshot
-    return Iteration(run, unfinished, resume, False, close)
+        self._program, self._obs = aot_compile(draw, carry, obs, np.float32(0)), obs
+
+    def __call__(self, carry: Carry, progress: float) -> tuple[Behavior, PyTree]:
+        """Return (μ, noise); `progress` in [0, 1] is the share of the run's steps, for schedules."""
+        return self._program(carry, self._obs, np.float32(progress))
 
 
-def _preparing(algorithm: Any, environment: HostEnvironment, carry: Carry, obs: PyTree) -> Prepare:
-    """The program that draws μ and a rollout's noise; where environments stand does not matter to it."""
+class LearningProgram:
+    """Compiled program that learns from one rollout; compiled again when the rollout's buffers have grown."""
 
-    def prepare(carry: Carry, obs: PyTree, progress: Array) -> tuple[Behavior, PyTree]:
-        k_mu, k_rollout, _, _ = jr.split(carry.key, 4)
-        mu = algorithm.at(progress).behavior(carry.state, k_mu)
-        return mu, rollout_noise(mu, obs, k_rollout, algorithm.collect, environment.spec)
+    def __init__(self, algorithm: Any, environment: HostEnvironment, carry: Carry, mu: Behavior, rollout: HostRollout):
+        """Compile for carries, behaviors and buffers like these."""
+        self._algorithm, self._num_envs, self._rollout = algorithm, environment.spec.num_envs, rollout
+        self._programs = {rollout.final_capacity: aot_compile(self._absorb, carry, mu, rollout.buffers, np.float32(0))}
 
-    program = aot_compile(prepare, carry, obs, np.float32(0))
-    return lambda carry, progress: program(carry, obs, np.float32(progress))
-
-
-def _learning(algorithm: Any, environment: HostEnvironment, carry: Carry, mu: Behavior, rollout: HostRollout) -> Learn:
-    """The program that learns from a rollout; there is another for each size of its buffers."""
-
-    def absorb(carry: Carry, mu: Behavior, fields: dict[str, PyTree], progress: Array) -> tuple[Carry, Info]:
-        fields = with_next_obs(fields) | {"reward": fields["reward"].astype(float)}
-        log_prob = behavior_log_probs(mu, fields["obs"], fields["action"], environment.spec.num_envs)
-        tau = Trajectory(**fields, log_prob=log_prob, complete=algorithm.collect.complete)
-        state, running, info = learn(algorithm, carry, mu, tau, progress)
-        return Carry(state, jr.split(carry.key, 4)[3], (), running, carry.iteration + 1), info
-
-    programs = {rollout.final_capacity: aot_compile(absorb, carry, mu, rollout.buffers, np.float32(0))}
-
-    def from_rollout(carry: Carry, mu: Behavior, fields: dict[str, PyTree], progress: float) -> tuple[Carry, Info]:
-        if rollout.final_capacity not in programs:  # more ends than there was room for
-            programs[rollout.final_capacity] = aot_compile(absorb, carry, mu, fields, np.float32(progress))
-        carry, info = programs[rollout.final_capacity](carry, mu, fields, np.float32(progress))
+    def __call__(self, carry: Carry, mu: Behavior, fields: dict[str, PyTree], progress: float) -> tuple[Carry, Info]:
+        """Return (the next carry, the iteration's metrics) from the fields of a rollout under μ."""
+        capacity = self._rollout.final_capacity
+        if capacity not in self._programs:  # more episodes ended in one rollout than the buffers had room for
+            self._programs[capacity] = aot_compile(self._absorb, carry, mu, fields, np.float32(progress))
+        carry, info = self._programs[capacity](carry, mu, fields, np.float32(progress))
         return carry, jax.device_get(info)
 
-    return from_rollout
+    def _absorb(self, carry: Carry, mu: Behavior, fields: dict[str, PyTree], progress: Array) -> tuple[Carry, Info]:
+        """Score the actions under μ, learn from the trajectory, and advance the key: the traced function."""
+        fields = with_next_obs(fields) | {"reward": fields["reward"].astype(float)}
+        log_prob = behavior_log_probs(mu, fields["obs"], fields["action"], self._num_envs)
+        tau = Trajectory(**fields, log_prob=log_prob, complete=self._algorithm.collect.complete)
+        state, partial_returns, info = learn(self._algorithm, carry, mu, tau, progress)
+        return Carry(state, jr.split(carry.key, 4)[3], (), partial_returns, carry.iteration + 1), info
 
 
-def _hired(environment: HostEnvironment, rollout: HostRollout, workers: Workers, steps: int) -> WorkerPool | None:
-    """Processes that collect, if that many are asked for, or if they pay; else None."""
-    number = workers.resolve_count(environment.spec.num_envs, rollout.size, steps)
-    against = rollout.why_not_parallel if number else None
-    if against and (workers.number or workers.pipeline):
-        name = environment.spec.name
-        raise LogpiError(f"{name} cannot be shared out over {number} workers: {against}; allowed: workers 0")
-    if not number or against or not isinstance(environment, SteppableCopies):
-        return None
-    crew = WorkerPool(environment, number, workers.restarts, workers.step_timeout)
-    rollout.use_workers(crew, sets=2 if workers.pipeline else 1)
-    return crew
+class HostLoop:
+    """Sequential training loop of host environments: collect a rollout, then learn from it; one iteration a call."""
 
+    donates_carry = False
 
-def _in_turn(rollout: HostRollout, prepare: Prepare, learning: Learn, seed_of: Callable[[int], int]) -> Run:
-    """A rollout, then what is learned from it."""
+    def __init__(
+        self,
+        environment: HostEnvironment,
+        rollout: HostRollout,
+        draw: DrawBehavior,
+        learn: LearnFromRollout,
+        seed: int,
+        workers: Workers = IN_PROCESS,
+        pool: WorkerPool | None = None,
+    ):
+        """Assemble the loop from its parts; `make_host_loop` makes them.
 
-    def run(carry: Carry, stretch: CallBudget) -> tuple[Carry, list[Info]]:
+        - `draw`, `learn`: a `BehaviorProgram` and a `LearningProgram`.
+        - `seed`: the run's; each rollout's episodes are seeded from it and the iteration.
+        - `pool`: worker processes that collect for `rollout`, closed with the loop; None: `rollout` steps in process.
+        """
+        self._environment, self._rollout, self._draw, self._learn = environment, rollout, draw, learn
+        self._seed, self._pool, self._restartable = seed, pool, None
+        if workers.restarts and isinstance(environment, SteppableCopies):
+            self._restartable = pool or environment  # counts how many environments were replaced so far
+
+    def run(self, carry: Carry, budget: CallBudget) -> tuple[Carry, list[Info]]:
+        """Run one iteration: (carry, [its metrics])."""
         started = time.perf_counter()
-        progress = stretch.steps / stretch.budget
-        mu, noise = prepare(carry, progress)
-        fields = rollout.collect(mu, jax.device_get(noise), seed_of(int(carry.iteration)))
+        progress = budget.steps / budget.budget
+        mu, noise = self._draw(carry, progress)
+        fields = self._rollout.collect(mu, jax.device_get(noise), self._rollout_seed(int(carry.iteration)))
         collected = time.perf_counter()
-        carry, info = learning(carry, mu, fields, progress)
-        return carry, [info | _seconds(started, collected)]
+        carry, info = self._learn(carry, mu, fields, progress)
+        return carry, [info | self._host_metrics(started, collected)]
 
-    return run
+    def snapshot(self) -> Callable[[], dict[str, Any]]:
+        """Return a function that builds the arrays `resume` needs for the episodes that are unfinished now."""
+        return self._rollout.snapshot()
+
+    def resume(self, carry: Carry, snapshot: dict[str, Any]) -> Bool[np.ndarray, " N"]:
+        """Replay a snapshot's episodes; returns which environments had to begin a new episode instead."""
+        if carry.iteration == 0:
+            return np.zeros(self._environment.spec.num_envs, bool)
+        return self._rollout.resume(snapshot, self._rollout_seed(0), self._rollout_seed(int(carry.iteration)))
+
+    def close(self) -> None:
+        """Stop the worker processes, if there are any."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def _rollout_seed(self, iteration: int) -> int:
+        return derive(self._seed, TRAINING, iteration)
+
+    def _host_metrics(self, started: float, collected: float) -> Info:
+        """Return the seconds of an iteration's two halves, and how many environments were restarted so far."""
+        seconds = {"rollout_seconds": collected - started, "learn_seconds": time.perf_counter() - collected}
+        return seconds | ({"environment_restarts": self._restartable.restarted} if self._restartable else {})
 
 
-def _ahead(rollout: HostRollout, prepare: Prepare, learning: Learn, seed_of: Callable[[int], int]) -> Run:
-    """What is learned from one rollout, while the next is made by the policy that began that one's learning."""
-    under_way: list[Behavior] = []
+class PipelinedHostLoop(HostLoop):
+    """Training loop that overlaps learning with collection: it learns from rollout k while workers collect k + 1.
 
-    def begin(carry: Carry, progress: float, iteration: int) -> None:
-        mu, noise = prepare(carry, progress)
-        under_way.append(mu)
-        rollout.start(mu, jax.device_get(noise), seed_of(iteration), which=iteration % 2)
+    The behavior policy of rollout k + 1 is therefore one update old (staleness 1); objectives that use the ratio
+    π / μ account for it. Rollouts alternate between two sets of buffers.
+    """
 
-    def run(carry: Carry, stretch: CallBudget) -> tuple[Carry, list[Info]]:
+    _acting: Behavior | None = None  # μ of the rollout that the workers are collecting
+
+    def run(self, carry: Carry, budget: CallBudget) -> tuple[Carry, list[Info]]:
+        """Finish the rollout under way, start the next one, learn from the first: (carry, [metrics])."""
         started, iteration = time.perf_counter(), int(carry.iteration)
-        progress = stretch.steps / stretch.budget
-        if not under_way:  # the first has nobody to begin it earlier; its numbers are no other rollout's
-            begin(eqx.tree_at(lambda c: c.key, carry, jr.fold_in(carry.key, PIPELINE_FOLD)), progress, iteration)
-        fields, mu = rollout.finish(), under_way.pop()
-        begin(carry, progress, iteration + 1)
+        progress = budget.steps / budget.budget
+        if self._acting is None:
+            # First call: nothing was started before it. A key of its own keeps this rollout's noise different from
+            # that of the next one, which is drawn from the same carry.
+            self._start(eqx.tree_at(lambda c: c.key, carry, jr.fold_in(carry.key, PIPELINE_FOLD)), progress, iteration)
+        fields, mu = self._rollout.finish(), self._acting
+        assert mu is not None
+        self._start(carry, progress, iteration + 1)
         collected = time.perf_counter()
-        carry, info = learning(carry, mu, fields, progress)
-        return carry, [info | _seconds(started, collected)]
+        carry, info = self._learn(carry, mu, fields, progress)
+        return carry, [info | self._host_metrics(started, collected)]
 
-    return run
+    def snapshot(self) -> Callable[[], dict[str, Any]]:
+        """Return the empty snapshot: the environments are in the middle of a rollout, and a resumed run begins anew."""
+        return dict
+
+    def _start(self, carry: Carry, progress: float, iteration: int) -> None:
+        """Draw the behavior policy from the carry and let the workers collect under it."""
+        self._acting, noise = self._draw(carry, progress)
+        self._rollout.start(self._acting, jax.device_get(noise), self._rollout_seed(iteration), which=iteration % 2)
 
 
-def _seconds(started: float, collected: float) -> dict[str, float]:
-    return {"rollout_seconds": collected - started, "learn_seconds": time.perf_counter() - collected}
+def make_host_loop(
+    algorithm: Any, environment: HostEnvironment, carry: Carry, seed: int, workers: Workers, steps: int
+) -> HostLoop:
+    """Compile both programs, start the workers that pay in a run of so many steps, and begin the first episodes."""
+    first_seed = derive(seed, TRAINING, 0)
+    obs = environment.example() if isinstance(environment, SteppableCopies) else environment.reset(first_seed)
+    draw = BehaviorProgram(algorithm, environment, carry, obs)
+    mu, noise = draw(carry, 0.0)
+    rollout = HostRollout(environment, algorithm.collect, mu, obs, noise)
+    with ExitStack() as on_error:
+        # The workers start up while the learning program compiles. If anything below raises, the stack stops them;
+        # otherwise `pop_all` empties it, and from then on the loop owns them: its `close` stops them.
+        pool = start_workers(environment, rollout, workers, steps)
+        if pool is not None:
+            on_error.callback(pool.close)
+        learn = LearningProgram(algorithm, environment, carry, mu, rollout)
+        if isinstance(environment, SteppableCopies):
+            environment.restarts = workers.restarts
+            rollout.begin(first_seed)
+        on_error.pop_all()
+    kind = PipelinedHostLoop if workers.pipeline else HostLoop
+    return kind(environment, rollout, draw, learn, seed, workers, pool)
+
+
+def start_workers(
+    environment: HostEnvironment, rollout: HostRollout, workers: Workers, steps: int
+) -> WorkerPool | None:
+    """Start worker processes and let them collect, where some are asked for or pay; otherwise return None.
+
+    Raises LogpiError where they are asked for by number, or for a pipeline, and the environment cannot be split.
+    """
+    number = workers.resolve_count(environment.spec.num_envs, rollout.size, steps)
+    obstacle = rollout.why_not_parallel if number else None
+    if obstacle and (workers.number or workers.pipeline):
+        name = environment.spec.name
+        raise LogpiError(f"{name} cannot be shared out over {number} workers: {obstacle}; allowed: workers 0")
+    if not number or obstacle or not isinstance(environment, SteppableCopies):
+        return None
+    pool = WorkerPool(environment, number, workers.restarts, workers.step_timeout)
+    rollout.use_workers(pool, sets=2 if workers.pipeline else 1)
+    return pool

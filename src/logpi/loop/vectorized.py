@@ -1,4 +1,4 @@
-"""Many learners as one program: each has its own seed, its own numbers, and its own place in a leading axis."""
+"""Many runs as one program: each has its own seed, its own hyperparameters, and its own row of a leading axis."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,41 +10,53 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.core.compilation import aot_compile, finish_compile, lower
 from logpi.core.schedules import LinearSchedule
 from logpi.environments.protocol import Environment
 from logpi.errors import LogpiError
-from logpi.loop.compile import MAX_ITERATIONS_PER_CALL, metrics_per_iteration
-from logpi.loop.device import CallBudget, DeviceCallBudget, device_call_budget, run_iterations
+from logpi.loop.device import (
+    MAX_ITERATIONS_PER_CALL,
+    DeviceCallBudget,
+    device_call_budget,
+    metrics_per_iteration,
+    run_iterations,
+)
 from logpi.loop.iteration import Carry, Info, init_carry
+from logpi.loop.protocol import CallBudget
 
-RunMany = Callable[[Carry, Sequence[CallBudget]], tuple[Carry, list[list[Info]]]]
 
+class StackedHyperparameters:
+    """The numbers in which M algorithms differ, stacked: what the members of one program do not share.
 
-def stack_hyperparameters(algorithms: Sequence[Any]) -> tuple[list[Array], Callable[[list[Array]], Any]]:
-    """(the numbers in which they differ, stacked; from one row of these, the algorithm): schedules count as numbers.
+    Schedules count as numbers: each number is stored as its values at the run's start and end.
 
-    Raises LogpiError where they differ in more than numbers: that would be another program.
+    - `values`: one array [M, 2] for each leaf of the algorithms that differs between them.
     """
-    leaves, structures = zip(*(jax.tree.flatten(a, is_leaf=_is_schedule) for a in algorithms), strict=True)
-    if any(structure != structures[0] for structure in structures):
-        raise LogpiError(
-            "the algorithms differ in the program's shape; allowed: to differ in rates, weights and discounts"
-        )
-    columns = list(zip(*leaves, strict=True))
-    where = [i for i, column in enumerate(columns) if not all(_same(x, column[0]) for x in column)]
-    pairs = [jnp.asarray([_endpoints(x) for x in columns[i]], float) for i in where]
-    curved = [any(_is_schedule(x) for x in columns[i]) for i in where]
 
-    def one(numbers: list[Array]) -> Any:
-        made = list(leaves[0])
-        for i, pair, curve in zip(where, numbers, curved, strict=True):
-            made[i] = LinearSchedule(pair[0], pair[1]) if curve else pair[0]
-        return jax.tree.unflatten(structures[0], made)
+    def __init__(self, algorithms: Sequence[Any]):
+        """Raise LogpiError where the algorithms differ in more than numbers: that would be another program."""
+        leaves, structures = zip(*(jax.tree.flatten(a, is_leaf=_is_schedule) for a in algorithms), strict=True)
+        if any(structure != structures[0] for structure in structures):
+            raise LogpiError(
+                "the algorithms differ in the program's shape; allowed: to differ in rates, weights and discounts"
+            )
+        columns = list(zip(*leaves, strict=True))  # one column of M values for each leaf
+        self._structure, self._shared = structures[0], list(leaves[0])
+        self._differing = [i for i, column in enumerate(columns) if not all(_same(x, column[0]) for x in column)]
+        # A leaf that is a schedule in any algorithm becomes one in all: a constant is a schedule that does not change.
+        self._scheduled = [any(_is_schedule(x) for x in columns[i]) for i in self._differing]
+        self.values: list[Float[Array, "M 2"]] = [
+            jnp.asarray([_endpoints(x) for x in columns[i]], float) for i in self._differing
+        ]
 
-    return pairs, one
+    def algorithm(self, row: Sequence[Float[Array, "2"]]) -> Any:
+        """Return the algorithm with one member's row of `values`, which may be traced."""
+        leaves = list(self._shared)
+        for i, ends, scheduled in zip(self._differing, row, self._scheduled, strict=True):
+            leaves[i] = LinearSchedule(ends[0], ends[1]) if scheduled else ends[0]
+        return jax.tree.unflatten(self._structure, leaves)
 
 
 def _is_schedule(leaf: Any) -> bool:
@@ -52,7 +64,7 @@ def _is_schedule(leaf: Any) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether two leaves are one value: numbers, schedules, or arrays."""
+    """Return whether two leaves have one value: numbers, schedules, or arrays."""
     return a is b or (np.array_equal(a, b) if eqx.is_array(a) else a == b)
 
 
@@ -63,62 +75,84 @@ def _endpoints(number: Any) -> tuple[Any, Any]:
 def init_many(
     algorithms: Sequence[Any], environment: Environment, networks: tuple[PyTree, PyTree], keys: Key[Array, " M"]
 ) -> Carry:
-    """The carries before the first iteration, stacked; so are the networks and the keys."""
-    numbers, one = stack_hyperparameters(algorithms)
-    each = lambda numbers, policy, critic, key: init_carry(one(numbers), environment, policy, critic, key)
-    every = lambda *given: (eqx.filter_vmap(each)(*given), ())
-    return aot_compile(every, numbers, *networks, keys)(numbers, *networks, keys)[0]
+    """Return the members' first carries, stacked; networks (policy, critic) and keys are stacked, too."""
+    stacked = StackedHyperparameters(algorithms)
+
+    def init_one(row: list[Array], policy: PyTree, critic: PyTree, key: Array) -> Carry:
+        return init_carry(stacked.algorithm(row), environment, policy, critic, key)
+
+    init_all = lambda *given: (eqx.filter_vmap(init_one)(*given), ())
+    return aot_compile(init_all, stacked.values, *networks, keys)(stacked.values, *networks, keys)[0]
 
 
-def compile_many(
-    algorithms: Sequence[Any], environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL
-) -> RunMany:
-    """Iterations of all of them, compiled: (carries, a stretch for each) ↦ (carries, each one's figures).
+class VectorizedLoop:
+    """Training loop of M members in one compiled program; a member whose budget allows no iteration rests.
 
-    One whose stretch allows no iteration rests. Members are spread over the devices there are, and none hears of the
-    others: what is not finite in one stays there.
+    Members are spread over the devices and exchange nothing: what is not finite in one stays there.
     """
-    members, (numbers, one) = len(algorithms), stack_hyperparameters(algorithms)
-    spread = _spread(members)
-    arrays, static = eqx.partition(carry, eqx.is_array)
 
-    def each(arrays: PyTree, numbers: list[Array], limits: DeviceCallBudget) -> tuple[PyTree, PyTree]:
-        carry, figures = run_iterations(one(numbers), environment, eqx.combine(arrays, static), limits, capacity)
-        return eqx.filter(carry, eqx.is_array), figures
+    def __init__(
+        self,
+        algorithms: Sequence[Any],
+        environment: Environment,
+        carry: Carry,
+        capacity: int = MAX_ITERATIONS_PER_CALL,
+    ):
+        """Compile the program for M algorithms and stacked carries like this one."""
+        stacked = StackedHyperparameters(algorithms)
+        self._members, self._capacity, self._sharding = len(algorithms), capacity, _member_sharding(len(algorithms))
+        arrays, static = eqx.partition(carry, eqx.is_array)
+        self._static = static
 
-    def placed(stretches: Sequence[CallBudget]) -> DeviceCallBudget:
-        many = [device_call_budget(stretch, capacity) for stretch in stretches]
-        return jax.device_put(jax.tree.map(lambda *x: np.stack(x), *many), spread)
+        def run_member(arrays: PyTree, row: list[Array], limits: DeviceCallBudget) -> tuple[PyTree, PyTree]:
+            member, outputs = run_iterations(
+                stacked.algorithm(row), environment, eqx.combine(arrays, static), limits, capacity
+            )
+            return eqx.filter(member, eqx.is_array), outputs
 
-    axis = spread.spec
-    side_by_side = jax.shard_map(map_members(each), mesh=spread.mesh, in_specs=axis, out_specs=axis, check_vma=False)
-    numbers = jax.device_put(numbers, spread)
-    start = placed([CallBudget(0, 1, 1, 1)] * members)
-    program = finish_compile(*lower(side_by_side, jax.device_put(arrays, spread), numbers, start, donate=True))
+        mesh, axis = self._sharding.mesh, self._sharding.spec
+        run_all = jax.shard_map(map_members(run_member), mesh=mesh, in_specs=axis, out_specs=axis, check_vma=False)
+        self._values = jax.device_put(stacked.values, self._sharding)
+        example = self._device_budgets([CallBudget(0, 1, 1, 1)] * self._members)
+        arrays = jax.device_put(arrays, self._sharding)
+        self._program = finish_compile(*lower(run_all, arrays, self._values, example, donate=True))
 
-    def run(carry: Carry, stretches: Sequence[CallBudget]) -> tuple[Carry, list[list[Info]]]:
+    def run(self, carry: Carry, budgets: Sequence[CallBudget]) -> tuple[Carry, list[list[Info]]]:
+        """Run one call, with a budget for each member: (carry, for each member the metrics of its iterations)."""
         started = time.perf_counter()
-        arrays = jax.device_put(eqx.filter(carry, eqx.is_array), spread)
-        arrays, (made, figures) = program(arrays, numbers, placed(stretches))
-        made, figures = jax.device_get((made, figures))
+        arrays = jax.device_put(eqx.filter(carry, eqx.is_array), self._sharding)
+        arrays, outputs = self._program(arrays, self._values, self._device_budgets(budgets))
+        counts, metrics = jax.device_get(outputs)
         seconds = time.perf_counter() - started
-        of = lambda i: metrics_per_iteration(int(made[i]), jax.tree.map(lambda x: x[i], figures), seconds)
-        return eqx.combine(arrays, static), [of(i) for i in range(members)]
+        of_member = lambda i: metrics_per_iteration(int(counts[i]), jax.tree.map(lambda x: x[i], metrics), seconds)
+        return eqx.combine(arrays, self._static), [of_member(i) for i in range(self._members)]
 
-    return run
+    def _device_budgets(self, budgets: Sequence[CallBudget]) -> DeviceCallBudget:
+        """Convert the members' budgets for their devices, stacked."""
+        rows = [device_call_budget(budget, self._capacity) for budget in budgets]
+        return jax.device_put(jax.tree.map(lambda *x: np.stack(x), *rows), self._sharding)
 
 
-def map_members(each: Callable[..., PyTree]) -> Callable[..., PyTree]:
-    """The function of every member that a device has: side by side; on a CPU one after the other.
+def map_members(run_member: Callable[..., PyTree]) -> Callable[..., PyTree]:
+    """Map a function over a device's members: by `vmap`; on a CPU one after the other.
 
-    Side by side, small matrix products gain nothing on a CPU, and loops that end at different times cost: 32 learners
+    On a CPU, `vmap` gains nothing for small matrix products, and loops that end at different times cost: 32 learners
     took 34 times as long as one, and 30 times one after the other (measured, PPO, 8 × 256, in seconds of a core).
     """
-    return (lambda *x: lax.map(lambda y: each(*y), x)) if jax.default_backend() == "cpu" else jax.vmap(each)
+    in_turn = lambda *x: lax.map(lambda y: run_member(*y), x)
+    return in_turn if jax.default_backend() == "cpu" else jax.vmap(run_member)
 
 
-def _spread(members: int) -> NamedSharding:
-    """Equal shares for as many of the devices as that is possible for."""
+def idle_member_devices_message(members: int) -> str | None:
+    """Return one line that says how many devices M members leave idle; None if all devices are used."""
+    devices, used = len(jax.devices()), _member_sharding(members).num_devices
+    if used == devices:
+        return None
+    return f"{devices} devices, {members} runs: {used} used; choose a number of runs divisible by {devices}"
+
+
+def _member_sharding(members: int) -> NamedSharding:
+    """Return the sharding of the members' axis over the most devices that divide it."""
     devices = jax.devices()
     number = max(n for n in range(1, len(devices) + 1) if members % n == 0)
     return NamedSharding(Mesh(np.asarray(devices[:number]), ("members",)), PartitionSpec("members"))

@@ -13,9 +13,9 @@ from logpi.core.seeds import DEMONSTRATION, derive
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make
 from logpi.errors import LogpiError
-from logpi.loop.compile import make_loop
-from logpi.loop.device import CallBudget
+from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
+from logpi.loop.protocol import CallBudget
 from logpi.policies.behavior import Behavior
 from logpi.types import State, Trajectory
 

@@ -14,9 +14,9 @@ from logpi.core.trees import copy_arrays
 from logpi.environments.protocol import is_jax_environment
 from logpi.evaluation.evaluate import PendingEvaluation
 from logpi.loop.call_length import TARGET_SECONDS, CallLength
-from logpi.loop.compile import make_loop
-from logpi.loop.device import Iteration
+from logpi.loop.factory import make_loop
 from logpi.loop.iteration import Carry, Info, init_carry
+from logpi.loop.protocol import Loop
 from logpi.loop.sharding import shard, to_one_device
 from logpi.runs import checkpoint, progress
 from logpi.runs.checkpoint import Checkpoint
@@ -53,11 +53,11 @@ def run_training(
     if saved is not None:
         carry = copy_arrays(checkpoint.restore(saved, carry, "carry"))
     recorder.begin(progress.read(saved.metadata) if saved else Progress(), lambda: ResumeState(carry, {}))
-    carry, iteration = compile_and_restore(plan, carry, recorder, reporter, saved, stack)
+    carry, loop = compile_and_restore(plan, carry, recorder, reporter, saved, stack)
     pace = CallLength(0.0 if callbacks else min(TARGET_SECONDS, plan.checkpoint_seconds))
     hears = bool(callbacks)  # who may end the run hears of each iteration before the next
     ledger = EvaluationQueue(recorder.record, recorder.progress.steps, stop, wait=hears)
-    carry, stopped = _loop(plan, carry, iteration, recorder, ledger, assess, stop, pace)
+    carry, stopped = _loop(plan, carry, loop, recorder, ledger, assess, stop, pace)
     summary = recorder.finish("interrupted" if stop.requested else "stopped" if stopped else "done")
     reporter.show_summary(summary | {"directory": str(directory.path)})
     if stop.requested:
@@ -74,16 +74,16 @@ def initial_carry(plan: Plan) -> Carry:
 
 def compile_and_restore(
     plan: Plan, carry: Carry, recorder: Recorder, reporter: Reporter, saved: Checkpoint | None, stack: ExitStack
-) -> tuple[Carry, Iteration]:
+) -> tuple[Carry, Loop]:
     """The iteration, with the environments where they stood; and the carry, which forgets episodes that are lost."""
     started = time.perf_counter()
     carry = (
         shard(carry, plan.environment.spec.num_envs, plan.algorithm) if is_jax_environment(plan.environment) else carry
     )
-    iteration = make_loop(plan.algorithm, plan.environment, carry, plan.seed, plan.workers, plan.steps)
-    stack.callback(iteration.close)
+    loop = make_loop(plan.algorithm, plan.environment, carry, plan.seed, plan.workers, plan.steps)
+    stack.callback(loop.close)
     recorder.compile_seconds = time.perf_counter() - started
-    lost = iteration.resume(carry, _saved_episodes(saved, iteration.unfinished()()))
+    lost = loop.resume(carry, _saved_episodes(saved, loop.snapshot()()))
     if lost.any():
         reporter.log(
             f"{lost.sum()} of {lost.size} environments of {plan.environment.spec.name} did not replay to where they"
@@ -91,13 +91,13 @@ def compile_and_restore(
         )
         columns = jnp.asarray(lost).reshape(-1)
         carry = eqx.tree_at(lambda c: c.partial_returns, carry, jnp.where(columns, 0.0, carry.partial_returns))
-    return carry, iteration
+    return carry, loop
 
 
 def _loop(
     plan: Plan,
     carry: Carry,
-    iteration: Iteration,
+    loop: Loop,
     recorder: Recorder,
     ledger: EvaluationQueue,
     assess: StartEvaluation,
@@ -108,10 +108,10 @@ def _loop(
     stopped = False
     try:
         while not stop.requested and not stopped and plan.has_room(ledger.steps):
-            recorder.invalidate(iteration.consumes)
-            droppable = not iteration.consumes
+            recorder.invalidate(loop.donates_carry)
+            droppable = not loop.donates_carry
             with stop.abortable(droppable):
-                new, infos = iteration.run(carry, plan.next_call(ledger.steps, pace.iterations))
+                new, infos = loop.run(carry, plan.next_call(ledger.steps, pace.iterations))
             awaited = None
             if plan.evaluations_due(ledger.steps_after(infos)) > plan.evaluations_due(ledger.steps):
                 ledger.flush()  # the evaluation before, if it is still under way
@@ -119,7 +119,7 @@ def _loop(
                     awaited = start_evaluation(assess, new.state.policy, infos)
             carry = new
             pace.update(sum(info["learn_seconds"] for info in infos), len(infos))
-            stopped = ledger.add(infos, _resume_state(carry, iteration.unfinished()), awaited)
+            stopped = ledger.add(infos, _resume_state(carry, loop.snapshot()), awaited)
         stopped |= ledger.flush()
     except Terminated:
         pass  # what was finished before is kept

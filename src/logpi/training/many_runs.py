@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import PyTree
 
 from logpi.loop.call_length import TARGET_SECONDS, CallLength
-from logpi.loop.device import CallBudget
 from logpi.loop.iteration import Carry, Info
-from logpi.loop.vectorized import compile_many, init_many
+from logpi.loop.protocol import CallBudget
+from logpi.loop.vectorized import VectorizedLoop, init_many
 from logpi.runs.directory import RunDirectory
 from logpi.runs.progress import Progress
 from logpi.runs.recorder import Recorder, ResumeState
@@ -66,10 +66,10 @@ def train_many(
     carry = init_many(algorithms, plans[0].environment, networks, keys)
     for i, member in enumerate(members):
         member.recorder.begin(Progress(), lambda i=i: ResumeState(tree_index(carry, i), {}))
-    run = compile_many(algorithms, plans[0].environment, carry)
+    loop = VectorizedLoop(algorithms, plans[0].environment, carry)
     for member in members:
         member.recorder.compile_seconds = time.perf_counter() - started
-    carry = _loop(members, carry, run, assess, stop, reporter)
+    carry = _loop(members, carry, loop, assess, stop, reporter)
     status = "interrupted" if stop.requested else "done"
     summaries = [member.recorder.finish(status) for member in members]
     if stop.requested:
@@ -80,7 +80,12 @@ def train_many(
 
 
 def _loop(
-    members: list[MemberRun], carry: Carry, run: Any, assess: StartEvaluation, stop: Interrupts, reporter: Reporter
+    members: list[MemberRun],
+    carry: Carry,
+    loop: VectorizedLoop,
+    assess: StartEvaluation,
+    stop: Interrupts,
+    reporter: Reporter,
 ) -> Carry:
     """Call after call, until every one has come to its end."""
     pace = CallLength(min(TARGET_SECONDS, members[0].plan.checkpoint_seconds))
@@ -88,7 +93,7 @@ def _loop(
         for member in members:
             member.recorder.invalidate(True)
         started = time.perf_counter()
-        carry, infos = run(carry, [member.next_call(pace.iterations) for member in members])
+        carry, infos = loop.run(carry, [member.next_call(pace.iterations) for member in members])
         seconds = time.perf_counter() - started
         pace.update(seconds, max(map(len, infos)))
         for i, (member, made) in enumerate(zip(members, infos, strict=True)):

@@ -16,7 +16,7 @@ from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import check, make, name_of
 from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import make_evaluator
-from logpi.loop.device import CallBudget
+from logpi.loop.protocol import CallBudget
 from logpi.presets.recipe import Recipe
 from logpi.rollout.host import HostRollout
 from logpi.rollout.workers.config import IN_PROCESS, Workers

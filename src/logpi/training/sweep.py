@@ -14,7 +14,7 @@ from logpi.core.compilation import use_persistent_cache
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import name_of
 from logpi.errors import LogpiError
-from logpi.loop.vectorized import stack_hyperparameters
+from logpi.loop.vectorized import StackedHyperparameters
 from logpi.presets.ppo import ppo
 from logpi.presets.recipe import NETWORKS, Recipe
 from logpi.runs.directory import RunDirectory, default_path, new_run_directory
@@ -138,7 +138,7 @@ def _plans_over_seeds(first: Plan, recipe: Recipe, seeds: list[int]) -> list[Pla
 
 def _train_all(plans: list[Plan], places: list[Path], stack: ExitStack) -> tuple[list[Run], Reporter]:
     """Train, each in its place."""
-    stack_hyperparameters(
+    StackedHyperparameters(
         [plan.algorithm for plan in plans]
     )  # what cannot be one program is refused before anything is written
     reporter = stack.enter_context(Reporter(sum(plan.steps for plan in plans)))
