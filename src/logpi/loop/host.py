@@ -100,9 +100,9 @@ class HostLoop:
         - `pool`: worker processes that collect for `rollout`, closed with the loop; None: `rollout` steps in process.
         """
         self._environment, self._rollout, self._draw, self._learn = environment, rollout, draw, learn
-        self._seed, self._pool, self._restartable = seed, pool, None
-        if workers.restarts and isinstance(environment, SteppableCopies):
-            self._restartable = pool or environment  # counts how many environments were replaced so far
+        self._seed, self._pool, self._counts_restarts = seed, pool, workers.restarts > 0
+        in_process = environment if isinstance(environment, SteppableCopies) else None
+        self._restartable = in_process if pool is None else pool  # counts the environments that were replaced
 
     def run(self, carry: Carry, budget: CallBudget) -> tuple[Carry, list[Info]]:
         """Run one iteration: (carry, [its metrics])."""
@@ -135,7 +135,9 @@ class HostLoop:
     def _host_metrics(self, started: float, collected: float) -> Info:
         """Return the seconds of an iteration's two halves, and how many environments were restarted so far."""
         seconds = {"rollout_seconds": collected - started, "learn_seconds": time.perf_counter() - collected}
-        return seconds | ({"environment_restarts": self._restartable.restarted} if self._restartable else {})
+        if not self._counts_restarts:
+            return seconds
+        return seconds | {"environment_restarts": 0 if self._restartable is None else self._restartable.restarted}
 
 
 class PipelinedHostLoop(HostLoop):
