@@ -10,6 +10,7 @@ from jaxtyping import PyTree
 
 from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import Evaluation
+from logpi.loop.topology import ONE_PROCESS, Topology
 from logpi.runs import checkpoints, curve, tensorboard
 from logpi.runs.directory import RunDirectory
 from logpi.runs.files import finite, read_metrics
@@ -32,14 +33,23 @@ class ResumeState(eqx.Module):
 class Recorder:
     """Writer of one row per iteration, of checkpoints and of the summary; it calls the listeners with each row."""
 
-    def __init__(self, directory: RunDirectory, title: str, listeners: Sequence[Callable], every: float):
+    def __init__(
+        self,
+        directory: RunDirectory,
+        title: str,
+        listeners: Sequence[Callable],
+        every: float,
+        topology: Topology = ONE_PROCESS,
+    ):
         """Record into a directory.
 
         - `title`: of the learning curve.
         - `listeners`: functions called with each row; one that returns True ends the run.
         - `every`: seconds between checkpoints at least.
+        - `topology`: the run's processes, which save their checkpoints together.
         """
         self._directory, self._title, self._listeners, self._every = directory, title, listeners, every
+        self._topology = topology
         self._latest: Callable[[], ResumeState] | None = None
         self._saved: dict[str, int] = {}
         self._due = time.monotonic() + every
@@ -86,7 +96,7 @@ class Recorder:
         if evaluation is not None and (self.progress.best is None or evaluation.mean >= self.progress.best):
             self.progress.best = evaluation.mean
             self._save(checkpoints.BEST)
-        if time.monotonic() >= self._due:
+        if self._topology.agree(time.monotonic() >= self._due):
             self._save(checkpoints.LAST)
             self._due = time.monotonic() + self._every
         stops = [listener(row) is True for row in self.rows[first:] for listener in self._listeners]

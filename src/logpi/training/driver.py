@@ -1,8 +1,9 @@
-"""The driver of a run: iterate, evaluate, record, until the budget is spent or someone says stop."""
+"""The driver of one run: call the training loop, evaluate, record, until the budget is spent or a stop is requested."""
 
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
@@ -17,7 +18,7 @@ from logpi.loop.call_length import TARGET_SECONDS, CallLength
 from logpi.loop.factory import make_loop
 from logpi.loop.iteration import Carry, Info, init_carry
 from logpi.loop.protocol import Loop
-from logpi.loop.sharding import shard, to_one_device
+from logpi.loop.sharding import idle_devices_message, shard, to_one_device
 from logpi.runs import checkpoint, progress
 from logpi.runs.checkpoint import Checkpoint
 from logpi.runs.directory import RunDirectory
@@ -30,9 +31,9 @@ from logpi.training.evaluation_queue import EvaluationQueue
 from logpi.training.interrupts import Interrupts, Terminated
 from logpi.training.plan import Plan, evaluation_of_plan
 
-TERMINATED = 143
+TERMINATED = 143  # exit status after SIGTERM: 128 + 15
 Callback = Callable[[dict[str, Any]], Any]
-StartEvaluation = Callable[[Any], PendingEvaluation | None]
+StartEvaluation = Callable[[PyTree], PendingEvaluation | None]
 
 
 def run_training(
@@ -43,43 +44,57 @@ def run_training(
     stack: ExitStack,
     saved: Checkpoint | None = None,
 ) -> Run:
-    """Make a run from its plan, from the start or from a checkpoint on."""
+    """Train as planned, from the start or from a checkpoint; what is opened is closed with the stack.
+
+    Raises KeyboardInterrupt after SIGINT and SystemExit(143) after SIGTERM, once the run is saved.
+    """
     callbacks = tuple(callbacks)
     listeners = [reporter.record, StopOnSkippedUpdates(directory.path).record, *callbacks]
-    recorder = stack.enter_context(Recorder(directory, plan.title, listeners, plan.checkpoint_seconds))
-    stop = stack.enter_context(Interrupts())
-    assess = make_evaluation_starter(plan, reporter, stack)
+    recorder = stack.enter_context(Recorder(directory, plan.title, listeners, plan.checkpoint_seconds, plan.topology))
+    interrupts = stack.enter_context(Interrupts(plan.topology))
+    evaluate = make_evaluation_starter(plan, reporter, stack)
     carry = initial_carry(plan)
     if saved is not None:
         carry = copy_arrays(checkpoint.restore(saved, carry, "carry"))
+    # The recorder saves the first state before the loop is compiled: a signal or an error in the meantime leaves a
+    # run that can be resumed.
     recorder.begin(progress.read(saved.metadata) if saved else Progress(), lambda: ResumeState(carry, {}))
     carry, loop = compile_and_restore(plan, carry, recorder, reporter, saved, stack)
-    pace = CallLength(0.0 if callbacks else min(TARGET_SECONDS, plan.checkpoint_seconds))
-    hears = bool(callbacks)  # who may end the run hears of each iteration before the next
-    ledger = EvaluationQueue(recorder.record, recorder.progress.steps, stop, wait=hears)
-    carry, stopped = _loop(plan, carry, loop, recorder, ledger, assess, stop, pace)
-    summary = recorder.finish("interrupted" if stop.requested else "stopped" if stopped else "done")
+    # A callback can stop the run, so with callbacks each call makes one iteration, and every evaluation is waited for.
+    # Several processes must record rows at the same time: they wait for evaluations, too.
+    call_seconds = 0.0 if callbacks else min(TARGET_SECONDS, plan.checkpoint_seconds)
+    wait = bool(callbacks) or plan.topology.num_processes > 1
+    queue = EvaluationQueue(recorder.record, recorder.progress.steps, interrupts, wait)
+    length = CallLength(call_seconds, plan.topology)
+    driver = Driver(plan, carry, loop, recorder, queue, evaluate, interrupts, length)
+    stopped = driver.drive()
+    request = interrupts.agreed()
+    summary = recorder.finish("interrupted" if request else "stopped" if stopped else "done")
     reporter.show_summary(summary | {"directory": str(directory.path)})
-    if stop.requested:
-        raise SystemExit(TERMINATED) if stop.requested is Terminated else KeyboardInterrupt
-    policy, critic = to_one_device((carry.state.policy, carry.state.critic))
+    raise_request(request)
+    policy, critic = to_one_device((driver.carry.state.policy, driver.carry.state.critic))
     return Run(policy, critic, recorder.rows, summary, directory.path)
 
 
 def initial_carry(plan: Plan) -> Carry:
-    """What the run begins with, by one program: made one by one, each array of another shape would be compiled for."""
-    given = plan.policy, plan.critic, plan.key
-    return aot_compile(lambda *given: (init_carry(plan.algorithm, plan.environment, *given), ()), *given)(*given)[0]
+    """Initialize the carry in one compiled program: op by op, every new array shape would be compiled for."""
+    networks_and_key = plan.policy, plan.critic, plan.key
+    init = lambda *given: (init_carry(plan.algorithm, plan.environment, *given), ())
+    return aot_compile(init, *networks_and_key)(*networks_and_key)[0]
 
 
 def compile_and_restore(
     plan: Plan, carry: Carry, recorder: Recorder, reporter: Reporter, saved: Checkpoint | None, stack: ExitStack
 ) -> tuple[Carry, Loop]:
-    """The iteration, with the environments where they stood; and the carry, which forgets episodes that are lost."""
+    """Compile the loop and bring host environments back to where the checkpoint left them: (carry, loop).
+
+    The returns so far of episodes that could not be replayed are dropped from the carry.
+    """
     started = time.perf_counter()
-    carry = (
-        shard(carry, plan.environment.spec.num_envs, plan.algorithm) if is_jax_environment(plan.environment) else carry
-    )
+    on_device, num_envs = is_jax_environment(plan.environment), plan.environment.spec.num_envs
+    if message := idle_devices_message(num_envs, plan.algorithm, on_device):
+        reporter.log(message)
+    carry = shard(carry, num_envs, plan.algorithm) if on_device else carry
     loop = make_loop(plan.algorithm, plan.environment, carry, plan.seed, plan.workers, plan.steps)
     stack.callback(loop.close)
     recorder.compile_seconds = time.perf_counter() - started
@@ -94,64 +109,87 @@ def compile_and_restore(
     return carry, loop
 
 
-def _loop(
-    plan: Plan,
-    carry: Carry,
-    loop: Loop,
-    recorder: Recorder,
-    ledger: EvaluationQueue,
-    assess: StartEvaluation,
-    stop: Interrupts,
-    pace: CallLength,
-) -> tuple[Carry, bool]:
-    """Iterate until the next iteration would not fit in the budget, or a callback says stop (then True)."""
-    stopped = False
-    try:
-        while not stop.requested and not stopped and plan.has_room(ledger.steps):
-            recorder.invalidate(loop.donates_carry)
-            droppable = not loop.donates_carry
-            with stop.abortable(droppable):
-                new, infos = loop.run(carry, plan.next_call(ledger.steps, pace.iterations))
-            awaited = None
-            if plan.evaluations_due(ledger.steps_after(infos)) > plan.evaluations_due(ledger.steps):
-                ledger.flush()  # the evaluation before, if it is still under way
-                with stop.abortable(droppable):
-                    awaited = start_evaluation(assess, new.state.policy, infos)
-            carry = new
-            pace.update(sum(info["learn_seconds"] for info in infos), len(infos))
-            stopped = ledger.add(infos, _resume_state(carry, loop.snapshot()), awaited)
-        stopped |= ledger.flush()
-    except Terminated:
-        pass  # what was finished before is kept
-    except Exception:
-        ledger.flush()
-        raise
-    return carry, stopped
-
-
-def start_evaluation(assess: StartEvaluation, policy: PyTree, infos: list[Info]) -> PendingEvaluation | None:
-    """The evaluation of the policy that these iterations ended with; the time that it takes to begin is noted there."""
-    started = time.perf_counter()
-    awaited = assess(policy)
-    infos[-1] |= {"eval_seconds": time.perf_counter() - started} if awaited else {}
-    return awaited
-
-
-def _resume_state(carry: Carry, unfinished: Callable[[], dict[str, Any]]) -> Callable[[], ResumeState]:
-    return lambda: ResumeState(carry, unfinished())
-
-
 def _saved_episodes(saved: Checkpoint | None, like: dict[str, Any]) -> dict[str, Any]:
-    """The episodes that were under way; nothing where the checkpoint knows of none."""
+    """Return the checkpoint's snapshot of unfinished episodes, shaped like this one; {} if it holds none."""
     try:
         return checkpoint.load_unchecked(saved, like, "episodes") if saved else {}
     except KeyError:
         return {}
 
 
+@dataclass
+class Driver:
+    """Alternation of loop calls, evaluations and records, until no iteration fits in the budget or a stop is requested.
+
+    - `carry`: after the last call.
+    - `queue`: metric rows on their way to the recorder; counts the steps taken.
+    - `length`: number of iterations of the next call.
+    """
+
+    plan: Plan
+    carry: Carry
+    loop: Loop
+    recorder: Recorder
+    queue: EvaluationQueue
+    evaluate: StartEvaluation
+    interrupts: Interrupts
+    length: CallLength
+
+    def drive(self) -> bool:
+        """Train until the end; returns True if a callback stopped the run."""
+        stopped = False
+        try:
+            while not self.interrupts.agreed() and not stopped and self.plan.has_room(self.queue.steps):
+                stopped = self._call()
+            stopped |= self.queue.flush()
+        except Terminated:
+            pass  # the iteration under way is dropped; everything before it is recorded
+        except Exception:
+            self.queue.flush()  # what was trained before the error is recorded, too
+            raise
+        return stopped
+
+    def _call(self) -> bool:
+        """Make one call of the loop, start an evaluation if one is due, and queue the rows: True to stop."""
+        # A donated carry is gone once the call has begun. The last state can then not be saved until the call has
+        # returned, and so the call must not be aborted.
+        abortable = not self.loop.donates_carry
+        self.recorder.invalidate(self.loop.donates_carry)
+        with self.interrupts.abortable(abortable):
+            carry, infos = self.loop.run(self.carry, self.plan.next_call(self.queue.steps, self.length.iterations))
+        evaluation = None
+        if self.plan.evaluations_due(self.queue.steps_after(infos)) > self.plan.evaluations_due(self.queue.steps):
+            self.queue.flush()  # the last evaluation must be over, since both use the same environments
+            with self.interrupts.abortable(abortable):
+                evaluation = start_evaluation(self.evaluate, carry.state.policy, infos)
+        # From here on the new carry is the run's: an aborted evaluation above drops these iterations as a whole.
+        self.carry = carry
+        self.length.update(sum(info["learn_seconds"] for info in infos), len(infos))
+        return self.queue.add(infos, deferred_resume_state(carry, self.loop.snapshot()), evaluation)
+
+
+def raise_request(request: type[BaseException] | None) -> None:
+    """Raise what ends the process after a requested stop: SystemExit(143) for SIGTERM, else KeyboardInterrupt."""
+    if request is not None:
+        raise SystemExit(TERMINATED) if request is Terminated else KeyboardInterrupt
+
+
+def start_evaluation(evaluate: StartEvaluation, policy: PyTree, infos: list[Info]) -> PendingEvaluation | None:
+    """Start the evaluation of the policy that these iterations led to; the last one's metrics note the time it took."""
+    started = time.perf_counter()
+    evaluation = evaluate(policy)
+    infos[-1] |= {"eval_seconds": time.perf_counter() - started} if evaluation else {}
+    return evaluation
+
+
+def deferred_resume_state(carry: Carry, snapshot: Callable[[], dict[str, Any]]) -> Callable[[], ResumeState]:
+    """Return a function that builds the state to save; snapshots are built only for states that are saved."""
+    return lambda: ResumeState(carry, snapshot())
+
+
 def make_evaluation_starter(plan: Plan, reporter: Reporter, stack: ExitStack) -> StartEvaluation:
-    """A function that begins a policy's evaluation, or gives None where none can be."""
-    run = evaluation_of_plan(plan, stack) if plan.evaluations else None
-    if plan.evaluations and run is None:
+    """Return a function that starts a policy's evaluation, or returns None where the run has none."""
+    evaluate = evaluation_of_plan(plan, stack) if plan.evaluations else None
+    if plan.evaluations and evaluate is None:
         reporter.log("no evaluation while training: that needs a time limit, and an environment that can be made again")
-    return lambda policy: run(to_one_device(policy)) if run else None
+    return lambda policy: evaluate(to_one_device(policy)) if evaluate else None

@@ -1,4 +1,4 @@
-"""Iterations on their way to the recorder, in order: those after an evaluation wait until it is over."""
+"""Queue of training metrics that wait for asynchronous evaluations, so that rows are written in order."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Record = Callable[[list[Info], Evaluation | None, Callable[[], ResumeState]], bo
 
 @dataclass
 class PendingRows:
-    """Iterations, what is to be kept after the last of them, and the evaluation of its policy, if there is one."""
+    """Metrics of consecutive iterations, the state to resume from after the last, and the evaluation of its policy."""
 
     infos: list[Info]
     resume_state: Callable[[], ResumeState]
@@ -23,59 +23,66 @@ class PendingRows:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing needs to be waited for."""
+        """True if no evaluation has to be waited for."""
         return self.pending is None or self.pending.done()
 
     def evaluation(self) -> Evaluation | None:
-        """The evaluation, once it is over; the time that is spent waiting counts as evaluation."""
+        """Wait for the evaluation and return it; the seconds spent waiting are added to its seconds."""
         if self.pending is None:
             return None
-        began = time.perf_counter()
+        started = time.perf_counter()
         evaluation = self.pending.result()
-        self.infos[-1]["eval_seconds"] += time.perf_counter() - began
+        self.infos[-1]["eval_seconds"] += time.perf_counter() - started
         return evaluation
 
 
 class EvaluationQueue:
-    """Hands iterations to a recorder. While an evaluation is under way, a run goes on and its rows are held back.
+    """Buffers metric rows while an asynchronous evaluation runs, then writes them in order.
 
-    So rows are the same whether or not anybody waited; `steps` counts those held back, too.
+    Training continues during an evaluation; rows produced meanwhile are flushed once its result is known, so
+    metrics.jsonl does not depend on how long evaluations take.
+
+    - `steps`: environment steps taken so far, including rows not yet written.
     """
 
-    def __init__(self, record: Record, steps: int, stop: Interrupts, wait: bool):
-        """`record` takes iterations, the evaluation after the last and what is kept then; `steps` were taken before.
-
-        With `wait`, every evaluation is waited for at once. SIGTERM ends the wait, and drops what is held.
+    def __init__(self, record: Record, steps: int, interrupts: Interrupts, wait: bool):
+        """- `record`: writes (metrics of iterations, evaluation after the last, state after the last); True to stop.
+        - `steps`: environment steps taken before.
+        - `wait`: wait for every evaluation at once. SIGTERM ends the wait, and drops the rows that waited.
         """
-        self._record, self._stop, self._wait, self._pending = record, stop, wait, list[PendingRows]()
+        self._record, self._interrupts, self._wait = record, interrupts, wait
+        self._pending = list[PendingRows]()
         self.steps = steps
 
     def steps_after(self, infos: list[Info]) -> int:
-        """How many steps the run has taken once these are added."""
+        """Return the environment steps taken once these iterations are added."""
         return self.steps + sum(int(info["steps"]) for info in infos)
 
-    def add(self, infos: list[Info], kept: Callable[[], ResumeState], awaited: PendingEvaluation | None) -> bool:
-        """What was done last; whether a listener wants to stop."""
+    def add(
+        self, infos: list[Info], resume_state: Callable[[], ResumeState], evaluation: PendingEvaluation | None
+    ) -> bool:
+        """Add a call's iterations and the evaluation after the last; returns True if a listener asks to stop."""
         self.steps = self.steps_after(infos)
-        if self._pending and self._pending[-1].pending is None:  # one state is kept for all that waits
+        # Rows that wait behind an evaluation are merged: of all their states only the last can still be saved.
+        if self._pending and self._pending[-1].pending is None:
             infos = [*self._pending.pop().infos, *infos]
-        self._pending.append(PendingRows(infos, kept, awaited))
+        self._pending.append(PendingRows(infos, resume_state, evaluation))
         return self.flush(self._wait)
 
     def flush(self, wait: bool = True) -> bool:
-        """Record what is ready, or with `wait` all there is; whether a listener wants to stop.
+        """Record the rows that are ready, or with `wait` all rows; returns True if a listener asks to stop.
 
-        Raises what an evaluation raised, once all is recorded.
+        Raises what an evaluation raised, after all rows are recorded.
         """
-        stop, failed = False, None
-        while self._pending and (wait or failed or self._pending[0].ready):
-            entry, evaluation = self._pending.pop(0), None
+        stop, failure = False, None
+        while self._pending and (wait or failure or self._pending[0].ready):
+            rows, evaluation = self._pending.pop(0), None
             try:
-                with self._stop.abortable(not entry.ready):
-                    evaluation = entry.evaluation()
+                with self._interrupts.abortable(not rows.ready):
+                    evaluation = rows.evaluation()
             except LogpiError as error:
-                failed = error
-            stop |= self._record(entry.infos, evaluation, entry.resume_state)
-        if failed is not None:
-            raise failed
+                failure = error
+            stop |= self._record(rows.infos, evaluation, rows.resume_state)
+        if failure is not None:
+            raise failure
         return stop

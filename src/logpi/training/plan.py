@@ -1,8 +1,8 @@
-"""Everything that is settled before the first step of a run."""
+"""The plan of a run: environment, algorithm, networks and budget, all decided before the first step."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -12,11 +12,12 @@ from logpi.algorithms.expert import ActsAsExpert
 from logpi.core.collection import Episodes
 from logpi.core.processes import ignore_sigint
 from logpi.core.seeds import SELECTION
-from logpi.environments.protocol import is_jax_environment
+from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
 from logpi.environments.registry import check, make, name_of
 from logpi.errors import LogpiError
-from logpi.evaluation.evaluate import make_evaluator
+from logpi.evaluation.evaluate import PendingEvaluation, make_evaluator
 from logpi.loop.protocol import CallBudget
+from logpi.loop.topology import Topology, current_topology
 from logpi.presets.recipe import Recipe
 from logpi.rollout.host import HostRollout
 from logpi.rollout.workers.config import IN_PROCESS, Workers
@@ -29,19 +30,21 @@ EVALUATION_EPISODES = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is made of.
+    """Everything a run is made of, and when its evaluations are due.
 
-    - `source`: what the environment was asked for by, so that another one can be made.
-    - `name`: of the algorithm.
-    - `tuned`: the settings that were tuned for the task.
-    - `key`: what the run's random numbers come from.
-    - `evaluations`: how many, evenly spaced over the run.
-    - `checkpoint_seconds`: how often the run is saved.
-    - `workers`: the processes that step environments on the host.
+    - `source`: what the user named the environment by, so that another one can be made.
+    - `name`: of the algorithm's preset, or "custom".
+    - `steps`: the budget, total environment steps ≥ 1.
+    - `settings`: the value of every option; `tuned`: those of them that were tuned for the task.
+    - `key`: root of the run's random numbers; `seed`: what it was made from.
+    - `evaluations`: how many, evenly spaced over the budget, ≥ 0, default 5.
+    - `checkpoint_seconds`: seconds between two checkpoints, ≥ 0, default 30.
+    - `workers`: processes that step environments on the host, default none.
+    - `topology`: processes that train the run together.
     """
 
     source: Any
-    environment: Any
+    environment: Environment | HostEnvironment
     name: str
     algorithm: Any
     policy: PyTree
@@ -54,37 +57,44 @@ class Plan:
     evaluations: int = 5
     checkpoint_seconds: float = 30.0
     workers: Workers = IN_PROCESS
+    topology: Topology = field(default_factory=current_topology)
 
     @property
     def title(self) -> str:
-        """What the run is called where it is shown."""
+        """Title of the run in figures."""
         return f"{self.name} on {self.environment.spec.name}, seed {self.seed}"
 
     @property
     def max_iteration_steps(self) -> int:
-        """The most environment steps that one iteration can take."""
+        """Upper bound of the environment steps of one iteration."""
         return self.algorithm.collect.max_steps(self.environment.spec.num_envs, self.environment.spec.time_limit)
 
     def has_room(self, steps: int) -> bool:
-        """Whether an iteration begins after so many steps: it fits in what is left, or it is the first."""
+        """Return whether an iteration starts after so many steps: it fits in the budget, or it is the first."""
         return steps == 0 or steps + self.max_iteration_steps <= self.steps
 
     def evaluations_due(self, steps: int) -> int:
-        """How many evaluations are due after so many steps: all of them where no other iteration fits."""
+        """Return the number of evaluations that should have run by `steps`: ⌊steps · evaluations / budget⌋.
+
+        All of them where no further iteration fits in the budget.
+        """
         return steps * self.evaluations // self.steps if self.has_room(steps) else self.evaluations
 
-    def next_call(self, steps: int, most: int) -> CallBudget:
-        """At most so many iterations from here to where the next evaluation is due, or the budget spent."""
-        until = (
-            -(-(self.evaluations_due(steps) + 1) * self.steps // self.evaluations) if self.evaluations else self.steps
-        )
-        return CallBudget(steps, self.steps, until, self.max_iteration_steps, most)
+    def next_call(self, steps: int, max_iterations: int) -> CallBudget:
+        """Return the budget of the next call, which ends where an evaluation is due or the run's budget is spent."""
+        stop_at_steps = self.steps
+        if self.evaluations:  # the k-th evaluation is due at ⌈k · budget / evaluations⌉
+            stop_at_steps = -(-(self.evaluations_due(steps) + 1) * self.steps // self.evaluations)
+        return CallBudget(steps, self.steps, stop_at_steps, self.max_iteration_steps, max_iterations)
 
 
 def make_plan(
     env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTree], seed: int, stack: ExitStack
 ) -> Plan:
-    """Settle options, environment and networks; what is opened here is closed with the stack."""
+    """Decide options, environment and networks of a run; environments opened here are closed with the stack.
+
+    - `networks`: (policy, critic) to start from; (None, None): a recipe builds its own.
+    """
     k_networks, key = jax.random.split(jax.random.key(seed))
     if isinstance(recipe, Recipe):
         recipe = recipe if networks[0] is None else recipe.from_policy(networks[0])
@@ -106,12 +116,15 @@ def make_plan(
 
 
 def with_expert(algorithm: Any, settings: dict[str, Any]) -> Any:
-    """The algorithm, imitating the expert that the settings name, if they do."""
+    """Return the algorithm, acting as the expert that the settings name, if they name one."""
     return ActsAsExpert(load(settings["expert"]).policy, algorithm) if "expert" in settings else algorithm
 
 
-def evaluation_of_plan(plan: Plan, stack: ExitStack) -> Any:
-    """A function that begins a policy's evaluation on environments of its own; None where there can be none."""
+def evaluation_of_plan(plan: Plan, stack: ExitStack) -> Callable[[PyTree], PendingEvaluation] | None:
+    """Return a function that starts a policy's evaluation on separate environments; None where there can be none.
+
+    It needs a time limit, so that episodes end, and an environment that can be made a second time.
+    """
     spec, source = plan.environment.spec, recreatable(plan.source)
     if spec.time_limit is None or source is None:
         return None
@@ -123,20 +136,25 @@ def evaluation_of_plan(plan: Plan, stack: ExitStack) -> Any:
 
 
 def _use_training_workers(plan: Plan, copies: Any, stack: ExitStack) -> Callable[[HostRollout], None]:
-    """Leaves rollouts on these copies to processes of their own, as many as the run's workers, where it has any."""
+    """Return a function that attaches a worker pool to an evaluation rollout, with as many workers as training uses."""
 
     def hire(rollout: HostRollout) -> None:
         number = plan.workers.resolve_count(copies.spec.num_envs, rollout.size, plan.steps)
         if number and not rollout.why_not_parallel:
-            crew = WorkerPool(copies, number, step_timeout=plan.workers.step_timeout)
-            stack.callback(crew.close)
-            rollout.use_workers(crew)
+            pool = WorkerPool(copies, number, step_timeout=plan.workers.step_timeout)
+            stack.callback(pool.close)
+            rollout.use_workers(pool)
 
     return hire
 
 
-def open_environment(env: Any, num_envs: int, time_limit: int | None, stack: ExitStack) -> Any:
-    """The environment; closed at the end if it was opened here: one that was handed over stays its owner's."""
+def open_environment(
+    env: Any, num_envs: int, time_limit: int | None, stack: ExitStack
+) -> Environment | HostEnvironment:
+    """Make the environment; the stack closes it, unless the user made it: then the user closes it.
+
+    Processes that it starts ignore SIGINT: Ctrl-C reaches all processes of a terminal, and only this one answers.
+    """
     with ignore_sigint():
         environment = make(env, num_envs, time_limit)
     if not is_jax_environment(environment) and (isinstance(env, str) or callable(env)):
@@ -145,7 +163,7 @@ def open_environment(env: Any, num_envs: int, time_limit: int | None, stack: Exi
 
 
 def recreatable(env: Any) -> Any:
-    """What can be made again beside the environment that trains: the thing itself, or its name; None if neither."""
+    """Return what `make` can make a second, independent environment from: `env` itself or its name; None if neither."""
     if isinstance(env, str) or callable(env) or is_jax_environment(env):
         return env
     try:
