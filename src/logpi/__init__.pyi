@@ -38,9 +38,11 @@ from .environments.adapters.brax import Brax as Brax
 from .environments.adapters.gymnasium import Gymnasium as Gymnasium
 from .environments.adapters.gymnax import Gymnax as Gymnax
 from .environments.adapters.vector import GymnasiumVector as GymnasiumVector
+from .environments.backends import EnvironmentBackend as EnvironmentBackend
 from .environments.protocol import Spec as Spec
 from .environments.protocol import Step as Step
 from .environments.registry import make as make
+from .environments.source import EnvironmentId as EnvironmentId
 from .environments.tasks.cartpole import CartPole as CartPole
 from .environments.tasks.pendulum import Pendulum as Pendulum
 from .environments.tasks.tabular import Tabular as Tabular

@@ -15,10 +15,10 @@ from logpi.runs import checkpoints
 BAD = {
     "train Nope-v0": ("Nope-v0", "Gymnasium id"),
     "train CartPole-v1 --discoun 0.9": ("--discoun", "--gamma"),
-    "train CartPole-v1 --gamma 1.5": ("discount is 1.5", "0 … 1"),
-    "train CartPole-v1 --gamma nan": ("discount is nan", "0 … 1"),
+    "train CartPole-v1 --gamma 1.5": ("gamma is 1.5", "0 … 1"),
+    "train CartPole-v1 --gamma nan": ("gamma is nan", "0 … 1"),
     "train CartPole-v1 --learning-rate -1": ("learning_rate is -1", "above 0"),
-    "train CartPole-v1 --minibatch-size 4096": ("minibatch is 4096", "1 … 2048"),
+    "train CartPole-v1 --minibatch-size 4096": ("minibatch_size is 4096", "1 … 2048"),
     "train CartPole-v1 --num-envs 2.5": ("num_envs is 2.5", "≥ 1"),
     "train CartPole-v1 --hidden 64,x": ("hidden is 64,x", "64,64"),
     "train CartPole-v1 --steps abc": ("abc", "≥ 1"),

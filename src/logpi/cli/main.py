@@ -1,10 +1,10 @@
-"""`logpi …`: the command line. Nothing here imports JAX until there is something to train or to evaluate."""
+"""The entry point `logpi` and a function for each command. JAX is imported only to train or to act."""
 
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 done, 2 bad input (one line on standard error), 130 and 143 interrupted and terminated."""
+    """Run one command and give its exit status.
+
+    0 done; 2 bad input, 3 no readable checkpoint, 4 nothing learned, 5 environment failed (each with one line on
+    standard error); 130 interrupted; 143 terminated, which is raised as SystemExit.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    sys.path.insert(0, "")  # a user's own `module:factory` lies where the user stands
     try:
         command, given = parse(sys.argv[1:] if arguments is None else arguments)
         COMMANDS[command](**given)
@@ -30,83 +33,118 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("logpi: interrupted; what was trained is saved", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # as in `logpi envs | head`
         return 0
     return 0
 
 
-def train(env: str, algorithm: str, steps: int | None, seed: int, out: str | None, options: dict[str, Any]) -> None:
+def train(
+    env: str,
+    algorithm: str,
+    steps: int | None,
+    seed: int,
+    seeds: int | None,
+    out: str | None,
+    evaluations: int,
+    checkpoint_seconds: float,
+    env_args: dict[str, Any],
+    modules: Sequence[str],
+    workers: Workers,
+    options: dict[str, Any],
+) -> None:
     """Train, after checking all that can be checked without starting anything."""
     from logpi.environments.registry import check
+    from logpi.environments.source import with_arguments
     from logpi.presets.registry import find_algorithm
 
-    own = {name: options.pop(name) for name in ("evaluations", "checkpoint_seconds")}
-    seeds, workers = options.pop("seeds"), options.pop("workers")
     recipe = find_algorithm(algorithm)(**options)
     recipe.settings(env)
+    _import_modules(env, modules)
     check(env)
+    source = with_arguments(env, env_args)
+    budget: dict[str, Any] = {"steps": steps, "evaluations": evaluations, "checkpoint_seconds": checkpoint_seconds}
     if seeds is None:
         from logpi.training.train import train
 
-        train(env, recipe, steps=steps, seed=seed, out=out, workers=workers, **own)
+        train(source, recipe, seed=seed, out=out, workers=workers, **budget)
         return
     import jax
 
-    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)  # learners are spread over devices: here, cores
+    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)  # one device per core: seeds are spread over devices
     from logpi.training.sweep import train_seeds
 
-    train_seeds(env, recipe, seeds=range(seed, seed + seeds), steps=steps, out=out, **own)
+    train_seeds(source, recipe, seeds=range(seed, seed + seeds), out=out, **budget)
 
 
-def resume(directory: str, steps: int | None, env: str | None, workers: Workers) -> None:
-    """Go on with a run."""
-    _must_be_a_run(directory)
+def resume(
+    directory: str,
+    steps: int | None,
+    env: str | None,
+    env_args: dict[str, Any],
+    modules: Sequence[str],
+    workers: Workers,
+) -> None:
+    """Continue a run."""
+    _require_run(directory)
+    _import_modules(env, modules)
     from logpi.training.train import resume
 
-    resume(directory, steps=steps, env=env, workers=workers)
+    resume(directory, steps=steps, env=env, env_args=env_args, workers=workers)
 
 
-def evaluate(directory: str, env: str | None, best: bool, as_json: bool, episodes: int, **how: Any) -> None:
-    """Evaluate a run's policy on the task it was trained on."""
-    _must_be_a_run(directory)
+def evaluate(
+    directory: str,
+    env: str | None,
+    env_args: dict[str, Any],
+    modules: Sequence[str],
+    episodes: int,
+    seed: int,
+    stochastic: bool,
+    max_episode_steps: int | None,
+    best: bool,
+    as_json: bool,
+) -> None:
+    """Evaluate a run's policy on the task it was trained on, or on another one."""
+    _require_run(directory)
+    _import_modules(env, modules)
     from logpi.core.compilation import use_persistent_cache
+    from logpi.environments.source import name_of
     from logpi.evaluation.evaluate import evaluate
     from logpi.runs import configuration
     from logpi.runs.run import load
 
-    env = env or configuration.environment(configuration.read(Path(directory)), Path(directory))
+    source = configuration.environment(configuration.read(Path(directory)), Path(directory), env, env_args)
     use_persistent_cache()
     run = load(directory, which="best" if best else "final")
-    result = evaluate(run.policy, env, episodes=episodes, **how)
+    result = evaluate(
+        run.policy, source, episodes=episodes, seed=seed, stochastic=stochastic, max_episode_steps=max_episode_steps
+    )
     if as_json:
         returns, lengths = result.returns.tolist(), result.lengths.tolist()
         print(json.dumps({"returns": returns, "lengths": lengths, "mean": result.mean, "ci": result.ci}))
     else:
         low, high = result.ci
-        print(f"return {result.mean:.1f}  95 % interval {low:.1f} … {high:.1f}  over {episodes} episodes of {env}")
+        print(
+            f"return {result.mean:.1f}  95 % interval {low:.1f} … {high:.1f}"
+            f"  over {episodes} episodes of {name_of(source)}"
+        )
 
 
 def export(directory: str, out: str | None, best: bool) -> None:
     """Write a run's policy as one file that acts with NumPy alone."""
-    _must_be_a_run(directory)
+    _require_run(directory)
     from logpi.runs.export import export
     from logpi.runs.run import load
 
     print(export(load(directory, which="best" if best else "final"), out or Path(directory) / "policy.py"))
 
 
-def lab(**given: Any) -> None:
+def lab(env: str, **given: Any) -> None:
     """Measure estimators of the gradient."""
+    _import_modules(env, ())
     from logpi.cli.lab import lab
 
-    lab(**given)
-
-
-def _must_be_a_run(directory: str) -> None:
-    """Fail at once, before JAX is imported, where there is nothing to read."""
-    from logpi.runs.files import read_json
-
-    read_json(Path(directory) / "run.json")
+    lab(env, **given)
 
 
 def algorithms() -> None:
@@ -117,15 +155,33 @@ def algorithms() -> None:
         print(f"{name:18} {(preset.__doc__ or '').partition(chr(10))[0]}")
 
 
-def envs() -> None:
-    """List the environments there are."""
-    import gymnasium
+def envs(modules: Sequence[str]) -> None:
+    """List the environments of every backend that is installed, and Gymnasium's."""
+    _import_modules(None, modules)
+    from logpi.environments.registry import names
 
-    from logpi.environments.adapters.libraries import installed
-    from logpi.environments.registry import BUILT_IN
-
-    for name in [*BUILT_IN, *installed(), *sorted(gymnasium.registry)]:
+    for name in names():
         print(name)
+
+
+def _require_run(directory: str) -> None:
+    """Raise LogpiError at once, before JAX is imported, where there is no run to read."""
+    from logpi.runs.files import read_json
+
+    read_json(Path(directory) / "run.json")
+
+
+def _import_modules(env: str | None, modules: Sequence[str]) -> None:
+    """Import the modules that the user named.
+
+    Only where the user names one, here or in the environment's name, is the current directory searched, after all
+    other places: a file that lies in it cannot replace an installed module.
+    """
+    from logpi.environments.registry import import_modules, names_a_module
+
+    if modules or (env is not None and names_a_module(env)):
+        sys.path.append(os.getcwd())
+    import_modules(modules)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -1,179 +1,253 @@
-"""The grammar of the command line, made from the algorithms' own options."""
+"""The grammar of the command line. The options of `train` are those that its algorithm's preset declares."""
 
 import argparse
+import ast
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from logpi.errors import LogpiError
 from logpi.rollout.workers.config import Workers
 
+DEFAULT_ALGORITHM = "ppo"
+SWITCHES_OF_TRAIN = ("-h", "--help", "--pipeline")  # all other options of `train` are followed by a value
+
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse` parser whose errors are one line, raised, not printed."""
+    """An `argparse` parser that raises its errors, as one line, instead of printing them and exiting."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print."""
+        """Raise LogpiError with the message that argparse would print."""
         raise LogpiError(f"{message}; `{self.prog} --help` lists what is allowed")
 
 
 def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
-    """The command and its arguments. Raises LogpiError for what does not fit the grammar."""
+    """Parse the words after `logpi` into a command and the arguments of its function in `main`.
+
+    Raises LogpiError for words that do not fit the grammar.
+    """
     parser = Parser("logpi", description="Policy gradients for reinforcement learning.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"logpi {_version()}")
-    commands = parser.add_subparsers(
-        dest="command", required=True, metavar="train | resume | evaluate | export | lab | algorithms | envs"
-    )
-    _resume(commands.add_parser("resume", help="go on with a run that was ended", allow_abbrev=False))
-    _evaluate(commands.add_parser("evaluate", help="play episodes with a trained policy", allow_abbrev=False))
-    _export(commands.add_parser("export", help="write a policy as a file that needs NumPy alone", allow_abbrev=False))
-    _lab(commands.add_parser("lab", help="bias and variance of estimators of the gradient", allow_abbrev=False))
-    commands.add_parser("algorithms", help="list the algorithms")
-    commands.add_parser("envs", help="list the environments")
-    command = commands.add_parser(
-        "train",
-        help="train a policy on a task",
-        allow_abbrev=False,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
-    algorithm = _algorithm_in(arguments) if arguments[:1] == ["train"] else "ppo"
-    options = _train(command, algorithm)
+    commands = parser.add_subparsers(dest="command", required=True, metavar=" | ".join(COMMANDS))
+    for name, (add_arguments, help_line) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=help_line, allow_abbrev=False, formatter_class=argparse.RawTextHelpFormatter
+        )
+        add_arguments(command)
+    algorithm = _algorithm_in(arguments) if arguments[:1] == ["train"] else DEFAULT_ALGORITHM
+    options = _add_options(commands.choices["train"], algorithm)
     known, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        raise LogpiError(f"unknown option {unknown[0]}; allowed: {_flags(commands.choices[known.command])}")
     given = vars(known)
+    command = given.pop("command")
+    if unknown:
+        raise LogpiError(f"unknown option {unknown[0]}; allowed: {_flags(commands.choices[command])}")
     if "workers" in given:
         given["workers"] = Workers(*[given.pop(name) for name in ("workers", "restarts", "step_timeout", "pipeline")])
-    if given["command"] == "train":
-        return "train", _split(given, options)
-    return given.pop("command"), given
+    if "env_args" in given:
+        given["env_args"] = dict(given["env_args"])
+    if command == "train":
+        given["options"] = {name: given.pop(name) for name in options if name in given}
+    return command, given
 
 
-def _train(parser: Parser, name: str) -> list[str]:
-    """The arguments of `train ENV [ALGORITHM]`; the names of the algorithm's own options."""
+def _train(parser: Parser) -> None:
+    """Add the arguments of `train` that are the same for every algorithm."""
+    parser.add_argument("env", help="environment: CartPole-v1 (Gymnasium), logpi:CartPole-v1 (JAX), module:factory, …")
+    parser.add_argument(
+        "algorithm",
+        nargs="?",
+        default=DEFAULT_ALGORITHM,
+        help=f"algorithm, one of `logpi algorithms` (default {DEFAULT_ALGORITHM})",
+    )
+    parser.add_argument("--steps", type=_positive, help="budget of environment steps (default: as tuned, else 1e6)")
+    parser.add_argument("--seed", type=_count, default=0, help="random seed; repeats a run bit for bit (default 0)")
+    parser.add_argument("--seeds", type=_positive, help="number of seeds trained at once, from --seed on (JAX only)")
+    parser.add_argument("--out", help="run directory to create (default runs/ENV/ALGORITHM-SEED-TIME)")
+    parser.add_argument("--evaluations", type=_count, default=5, help="evaluations during training (default 5)")
+    parser.add_argument(
+        "--checkpoint-seconds", type=_seconds, default=30.0, help="seconds between checkpoints (default 30)"
+    )
+    _add_environment(parser)
+    _add_workers(parser)
+
+
+def _add_options(parser: Any, algorithm: str) -> list[str]:
+    """Add the options of an algorithm's preset to `train`, and give their names."""
     from logpi.presets.registry import find_algorithm
 
-    preset = find_algorithm(name)
-    defaults = preset.defaults
+    preset = find_algorithm(algorithm)
     parser.description = preset.__doc__
-    parser.add_argument("env", help="CartPole-v1 (Gymnasium), logpi:CartPole-v1 (device), package.module:factory")
-    parser.add_argument("algorithm", nargs="?", default="ppo", help="`logpi algorithms` lists them; ppo unless named")
-    parser.add_argument(
-        "--steps", type=_steps, help="environment steps at most (default: tuned for the task, else 1e6)"
-    )
-    parser.add_argument("--seed", type=_seed, default=0, help="same seed, same machine: same bits (default 0)")
-    parser.add_argument("--seeds", type=_steps, help="so many seeds at once, from --seed on (environments in JAX)")
-    parser.add_argument("--out", help="the run's directory (default runs/ENV/ALGORITHM-SEED-TIME)")
-    parser.add_argument("--evaluations", type=_seed, default=5, help="evaluations while training (default 5)")
-    parser.add_argument(
-        "--checkpoint-seconds", type=_seconds, default=30.0, help="how much work can be lost at most (default 30)"
-    )
-    _workers(parser)
-    group = parser.add_argument_group(f"options of {name} (those given prevail over those tuned for the task)")
-    for option, default in defaults.items():
-        about = preset.options[option]
+    group = parser.add_argument_group(f"options of {algorithm} (a given value replaces the one tuned for the task)")
+    defaults = preset.defaults
+    for name, default in defaults.items():
+        option = preset.options[name]
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-        text = f"{about.help}; {about.allowed} (default {shown})"
-        flag = f"--{option.replace('_', '-')}"
-        group.add_argument(flag, dest=option, default=argparse.SUPPRESS, metavar="X", help=text.replace("%", "%%"))
+        text = f"{option.help}; {option.allowed} (default {shown})".replace("%", "%%")
+        flag = f"--{name.replace('_', '-')}"
+        group.add_argument(flag, dest=name, default=argparse.SUPPRESS, metavar="X", help=text)
     return list(defaults)
 
 
-def _workers(parser: Parser) -> None:
-    group = parser.add_argument_group("workers (environments that are ordinary Python)")
+def _add_environment(parser: Parser) -> None:
+    """Add what tells how to find and make the environment."""
+    group = parser.add_argument_group("environment")
+    group.add_argument(
+        "--env-arg",
+        dest="env_args",
+        action="append",
+        default=[],
+        type=_key_value,
+        metavar="KEY=VALUE",
+        help="keyword argument of the environment, a Python literal or else text; may be repeated",
+    )
+    _add_import(group)
+
+
+def _add_import(parser: Any) -> None:
+    parser.add_argument(
+        "--import",
+        dest="modules",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="Python module to import first, which registers environments; may be repeated",
+    )
+
+
+def _add_workers(parser: Parser) -> None:
+    """Add the options of worker processes."""
+    group = parser.add_argument_group("worker processes (environments on the host)")
     group.add_argument(
         "--workers",
         type=_number_of_workers,
-        help="processes that step them: a number, or auto (the default); changes no bit",
+        help="processes that step the environments: a number, or auto (the default); results do not depend on it",
     )
     group.add_argument(
-        "--restarts", type=_seed, default=0, help="how often one that fails may be made anew (default 0)"
+        "--restarts", type=_count, default=0, help="times that a failed environment may be made again (default 0)"
     )
     group.add_argument(
         "--step-timeout",
         type=_seconds,
         default=600.0,
-        help="seconds without a step after which one hangs (default 600)",
+        help="seconds without a step after which an environment counts as hung (default 600)",
     )
-    group.add_argument("--pipeline", action="store_true", help="collect while learning: acting is one update behind")
+    group.add_argument(
+        "--pipeline", action="store_true", help="collect while learning: the policy that acts is one update old"
+    )
+
+
+def _add_run(parser: Parser) -> None:
+    parser.add_argument("directory", help="run directory, as `logpi train` made it")
+
+
+def _add_named_environment(parser: Parser) -> None:
+    parser.add_argument("--env", help="environment (default: the run's own); required if it is a module of yours")
+    _add_environment(parser)
+
+
+def _add_best(parser: Parser) -> None:
+    parser.add_argument(
+        "--best", action="store_true", help="use the best policy evaluated during training instead of the last"
+    )
+
+
+def _add_json(parser: Parser) -> None:
+    parser.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
 
 
 def _resume(parser: Parser) -> None:
-    parser.add_argument("directory", help="a run's directory")
-    parser.add_argument("--steps", type=_steps, help="a new budget, counted from the run's beginning")
-    parser.add_argument("--env", help="the environment, where it is a module of yours: package.module:factory")
-    _workers(parser)
+    _add_run(parser)
+    parser.add_argument("--steps", type=_positive, help="new budget of environment steps, counted from the run's start")
+    _add_named_environment(parser)
+    _add_workers(parser)
 
 
 def _evaluate(parser: Parser) -> None:
-    parser.add_argument("directory", help="a run's directory")
-    parser.add_argument("--env", help="the environment, where it is a module of yours: package.module:factory")
-    parser.add_argument("--episodes", type=_steps, default=100, help="how many (default 100)")
-    parser.add_argument("--seed", type=_seed, default=0, help="of the episodes (default 0)")
+    _add_run(parser)
+    parser.add_argument("--episodes", type=_positive, default=100, help="number of episodes (default 100)")
+    parser.add_argument("--seed", type=_count, default=0, help="random seed of the episodes (default 0)")
     parser.add_argument("--stochastic", action="store_true", help="sample actions instead of taking the mode")
-    parser.add_argument("--best", action="store_true", help="the best policy evaluated while training, not the last")
-    parser.add_argument(
-        "--max-episode-steps", type=_steps, help="the longest an episode may be, for a task without a limit"
-    )
-    parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on standard output")
+    _add_best(parser)
+    parser.add_argument("--max-episode-steps", type=_positive, help="time limit, for a task that has none")
+    _add_json(parser)
+    _add_named_environment(parser)
 
 
 def _export(parser: Parser) -> None:
-    parser.add_argument("directory", help="a run's directory")
-    parser.add_argument("--out", help="the Python module to write (default DIR/policy.py)")
-    parser.add_argument("--best", action="store_true", help="the best policy evaluated while training, not the last")
+    _add_run(parser)
+    parser.add_argument("--out", help="Python module to write (default DIR/policy.py)")
+    _add_best(parser)
 
 
 def _lab(parser: Parser) -> None:
-    parser.add_argument("env", help="tabular:chain and the like, where all is exact; or any task that `train` takes")
-    parser.add_argument("--run", help="a run's directory: its policy and critic (default: fresh ones)")
-    parser.add_argument("--estimators", type=_names, help="by name, as total-return,reward-to-go")
-    parser.add_argument("--baselines", type=_names, help="by name, as none,mean,leave-one-out")
+    parser.add_argument("env", help="environment: tabular:chain etc., with exact answers, or any that `train` takes")
+    parser.add_argument("--run", help="run directory whose policy and critic are measured (default: new ones)")
+    parser.add_argument("--estimators", type=_names, help="gradient estimators, such as total-return,reward-to-go")
+    parser.add_argument("--baselines", type=_names, help="baselines, such as none,mean,leave-one-out")
     parser.add_argument("--all", dest="everything", action="store_true", help="every estimator with every baseline")
-    parser.add_argument("--batch", type=_steps, default=8, help="episodes to a batch (default 8)")
-    parser.add_argument("--batches", type=_steps, help="how many (default 2000 with exact answers, else 100)")
-    parser.add_argument("--reference", type=_steps, default=4000, help="episodes behind ∇J where it is not exact")
-    parser.add_argument("--gamma", type=float, help="γ (default: the MDP's or the run's own, else 0.99)")
-    parser.add_argument("--horizon", type=_steps, help="the longest an episode may be")
+    parser.add_argument("--batch", type=_positive, default=8, help="episodes per batch (default 8)")
+    parser.add_argument("--batches", type=_positive, help="number of batches (default 2000 if exact, else 100)")
+    parser.add_argument(
+        "--reference",
+        type=_positive,
+        default=4000,
+        help="episodes that estimate ∇J if not exact (default 4000)",
+    )
+    parser.add_argument("--gamma", type=float, help="discount γ (default: the MDP's or the run's, else 0.99)")
+    parser.add_argument("--horizon", type=_positive, help="time limit of an episode, in steps")
     parser.add_argument("--exact", action="store_true", help="refuse a task without exact answers")
-    parser.add_argument("--seed", type=_seed, default=0, help="of policies and episodes (default 0)")
-    parser.add_argument("--out", help="a directory for table.csv and figure.png")
-    parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--seed", type=_count, default=0, help="random seed of policies and episodes (default 0)")
+    parser.add_argument("--out", help="directory for table.csv and figure.png")
+    _add_json(parser)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
+COMMANDS: Mapping[str, tuple[Callable[[Parser], None], str]] = {
+    "train": (_train, "train a policy on a task"),
+    "resume": (_resume, "continue a run from its newest checkpoint"),
+    "evaluate": (_evaluate, "play episodes with a trained policy"),
+    "export": (_export, "write a policy as a Python module that needs NumPy alone"),
+    "lab": (_lab, "measure bias and variance of gradient estimators"),
+    "algorithms": (lambda parser: None, "list the algorithms"),
+    "envs": (_add_import, "list the environments"),
+}
 
 
 def _algorithm_in(arguments: list[str]) -> str:
-    """The second positional argument after `train`, if there is one; every option of train takes one value."""
-    positional, skip = [], False
+    """Find the second positional argument of `train`: the algorithm decides which options there are to parse."""
+    positional, is_value = [], False
     for word in arguments[1:]:
-        if skip:
-            skip = False
+        if is_value:
+            is_value = False
         elif word.startswith("-"):
-            skip = "=" not in word and word not in ("-h", "--help", "--pipeline")
+            is_value = "=" not in word and word not in SWITCHES_OF_TRAIN
         else:
             positional.append(word)
-    return positional[1] if len(positional) > 1 else "ppo"
-
-
-def _split(given: dict[str, Any], options: list[str]) -> dict[str, Any]:
-    own = {
-        name: given[name]
-        for name in (*options, "seeds", "evaluations", "checkpoint_seconds", "workers")
-        if name in given
-    }
-    return {name: given[name] for name in ("env", "algorithm", "steps", "seed", "out")} | {"options": own}
+    return positional[1] if len(positional) > 1 else DEFAULT_ALGORITHM
 
 
 def _flags(parser: argparse.ArgumentParser) -> str:
     return ", ".join(flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _key_value(text: str) -> tuple[str, Any]:
+    """Read `key=value`; a value that is no Python literal is text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise argparse.ArgumentTypeError(f"it is {text}; allowed: KEY=VALUE, as map_name=8x8")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return key, value
+
+
 def _number_of_workers(text: str) -> int | None:
-    return None if text == "auto" else _seed(text)
+    return None if text == "auto" else _count(text)
 
 
-def _steps(text: str) -> int:
+def _positive(text: str) -> int:
     try:
         number = float(text.replace("_", ""))
         if number == int(number) and number >= 1:
@@ -183,7 +257,7 @@ def _steps(text: str) -> int:
     raise argparse.ArgumentTypeError(f"it is {text}; allowed: a whole number ≥ 1")
 
 
-def _seed(text: str) -> int:
+def _count(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"it is {text}; allowed: a whole number ≥ 0")
     return int(text)

@@ -1,141 +1,280 @@
-"""Environments by name, and whatever else can stand for one."""
+"""The registry of environments: one table of name prefixes, and `make`, which turns a name into environments."""
 
 import difflib
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
 from typing import Any
 
 import gymnasium
 from gymnasium.vector import VectorEnv
 
-from logpi.environments.adapters import libraries
-from logpi.environments.adapters.atari import atari
-from logpi.environments.adapters.envpool import envpool, pooled
+from logpi.environments.adapters.envpool import is_pool, pooled
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.adapters.vector import GymnasiumVector
+from logpi.environments.backends import BuiltInTasks, EnvironmentBackend, Library, load_attribute
+from logpi.environments.protocol import Environment
+from logpi.environments.source import EnvironmentId, arguments_of, name_of, with_arguments
 from logpi.errors import LogpiError
 
-BUILT_IN = {
-    "logpi:CartPole-v0": ("logpi.environments.tasks.cartpole:CartPole", 200),
-    "logpi:CartPole-v1": ("logpi.environments.tasks.cartpole:CartPole", 500),
-    "logpi:Pendulum-v1": ("logpi.environments.tasks.pendulum:Pendulum", 200),
-    "tabular:two-state": ("logpi.oracle.problems:two_state", 100),
-    "tabular:chain": ("logpi.oracle.problems:chain", 100),
-    "tabular:grid": ("logpi.oracle.problems:grid", 100),
-    "tabular:cliff": ("logpi.oracle.problems:cliff", 500),
-    "tabular:random": ("logpi.oracle.problems:random", 100),
-}
+ENTRY_POINTS = "logpi.environments"
+GYMNASIUM_ID = re.compile(r"([\w-]+/)?[\w.-]+-v\d+")
+
+_backends: dict[str, EnvironmentBackend | str] = {}
+_imported: set[str] = set()  # modules that the user named, so that ids they register may be used by a run directory
 
 
-def check(name: str) -> None:
-    """Raise LogpiError unless `name` can be resolved; makes nothing and imports no JAX."""
-    kind = name.partition(":")[0]
-    if name in BUILT_IN or kind == "atari":
+def register(prefix: str, backend: EnvironmentBackend | str) -> None:
+    """Register the environments whose names begin with `prefix:`.
+
+    - `prefix`: a Python identifier that no other backend has; also hyphens.
+    - `backend`: an `EnvironmentBackend`, or "module:attribute", which is imported when a name with the prefix is looked
+      up; the attribute is a backend, or a class that makes one without arguments.
+
+    Raises LogpiError for a prefix that is taken or is none.
+    """
+    if not prefix.replace("-", "_").isidentifier():
+        raise LogpiError(
+            f"environment prefix is {prefix!r}; allowed: letters, digits, _ and -, not beginning with a digit"
+        )
+    if _backends.get(prefix, backend) != backend:
+        raise LogpiError(f"environment prefix {prefix} is taken; taken are {', '.join(_backends)}")
+    _backends[prefix] = backend
+
+
+register(
+    "logpi",
+    BuiltInTasks(
+        "logpi",
+        {
+            "CartPole-v0": ("logpi.environments.tasks.cartpole:CartPole", 200),
+            "CartPole-v1": ("logpi.environments.tasks.cartpole:CartPole", 500),
+            "Pendulum-v1": ("logpi.environments.tasks.pendulum:Pendulum", 200),
+        },
+    ),
+)
+register(
+    "tabular",
+    BuiltInTasks(
+        "tabular",
+        {
+            "two-state": ("logpi.oracle.problems:two_state", 100),
+            "chain": ("logpi.oracle.problems:chain", 100),
+            "grid": ("logpi.oracle.problems:grid", 100),
+            "cliff": ("logpi.oracle.problems:cliff", 500),
+            "random": ("logpi.oracle.problems:random", 100),
+        },
+        adapter="logpi.environments.tasks.tabular:Tabular",
+    ),
+)
+register(
+    "gymnax",
+    Library("gymnax", "gymnax", "logpi.environments.adapters.gymnax", ("1.0.1", "which tells ends from time limits")),
+)
+register("brax", Library("brax", "brax", "logpi.environments.adapters.brax"))
+register("playground", Library("playground", "playground", "logpi.environments.adapters.playground"))
+register("envpool", Library("envpool", "envpool", "logpi.environments.adapters.envpool"))
+register("atari", Library("atari", "ale-py", "logpi.environments.adapters.atari"))
+
+
+class _GymnasiumIds(EnvironmentBackend):
+    """Environments in Gymnasium's own registry; the task is the whole name, as `Id-v0` or `module:Id-v0`."""
+
+    def names(self) -> list[str]:
+        """List the ids that are registered."""
+        return sorted(gymnasium.registry)
+
+    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Callable[[], gymnasium.Env]:
+        """Give a factory that holds the specification, so that worker processes need no registration of their own."""
+        return functools.partial(gymnasium.make, find_spec(task), disable_env_checker=True, **arguments)
+
+
+class _Factories(EnvironmentBackend):
+    """Functions and classes that make environments; the task is the whole name, `package.module:factory`."""
+
+    def names(self) -> list[str]:
+        """List none: any importable function may be one."""
+        return []
+
+    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Callable[..., Any]:
+        """Import the factory and bind the arguments."""
+        return with_arguments(load_attribute(task), arguments)
+
+
+_GYMNASIUM, _FACTORIES = _GymnasiumIds(), _Factories()
+
+
+def find_backend(name: str) -> tuple[EnvironmentBackend, str]:
+    """Find the backend of a name, and the backend's own name for the task.
+
+    Entry points of installed packages are read only where a prefix is not in the table yet.
+    """
+    prefix, colon, task = name.partition(":")
+    if colon and prefix not in _backends:
+        _read_entry_points()
+    if colon and prefix in _backends:
+        return _backend(prefix), task
+    return (_FACTORIES if _is_factory(name) else _GYMNASIUM), name
+
+
+def check(env: str | EnvironmentId) -> None:
+    """Raise LogpiError unless a name can be resolved; makes no environment and imports no JAX."""
+    name = name_of(env)
+    backend, task = find_backend(name)
+    if backend is _FACTORIES:
         return
-    if kind in libraries.KINDS:
-        return libraries.check(name)
-    if allowed := [other for other in BUILT_IN if other.startswith(f"{kind}:")]:
-        raise LogpiError(f"unknown environment {name}; allowed: {', '.join(allowed)}")
-    if _is_factory(name):
+    if backend is _GYMNASIUM:
+        find_spec(name)
         return
-    try:
-        gymnasium.spec(name)
-    except (gymnasium.error.Error, ImportError, ValueError) as error:
-        raise LogpiError(_unknown(name, error)) from None
+    if missing := backend.missing():
+        raise LogpiError(f"{name} needs {missing}")
+    tasks = backend.names()
+    if task not in tasks:
+        prefix = name.partition(":")[0]
+        near = [f"{prefix}:{other}" for other in difflib.get_close_matches(task, tasks, n=3, cutoff=0.5)]
+        raise LogpiError(f"unknown environment {name}; {_hint(near)}")
+
+
+def names() -> list[str]:
+    """List the name of every environment of every backend that is installed, then Gymnasium's ids."""
+    _read_entry_points()
+    backends = {prefix: _backend(prefix) for prefix in _backends}
+    installed = {prefix: backend for prefix, backend in backends.items() if not backend.missing()}
+    return [
+        f"{prefix}:{task}" for prefix, backend in installed.items() for task in backend.names()
+    ] + _GYMNASIUM.names()
 
 
 def names_a_module(name: str) -> bool:
-    """Whether making this environment imports a module that its name chooses."""
-    kind, colon, _ = name.partition(":")
-    return bool(colon) and name not in BUILT_IN and kind not in ("atari", *libraries.KINDS)
+    """Tell whether making this environment imports a module that the name chooses and the user has not imported."""
+    module, colon, _ = name.partition(":")
+    backend, _ = find_backend(name)
+    return bool(colon) and (backend is _FACTORIES or (backend is _GYMNASIUM and module not in _imported))
 
 
-def name_of(env: Any) -> str:
-    """What an environment is called: its name, its Gymnasium id, or the name of its class or factory."""
-    if isinstance(env, str):
-        return env
-    spec = getattr(env, "spec", None)
-    return getattr(spec, "id", None) or getattr(spec, "name", None) or getattr(env, "__name__", type(env).__name__)
+def import_modules(modules: Iterable[str]) -> None:
+    """Import modules of the user's that register environments. Raises LogpiError for one that cannot be imported."""
+    for module in modules:
+        _import(module, f"module {module}")
+        _imported.add(module)
 
 
-def make(env: Any, num_envs: int, time_limit: int | None = None) -> Any:
-    """`num_envs` copies of an environment, ready for a rollout.
+def make(env: Any, num_envs: int, time_limit: int | None = None, arguments: Mapping[str, Any] | None = None) -> Any:
+    """Make `num_envs` copies of an environment, ready for a rollout.
 
-    - `env`: a Gymnasium id; `logpi:…` or `tabular:…`, the built-in device environments; `gymnax:…`, `brax:…` or
-      `playground:…`, those of other libraries; `envpool:…`, in C++, on threads; `atari:Pong-v5`, a game with the
-      usual preprocessing; `package.module:factory`; a factory; a Gymnasium environment (then there is one copy) or
-      vector environment; or one of logpi's own, as it is.
-    - `time_limit`: ends episodes sooner than the task does, or at all.
+    - `env`: a name, a factory or an environment.
+      Names: a Gymnasium id, or `module:Id-v0` to import a module first that registers it; `logpi:…` or `tabular:…`, the
+      built-in environments in JAX; `gymnax:…`, `brax:…` or `playground:…`, those of other libraries in JAX;
+      `envpool:…`, in C++, on threads; `atari:Pong-v5`, a game with the usual preprocessing; the prefix of any backend
+      that is registered; or `package.module:factory`. An `EnvironmentId` is a name with arguments.
+      A factory takes no arguments and gives one environment (Gymnasium's or one in JAX), or takes `num_envs`.
+      Environments: Gymnasium's (then there is one copy) or a vector environment, one in JAX, or logpi's own, as it is.
+    - `time_limit`: ends episodes sooner than the task does, or at all, in steps.
+    - `arguments`: keyword arguments of the environment, as `gymnasium.make` takes them; for names and factories only.
 
-    A factory takes no arguments and gives one environment (Gymnasium's or a JAX one), or takes `num_envs`.
+    Raises LogpiError for an unknown name, a missing library, and a factory that raises.
     """
-    if isinstance(env, str):
-        return _by_name(env, num_envs, time_limit)
+    env = with_arguments(env, arguments)
+    name = name_of(env)
+    if isinstance(env, str | EnvironmentId):
+        return _make_by_name(name, arguments_of(env) or {}, num_envs, time_limit)
     if isinstance(env, VectorEnv):
-        return pooled(env, name_of(env)) if hasattr(env, "all_env_ids") else GymnasiumVector(env, name_of(env))
+        return pooled(env, name) if is_pool(env) else GymnasiumVector(env, name)
     if isinstance(env, gymnasium.Env):
-        return Gymnasium(None, 1, name_of(env), time_limit, ready=env)
+        return Gymnasium(None, 1, name, time_limit, ready=env)
     if callable(env):
-        return _from_factory(env, num_envs, name_of(env), time_limit)
-    if hasattr(env, "spec"):
+        return _from_factory(env, num_envs, name, time_limit)
+    if isinstance(env, Environment):  # host environments offer what this protocol names, too
         return env
     if hasattr(env, "reset") and hasattr(env, "step"):
-        return _copies(env, num_envs, time_limit or getattr(env, "time_limit", None), name_of(env))
-    raise LogpiError(f"{name_of(env)} is no environment: it has no reset and step; a name, a factory or one that has")
+        return _copies(env, num_envs, time_limit or getattr(env, "time_limit", None), name)
+    raise LogpiError(f"{name} is no environment: it has no reset and step; allowed: a name, a factory or one that has")
 
 
-def _by_name(name: str, num_envs: int, time_limit: int | None) -> Any:
+def find_spec(name: str) -> gymnasium.envs.registration.EnvSpec:
+    """Find the specification of `Id-v0`, or of `module:Id-v0` after importing the module.
+
+    Raises LogpiError where there is none, with the names nearest to it.
+    """
+    module, _, task = name.rpartition(":")
+    if module and GYMNASIUM_ID.fullmatch(task):
+        _import(module, f"environment {name}")
+    try:
+        return gymnasium.spec(task if module else name)
+    except (gymnasium.error.Error, ImportError, ValueError) as error:
+        near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.5)
+        reason = str(error).splitlines()[0].rstrip(".")
+        prefixes = ", ".join(f"{prefix}:…" for prefix in _backends)
+        allowed = f"a Gymnasium id, module:Id-v0, {prefixes}, package.module:factory"
+        raise LogpiError(f"unknown environment {name} ({reason}); allowed: {allowed}; {_hint(near)}") from None
+
+
+def _make_by_name(name: str, arguments: Mapping[str, Any], num_envs: int, time_limit: int | None) -> Any:
+    """Make environments of what the name's backend gives; for one in JAX the shorter of the two time limits holds."""
     check(name)
-    if name in BUILT_IN:
-        place, limit = BUILT_IN[name]
-        return _copies(_built_in(place), num_envs, min(limit, time_limit or limit), name)
-    if name.startswith("envpool:"):
-        return envpool(name.removeprefix("envpool:"), num_envs, time_limit)
-    if name.partition(":")[0] in libraries.KINDS:
-        single = _called(functools.partial(libraries.load, name), name)
-        return _copies(single, num_envs, min(single.time_limit, time_limit or single.time_limit), name)
-    if name.startswith("atari:"):
-        return Gymnasium(functools.partial(atari, name.removeprefix("atari:")), num_envs, name, time_limit)
-    if _is_factory(name):
-        return _from_factory(_load(name), num_envs, name, time_limit)
-    registered = functools.partial(gymnasium.make, gymnasium.spec(name), disable_env_checker=True)
-    return Gymnasium(registered, num_envs, name, time_limit)
+    backend, task = find_backend(name)
+    made = _call(functools.partial(backend.make, task, num_envs, time_limit, **arguments), name)
+    if isinstance(made, Environment):
+        return made
+    if callable(made):
+        return _from_factory(made, num_envs, name, time_limit)
+    limits = [limit for limit in (getattr(made, "time_limit", None), time_limit) if limit is not None]
+    return _copies(made, num_envs, min(limits, default=None), name)
 
 
 def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_limit: int | None) -> Any:
+    """Make environments by a factory of all of them, or of one; the first that it makes shows which kind it is."""
     if "num_envs" in inspect.signature(factory).parameters:
-        return make(_called(factory, name, num_envs=num_envs), num_envs, time_limit)
-    first = _called(factory, name)
+        return make(_call(factory, name, num_envs=num_envs), num_envs, time_limit)
+    first = _call(factory, name)
     if isinstance(first, gymnasium.Env) and not isinstance(first, VectorEnv):  # EnvPool's are both
         return Gymnasium(factory, num_envs, name, time_limit, ready=first)
-    if isinstance(first, VectorEnv) or hasattr(first, "spec"):
+    if isinstance(first, VectorEnv | Environment):
         return make(first, num_envs, time_limit)
     return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)
 
 
-def _called(factory: Callable[..., Any], name: str, **arguments: Any) -> Any:
+def _call(factory: Callable[..., Any], name: str, **arguments: Any) -> Any:
+    """Call a factory; what it raises becomes one line that names the environment."""
     try:
         return factory(**arguments)
+    except LogpiError:
+        raise
     except Exception as error:
-        what = " ".join(str(error).split())
-        raise LogpiError(f"environment {name}: its factory raised {type(error).__name__}: {what}") from error
+        reason = " ".join(str(error).split())
+        raise LogpiError(f"environment {name}: its factory raised {type(error).__name__}: {reason}") from error
 
 
 def _copies(single: Any, num_envs: int, time_limit: int | None, name: str) -> Any:
+    """Make copies of one environment in JAX."""
     from logpi.environments.vmap import Vmap
 
     return Vmap(single, num_envs, time_limit, name)
 
 
-def _built_in(place: str) -> Any:
-    single = _load(place)()
-    if place.startswith("logpi.oracle."):
-        from logpi.environments.tasks.tabular import Tabular
+def _backend(prefix: str) -> EnvironmentBackend:
+    """The backend of a registered prefix, imported if it was registered by its place."""
+    backend = _backends[prefix]
+    if isinstance(backend, str):
+        found = load_attribute(backend)
+        backend = _backends[prefix] = found() if isinstance(found, type) else found
+    return backend
 
-        return Tabular(single)
-    return single
+
+def _read_entry_points() -> None:
+    """Add the backends that installed packages declare; a prefix that is registered already keeps its own."""
+    for entry in metadata.entry_points(group=ENTRY_POINTS):
+        _backends.setdefault(entry.name, entry.value)
+
+
+def _import(module: str, wanted_by: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise LogpiError(f"{wanted_by}: {error}; run where `python -c 'import {module}'` works") from None
 
 
 def _is_factory(name: str) -> bool:
@@ -143,21 +282,5 @@ def _is_factory(name: str) -> bool:
     return attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
 
 
-def _load(place: str) -> Callable[..., Any]:
-    module, _, attribute = place.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except ImportError as error:
-        raise LogpiError(f"environment {place}: {error}; run where `python -c 'import {module}'` works") from None
-    except AttributeError:
-        raise LogpiError(f"environment {place}: module {module} has no {attribute}") from None
-
-
-def _unknown(name: str, error: Exception) -> str:
-    near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else "`logpi envs` lists those installed"
-    what = str(error).splitlines()[0].rstrip(".")
-    allowed = (
-        "a Gymnasium id, logpi:…, tabular:…, gymnax:…, brax:…, playground:…, envpool:…, atari:…, package.module:factory"
-    )
-    return f"unknown environment {name} ({what}); allowed: {allowed}; {hint}"
+def _hint(near: list[str]) -> str:
+    return f"did you mean {', '.join(near)}?" if near else "`logpi envs` lists those installed"

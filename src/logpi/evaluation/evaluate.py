@@ -1,7 +1,7 @@
 """How good a policy is: whole episodes, its most likely actions, seeds that training never used."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,7 @@ def evaluate(
     seed: int = 0,
     stochastic: bool = False,
     max_episode_steps: int | None = None,
+    env_args: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Play whole episodes with a policy and report their returns: undiscounted, raw rewards.
 
@@ -68,6 +69,7 @@ def evaluate(
     - `seed`: of the episodes; never the same as any seed of a training run's.
     - `stochastic`: sample actions instead of taking the mode.
     - `max_episode_steps`: the longest an episode may be, for a task that has no time limit.
+    - `env_args`: keyword arguments of the environment, where `env` is a name or a factory.
 
         >>> import logpi, jax
         >>> env = logpi.make("logpi:CartPole-v1", 1)
@@ -77,7 +79,7 @@ def evaluate(
     """
     if episodes < 1:
         raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
-    environment = make(env, min(episodes, EVAL_ENVS), max_episode_steps)
+    environment = make(env, min(episodes, EVAL_ENVS), max_episode_steps, env_args)
     try:
         return make_evaluator(environment, policy, episodes, stochastic)(policy, seed).result()
     finally:

@@ -2,11 +2,13 @@
 
 import platform
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from logpi.environments.registry import check, names_a_module
+from logpi.environments.source import with_arguments
 from logpi.errors import LogpiError
 from logpi.presets.recipe import Recipe
 from logpi.presets.registry import find_algorithm
@@ -51,19 +53,34 @@ def read(directory: Path) -> dict[str, Any]:
     for name, kind in KINDS.items():
         if not isinstance(said.get(name), kind):
             raise LogpiError(f"{directory / 'run.json'} is no run's: it has no {name}")
+    if not isinstance(said.get("env_args", {}), dict | None):
+        raise LogpiError(f"{directory / 'run.json'} is no run's: its env_args are no arguments")
     return migrate_configuration(said, directory / "run.json")
 
 
-def environment(said: dict[str, Any], directory: Path) -> str:
-    """The name of a run's environment, if making it runs none but installed, registered code.
+def environment(
+    said: dict[str, Any], directory: Path, env: Any = None, env_args: Mapping[str, Any] | None = None
+) -> Any:
+    """Find the environment to go on with: the one that is given, else the run's own by its name, with its arguments.
 
-    Raises LogpiError for a name that says which module to import: a directory may come from anyone.
+    - `env`: given by the user; None for the run's own. If it is the run's own name, the run's arguments hold, too.
+    - `env_args`: arguments given by the user, which replace the run's of the same names.
+
+    Raises LogpiError for a name in run.json that imports a module (a directory may come from anyone), and for an
+    environment whose arguments or wrappers run.json does not hold.
     """
-    name = said["environment"]
-    if names_a_module(name):
+    name, arguments = said["environment"], said.get("env_args", {})
+    if env is None and names_a_module(name):
         raise LogpiError(f"{directory} was trained on {name}, a module of yours: if you trust it, say --env {name}")
+    if env is not None and env != name:
+        return with_arguments(env, env_args)
     check(name)
-    return name
+    if arguments is None and not env_args:
+        raise LogpiError(
+            f"{directory} was trained on {name} with arguments or wrappers that run.json cannot hold: give the"
+            " environment itself (resume(…, env=…)), or its arguments (--env-arg key=value)"
+        )
+    return with_arguments(name, {**(arguments or {}), **(env_args or {})})
 
 
 def recipe(config: dict[str, Any], directory: Path) -> Recipe:

@@ -12,6 +12,7 @@ from gymnasium import spaces
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.protocol import Step
 from logpi.environments.registry import make
+from logpi.environments.source import is_constructible
 from logpi.errors import LogpiError
 from logpi.spaces.tree import check, empty, leaf_spaces, map_leaves
 from logpi.testing.expect import close, offers, require, same_kind
@@ -59,7 +60,7 @@ def check_environment(env: Any, *, num_envs: int = 4, steps: int = 200, seed: in
         if not on_device:
             _host(environment, spec, actions[0], seed)
     finally:
-        if not on_device and (isinstance(env, str) or callable(env)):
+        if not on_device and is_constructible(env):
             environment.close()
 
 

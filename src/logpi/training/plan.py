@@ -13,7 +13,8 @@ from logpi.core.collection import Episodes
 from logpi.core.processes import ignore_sigint
 from logpi.core.seeds import SELECTION
 from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
-from logpi.environments.registry import check, make, name_of
+from logpi.environments.registry import make
+from logpi.environments.source import is_constructible, name_of, recreatable
 from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import PendingEvaluation, make_evaluator
 from logpi.loop.protocol import CallBudget
@@ -157,17 +158,6 @@ def open_environment(
     """
     with ignore_sigint():
         environment = make(env, num_envs, time_limit)
-    if not is_jax_environment(environment) and (isinstance(env, str) or callable(env)):
+    if not is_jax_environment(environment) and is_constructible(env):
         stack.callback(environment.close)
     return environment
-
-
-def recreatable(env: Any) -> Any:
-    """Return what `make` can make a second, independent environment from: `env` itself or its name; None if neither."""
-    if isinstance(env, str) or callable(env) or is_jax_environment(env):
-        return env
-    try:
-        check(name_of(env))
-    except LogpiError:
-        return None
-    return name_of(env)

@@ -1,6 +1,6 @@
 """Training: a task, an algorithm and a budget become a run; and one that was ended goes on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from jaxtyping import PyTree
 
 from logpi.core.compilation import use_persistent_cache
 from logpi.core.describe import describe
-from logpi.environments.registry import name_of
+from logpi.environments.source import name_of, recorded_arguments, with_arguments
 from logpi.errors import LogpiError
 from logpi.presets.ppo import ppo
 from logpi.rollout.workers.config import Workers, parse_workers
@@ -37,6 +37,7 @@ def train(
     evaluations: int = 5,
     checkpoint_seconds: float = 30.0,
     workers: Workers | int | str = "auto",
+    env_args: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train a policy on a task.
 
@@ -53,12 +54,14 @@ def train(
     - `checkpoint_seconds`: how much work can be lost at most; a run that was ended goes on with `resume`.
     - `workers`: processes that step environments on the host: how many, or `Workers(…)`; with "auto" as many as there
       are cores, where that pays. Their number changes no bit.
+    - `env_args`: keyword arguments of the environment, where `env` is a name or a factory.
 
     SIGINT finishes what is under way, saves and raises KeyboardInterrupt; SIGTERM saves and raises SystemExit(143).
     Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
     """
     validate_arguments(steps, seed, evaluations, checkpoint_seconds)
     how = parse_workers(workers)
+    env = with_arguments(env, env_args)
     use_persistent_cache()
     with ExitStack() as stack:
         plan = make_plan(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
@@ -81,6 +84,7 @@ def resume(
     critic: PyTree = None,
     callbacks: Iterable[Callback] = (),
     workers: Workers | int | str = "auto",
+    env_args: Mapping[str, Any] | None = None,
 ) -> Run:
     """Go on with a run that was ended, by a signal, a crash or its budget, from its newest checkpoint.
 
@@ -92,6 +96,7 @@ def resume(
     - `env`: the environment, where the run's own is not one that logpi or Gymnasium know by name. What a directory
       says is never imported.
     - `algorithm`, `policy`, `critic`: as they were given to `train`, if the algorithm was put together from parts.
+    - `env_args`: arguments of the environment that replace those it was trained with.
     - `callbacks`, `workers`: as in `train`. A pipelined run goes on with new episodes.
 
     Raises LogpiError where the directory holds no run, one that is being trained, or one of other shapes; and
@@ -100,7 +105,7 @@ def resume(
     path = Path(directory)
     said = configuration.read(path)
     validate_arguments(steps, said["seed"], said["evaluations"], said["checkpoint_seconds"])
-    source = env if env is not None else configuration.environment(said, path)
+    source = configuration.environment(said, path, env, env_args)
     recipe = algorithm if algorithm is not None else configuration.recipe(said, path)
     use_persistent_cache()
     with ExitStack() as stack:
@@ -115,7 +120,9 @@ def resume(
         saved = checkpoints.newest(path / "checkpoints", say=reporter.log) if begun else None
         stood = progress.read(saved.metadata) if saved else Progress()
         checkpoints.remove_stale(path / "checkpoints", stood.iteration)
-        now = run_configuration(plan) | {"environment": said["environment"], "started": said.get("started")}
+        kept = {"environment": said["environment"], "started": said.get("started")}
+        kept |= {} if name_of(source) == said["environment"] else {"env_args": said.get("env_args", {})}
+        now = run_configuration(plan) | kept
         if said["description"] not in ([], now["description"]):  # empty: migrated from an earlier schema
             reporter.log(f"the algorithm is not the one that {path} was started with; it goes on with this one")
         reporter.log(f"going on from step {stood.steps:,} of {plan.steps:,}")
@@ -129,6 +136,7 @@ def run_configuration(plan: Plan) -> dict[str, Any]:
         plan.settings,
         describe(plan.algorithm),
         environment=name_of(plan.source),
+        env_args=recorded_arguments(plan.source),
         algorithm=plan.name,
         seed=plan.seed,
         steps=plan.steps,

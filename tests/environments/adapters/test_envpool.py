@@ -9,7 +9,8 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import logpi
-from logpi.environments.adapters.envpool import EnvPool, envpool
+from logpi.environments.adapters.envpool import EnvPool
+from logpi.environments.adapters.envpool import make as make_pool
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
 from logpi.testing import check_environment
@@ -183,20 +184,20 @@ def test_envpools_own_keep_the_contract(task, library):
 
 
 def test_episodes_of_envpools_own_end_like_gymnasiums(library):
-    check_ends(envpool("CartPole-v1", N))
+    check_ends(make_pool("CartPole-v1", N))
 
 
 def test_a_shorter_limit_is_kept_and_a_longer_one_is_not(library):
-    assert [envpool("CartPole-v1", 1, limit).spec.time_limit for limit in (None, 7, 900)] == [500, 7, 500]
+    assert [make_pool("CartPole-v1", 1, limit).spec.time_limit for limit in (None, 7, 900)] == [500, 7, 500]
     endless = ["Blackjack-v1", "BabyAI-GoToObj-v0"]
-    assert [envpool(task, 1, limit).spec.time_limit for task in endless for limit in (None, 9)] == [None, 9] * 2
-    envpool(endless[1], 1).reset(0)
-    rows = [step.truncated.tolist() for step in to_the_left(envpool("CartPole-v1", 2, 7), steps=8)]
+    assert [make_pool(task, 1, limit).spec.time_limit for task in endless for limit in (None, 9)] == [None, 9] * 2
+    make_pool(endless[1], 1).reset(0)
+    rows = [step.truncated.tolist() for step in to_the_left(make_pool("CartPole-v1", 2, 7), steps=8)]
     assert rows == [[False] * 2] * 6 + [[True] * 2, [False] * 2]
 
 
 def test_what_envpool_answered_is_not_overwritten(library):
-    environment, held = envpool("CartPole-v1", N), []
+    environment, held = make_pool("CartPole-v1", N), []
     for step in to_the_left(environment):
         held.append((step, [np.array(x) for x in step]))
     for step, copies in held:
@@ -216,19 +217,19 @@ def test_a_pool_that_was_made_already_is_followed_by_others_like_it(library):
 
 def test_a_game_of_several_players_is_refused(library):
     with pytest.raises(LogpiError, match="is a game of 2 players"):
-        envpool("ConnectFour-v1", 1)
+        make_pool("ConnectFour-v1", 1)
 
 
 def test_no_wrong_batch_ends_the_process(library):
     """EnvPool itself aborts: the process is gone, and no exception is seen."""
     script = """
 import numpy as np
-from logpi.environments.envpool import envpool
+from logpi.environments.adapters.envpool import make as make_pool
 for task, wrong in {
     "CartPole-v1": [np.zeros(2, int), np.zeros(5, int), np.zeros(4, "f4"), np.full(4, 7), np.full(4, np.nan)],
     "Pendulum-v1": [np.zeros((3, 1), "f4"), np.zeros((4, 2), "f4"), np.full((4, 1), np.nan), np.full((4, 1), "0")],
 }.items():
-    environment, nobody = envpool(task, 4), np.zeros(4, bool)
+    environment, nobody = make_pool(task, 4), np.zeros(4, bool)
     environment.reset(0)
     for action in wrong:
         try:
@@ -246,6 +247,6 @@ for task, wrong in {
 @pytest.mark.xfail(strict=True, reason="EnvPool reports an end of the task on the step of the limit as truncated")
 def test_an_end_on_the_step_of_the_limit_is_an_end(library):
     """Should this pass one day, the note on the class and in the documentation is to go."""
-    falls = next(t for t, step in enumerate(to_the_left(envpool("CartPole-v1", 1))) if step.terminated[0])
-    *_, last = to_the_left(envpool("CartPole-v1", 1, falls + 1), falls + 1)
+    falls = next(t for t, step in enumerate(to_the_left(make_pool("CartPole-v1", 1))) if step.terminated[0])
+    *_, last = to_the_left(make_pool("CartPole-v1", 1, falls + 1), falls + 1)
     assert last.terminated[0] and not last.truncated[0]

@@ -77,7 +77,7 @@ def at(state, **numbers):
 
 
 @pytest.mark.parametrize(
-    ("task", "max_episode_steps", "ends"),
+    ("task", "limit", "ends"),
     [("CartPole-v1", 15, {"terminated", "truncated"}), ("Pendulum-v1", 15, {"truncated"})],
 )
 def test_each_step_is_gymnaxs_own(gymnax, task, limit, ends):

@@ -10,9 +10,10 @@ from builders import Walk
 from helpers import mostly_slow
 
 import logpi
-from logpi.environments.adapters import libraries
+from logpi.environments import registry
 from logpi.environments.adapters.gymnax import Gymnax
-from logpi.environments.registry import check, names_a_module
+from logpi.environments.backends import EnvironmentBackend
+from logpi.environments.registry import check, find_backend, names_a_module
 from logpi.errors import LogpiError
 
 
@@ -46,7 +47,8 @@ def test_a_library_that_is_missing_is_named_as_the_extra(name, monkeypatch):
 
 def test_and_that_before_jax_is_imported():
     script = (
-        "import sys; from logpi.environments import libraries; libraries._version = lambda kind: None;"
+        "import sys; from logpi.environments.backends import Library;"
+        "Library.missing = lambda self: f\"the extra {self.extra}: pip install 'logpi[{self.extra}]'\";"
         "from logpi.cli.main import main; status = main(['train', 'gymnax:CartPole-v1', 'ppo']);"
         "sys.exit(100 if 'jax' in sys.modules else status)"
     )
@@ -72,28 +74,34 @@ def test_a_task_that_it_lacks_is_answered_with_the_nearest(pretended):
     check("gymnax:CartPole-v1")
     with pytest.raises(LogpiError, match="unknown environment gymnax:CartPol-v0; did you mean gymnax:CartPole-v1"):
         check("gymnax:CartPol-v0")
-    with pytest.raises(LogpiError, match="unknown environment gymnax:xyz; `logpi envs` lists them"):
+    with pytest.raises(LogpiError, match="unknown environment gymnax:xyz; `logpi envs` lists those installed"):
         check("gymnax:xyz")
 
 
-def test_what_a_library_prints_is_no_answer(pretended, capsys, monkeypatch):
-    monkeypatch.setattr(libraries, "KINDS", ("gymnax",))
+def test_what_a_library_prints_is_no_answer(pretended, capsys):
     pretended("1.0.1", "registered_envs = ['One-v0']; print('welcome')")
-    assert libraries.installed() == ["gymnax:One-v0"]
+    backend, _ = find_backend("gymnax:One-v0")
+    assert backend.missing() is None and backend.names() == ["One-v0"]
     printed = capsys.readouterr()
     assert "welcome" not in printed.out and "welcome" in printed.err
 
 
 def test_none_is_a_module_of_the_users():
     """A run on one can be evaluated and resumed without naming it again."""
-    assert not any(names_a_module(f"{kind}:anything") for kind in [*libraries.KINDS, "atari"])
+    assert not any(names_a_module(f"{kind}:anything") for kind in ["gymnax", "brax", "playground", "envpool", "atari"])
     assert names_a_module("mine:make_env")
 
 
 @pytest.mark.parametrize(("given", "limit"), [(None, 6), (4, 4), (9, 6)])
 def test_a_limit_shortens_episodes_and_never_lengthens_them(given, limit, monkeypatch):
-    monkeypatch.setattr(libraries, "check", lambda name: None)
-    monkeypatch.setattr(libraries, "load", lambda name: Gymnax(LikeGymnax(Walk()), GymnaxParams(6)))
+    class Backend(EnvironmentBackend):
+        def names(self):
+            return ["Walk"]
+
+        def make(self, task, num_envs, time_limit):
+            return Gymnax(LikeGymnax(Walk()), GymnaxParams(6))
+
+    monkeypatch.setitem(registry._backends, "gymnax", Backend())
     spec = logpi.make("gymnax:Walk", 2, given).spec
     assert (spec.name, spec.num_envs, spec.time_limit) == ("gymnax:Walk", 2, limit)
 

@@ -13,13 +13,13 @@ from helpers import mostly_slow
 import logpi
 from logpi.core.collection import Episodes
 from logpi.distributions.categorical import Categorical
-from logpi.environments.registry import BUILT_IN, check
+from logpi.environments.registry import check, find_backend
 from logpi.environments.tasks.tabular import Tabular
 from logpi.errors import LogpiError
 from logpi.oracle import problems
 from logpi.policies.behavior import Behavior
 
-NAMES = [name for name in BUILT_IN if name.startswith("tabular:")]
+TASKS = find_backend("tabular:chain")[0].tasks
 
 
 def table_policy(logits):
@@ -74,12 +74,13 @@ def test_it_moves_and_pays_as_its_tables_say(key):
         np.testing.assert_allclose(frequency, mdp.transition[state, action], atol=5 * 0.5 / here.sum() ** 0.5)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_by_name(name, key):
+@pytest.mark.parametrize("task", TASKS)
+def test_by_name(task, key):
     """Every named problem has a start, observations in its space, and a time limit."""
+    name = f"tabular:{task}"
     check(name)
     environment = logpi.make(name, 3)
-    assert environment.spec.name == name and environment.spec.time_limit == BUILT_IN[name][1]
+    assert environment.spec.name == name and environment.spec.time_limit == TASKS[task][1]
     state, obs = eqx.filter_jit(environment.reset)(key)
     _, step = eqx.filter_jit(environment.step)(key, state, jnp.zeros(3, jnp.int32))
     for x in (obs, step.obs, step.next_obs):

@@ -92,8 +92,9 @@ def names() -> list[str]:
     return list(envs._envs)
 
 
-def load(task: str) -> Brax:
-    """An environment of Brax by Brax's own name for it."""
+def make(task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Brax:
+    """Make one environment of Brax by Brax's own name for it; whoever asks copies it and limits its episodes."""
     from brax import envs  # pyright: ignore[reportMissingImports]
 
-    return Brax(envs.get_environment(task))
+    del num_envs, time_limit
+    return Brax(envs.get_environment(task, **arguments))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 
 from logpi.core.numpy_trees import tree_leaves
 from logpi.environments.protocol import Spec, Step
@@ -41,7 +42,7 @@ class EnvPool:
         """Begin with a new pool; groups of neighbors are seeded alike, and stay alike as long as their episodes do."""
         self.close()
         words = np.random.SeedSequence(seed).generate_state(self.spec.num_envs // group) >> 1
-        with _unheard():
+        with _without_precision_warnings():
             self._pool = self._make(np.repeat(words, group).tolist())
             obs = self._pool.reset()[0]
         self._ended[:] = False
@@ -87,29 +88,35 @@ def _allowed(spec: Spec) -> list[tuple[str, tuple[int, ...], str, Any]]:
     return [(path, shape, "iuf" if choices(leaf) is None else "iu", choices(leaf)) for path, leaf, shape in leaves]
 
 
-def envpool(task: str, num_envs: int, time_limit: int | None = None) -> EnvPool:
-    """`num_envs` environments of a task that EnvPool has, as "HalfCheetah-v5", on as many threads as there are cores.
+def make(task: str, num_envs: int, time_limit: int | None = None, **arguments: Any) -> EnvPool:
+    """Make `num_envs` environments of a task that EnvPool has, as "HalfCheetah-v5", on a thread for each core.
 
-    - `time_limit`: ends episodes sooner than the task does.
+    - `time_limit`: ends episodes sooner than the task does, in steps.
+    - `arguments`: options of the task, as `envpool.make_gymnasium` takes them.
 
-    Needs the extra `envpool`. Raises LogpiError for a task of several players.
+    Needs the extra `envpool`. Raises LogpiError for a task that cannot be made, and for one of several players.
     """
     import envpool as library  # pyright: ignore[reportMissingImports]
 
     try:
-        with _unheard():
-            about = library.make_spec(task)
-            seen, acted = about.gymnasium_observation_space, about.gymnasium_action_space
+        with _without_precision_warnings():
+            spec = library.make_spec(task, **arguments)
+            observation_space, action_space = spec.gymnasium_observation_space, spec.gymnasium_action_space
     except Exception as error:  # some tasks need what the extra does not bring
         raise LogpiError(f"envpool:{task} cannot be made: {' '.join(str(error).split())}") from error
-    if about.config.max_num_players > 1:
-        raise LogpiError(f"envpool:{task} is a game of {about.config.max_num_players} players; logpi plays for one")
-    own = _limit(about.config.max_episode_steps)
+    if spec.config.max_num_players > 1:
+        raise LogpiError(f"envpool:{task} is a game of {spec.config.max_num_players} players; logpi plays for one")
+    own = _limit(spec.config.max_episode_steps)
     limit = min(filter(None, (own, time_limit)), default=None)
-    options = {"num_envs": num_envs, "num_threads": min(num_envs, cores())}
+    options = {**arguments, "num_envs": num_envs, "num_threads": min(num_envs, cores())}
     options |= {} if limit == own else {"max_episode_steps": limit}
-    make = lambda seeds: library.make_gymnasium(task, seed=seeds, **options)
-    return EnvPool(make, Spec(f"envpool:{task}", num_envs, seen, acted, limit))
+    make_pool = lambda seeds: library.make_gymnasium(task, seed=seeds, **options)
+    return EnvPool(make_pool, Spec(f"envpool:{task}", num_envs, observation_space, action_space, limit))
+
+
+def is_pool(env: VectorEnv) -> bool:
+    """Tell whether a vector environment is one of EnvPool's, without importing EnvPool."""
+    return hasattr(env, "all_env_ids")
 
 
 def pooled(pool: Any, name: str) -> EnvPool:
@@ -119,7 +126,7 @@ def pooled(pool: Any, name: str) -> EnvPool:
         allowed = f"batch_size={settings['num_envs']}"
         raise LogpiError(f"{name} answers for {settings['batch_size']} environments at a time; allowed: {allowed}")
     make = lambda seeds: type(pool)(kind(kind.gen_config(**settings | {"seed": 0, "env_seed": seeds})))
-    with _unheard():
+    with _without_precision_warnings():
         seen, acted = pool.single_observation_space, pool.single_action_space
     return EnvPool(make, Spec(name, pool.num_envs, seen, acted, _limit(settings["max_episode_steps"])))
 
@@ -142,7 +149,7 @@ def cores() -> int:
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
+def _without_precision_warnings() -> Iterator[None]:
     """EnvPool's spaces warn of bounds that float32 rounds."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*precision lowered by casting.*")

@@ -105,9 +105,10 @@ def names() -> list[str]:
     return list(gymnax.registered_envs)
 
 
-def load(task: str) -> Gymnax:
-    """An environment of gymnax by gymnax's own name for it."""
+def make(task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Gymnax:
+    """Make one environment of gymnax by gymnax's own name for it; whoever asks copies it and limits its episodes."""
     import gymnax  # pyright: ignore[reportMissingImports]
 
+    del num_envs, time_limit
     with default_promotion():
-        return Gymnax(*gymnax.make(task))
+        return Gymnax(*gymnax.make(task, **arguments))

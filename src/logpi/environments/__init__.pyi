@@ -1,0 +1,10 @@
+from .backends import EnvironmentBackend as EnvironmentBackend
+from .protocol import Environment as Environment
+from .protocol import HostEnvironment as HostEnvironment
+from .protocol import Spec as Spec
+from .protocol import Step as Step
+from .registry import check as check
+from .registry import make as make
+from .registry import names as names
+from .registry import register as register
+from .source import EnvironmentId as EnvironmentId

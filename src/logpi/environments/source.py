@@ -1,0 +1,117 @@
+"""Everything that `make` accepts as an environment: its name, its arguments, and how to create another one like it."""
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import VectorEnv, VectorWrapper
+
+from logpi.environments.protocol import is_jax_environment
+from logpi.errors import LogpiError
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class EnvironmentId:
+    """The name of an environment and the keyword arguments that it is made with.
+
+    Accepted wherever a name is: `logpi.train(EnvironmentId("FrozenLake-v1", {"map_name": "8x8"}))`.
+
+    - `name`: as `make` takes it.
+    - `arguments`: passed to `gymnasium.make`, to the factory, or to the backend of the name's prefix.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_arguments(env: Any, arguments: Mapping[str, Any] | None) -> Any:
+    """Bind keyword arguments to a name or a factory; those bound before stay unless they are given again.
+
+    Raises LogpiError for an environment that exists already: its arguments cannot change any more.
+    """
+    if not arguments:
+        return env
+    if isinstance(env, str | EnvironmentId):
+        return EnvironmentId(name_of(env), {**(arguments_of(env) or {}), **arguments})
+    if is_constructible(env):
+        return functools.update_wrapper(functools.partial(env, **arguments), env)
+    raise LogpiError(
+        f"{name_of(env)} is an environment that exists already and takes no arguments ({', '.join(arguments)});"
+        " allowed: arguments for a name or a factory"
+    )
+
+
+def name_of(env: Any) -> str:
+    """Name an environment: as it is asked for, else by its Gymnasium id, else by its class or factory."""
+    if isinstance(env, str):
+        return env
+    if isinstance(env, EnvironmentId):
+        return env.name
+    spec = getattr(env, "spec", None)
+    return getattr(spec, "id", None) or getattr(spec, "name", None) or getattr(env, "__name__", type(env).__name__)
+
+
+def arguments_of(env: Any) -> dict[str, Any] | None:
+    """Give the arguments with which `name_of(env)` makes the same environment.
+
+    None where no arguments do, as for an environment inside wrappers of the user's, which a name does not tell.
+    """
+    if isinstance(env, EnvironmentId):
+        return dict(env.arguments)
+    if isinstance(env, functools.partial):
+        return None
+    spec = _gymnasium_spec(env)
+    if spec is None:
+        return {}
+    registered = gymnasium.registry.get(spec.id)
+    if registered is None or spec.additional_wrappers or isinstance(env, VectorWrapper):
+        return None
+    arguments = {name: x for name, x in spec.kwargs.items() if registered.kwargs.get(name, _ABSENT) != x}
+    if spec.max_episode_steps != registered.max_episode_steps:
+        arguments["max_episode_steps"] = spec.max_episode_steps
+    return arguments
+
+
+def recorded_arguments(env: Any) -> dict[str, Any] | None:
+    """Give `arguments_of(env)` as run.json holds them; None where JSON cannot hold them without a change."""
+    arguments = arguments_of(env)
+    try:
+        return arguments if json.loads(json.dumps(arguments)) == arguments else None
+    except (TypeError, ValueError):
+        return None
+
+
+def is_constructible(env: Any) -> bool:
+    """Tell whether `make` creates the environment, from a name or a factory, or is given one that exists."""
+    return isinstance(env, str | EnvironmentId) or (callable(env) and not is_jax_environment(env))
+
+
+def recreatable(env: Any) -> Any:
+    """Give a source for a second, independent environment with the same arguments and wrappers; None if there is none.
+
+    A Gymnasium environment is made again from its own specification, which holds its arguments, and its wrappers where
+    these record how they were made.
+    """
+    if is_constructible(env) or is_jax_environment(env):
+        return env
+    spec = _gymnasium_spec(env)
+    if spec is None or isinstance(env, VectorWrapper):
+        return None
+    arguments = arguments_of(env)
+    if arguments is not None:
+        return EnvironmentId(spec.id, arguments)
+    if any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
+        return None
+    return functools.partial(gymnasium.make, spec, disable_env_checker=True)
+
+
+def _gymnasium_spec(env: Any) -> EnvSpec | None:
+    """The specification that Gymnasium gave an existing environment; None for all else."""
+    spec = env.spec if isinstance(env, gymnasium.Env | VectorEnv) else None
+    return spec if isinstance(spec, EnvSpec) else None
