@@ -1,4 +1,4 @@
-"""What logpi asks of an environment, on the device and on the host. Nothing here needs JAX."""
+"""Protocols of environments, compiled with the learner or stepped on the host. Importing them needs no JAX."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ import numpy as np
 from gymnasium import spaces
 from typing_extensions import TypeIs
 
-EpisodeEnd = tuple[int, bool, bool]  # environment, whether it terminated, whether its last step was a valid one
+EpisodeEnd = tuple[int, bool, bool]  # copy, terminated, valid: of the last step
 
 
 class Step(NamedTuple):
-    """What N environments answer to N actions.
+    """The answer of N environments to N actions.
 
-    - `obs`: where the next action is taken; after an episode's end, the first observation of the next one.
-    - `next_obs`: the true successor of the observation acted on, also at an end. Equal to `obs` elsewhere.
+    - `obs`: the observation that the next action is for; after an episode's end, the first one of the next episode.
+    - `next_obs`: the true successor of the observation acted on, also at an episode's end. Equal to `obs` elsewhere.
     - `reward`: float [N].
-    - `terminated`: bool [N], the MDP ended: what follows is worth nothing.
-    - `truncated`: bool [N], we stopped watching: what would have followed still counts. Never set with `terminated`.
+    - `terminated`: bool [N], the MDP ended: V(next_obs) := 0.
+    - `truncated`: bool [N], a limit ended the episode: V(next_obs) counts. Never set with `terminated`.
     - `valid`: bool [N], False for an autoreset's dummy step, which is no transition of the MDP.
     """
 
@@ -32,9 +32,12 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Spec:
-    """What is known of an environment before it runs.
+    """The description of N environments: known before they run, and enough to build networks for them.
 
-    `time_limit` is the number of steps after which it truncates an episode, None if it never does.
+    - `name`: as the environment is asked for.
+    - `num_envs`: N.
+    - `observation_space`, `action_space`: of one environment.
+    - `time_limit`: steps after which an episode is truncated; None if it never is.
     """
 
     name: str
@@ -48,27 +51,27 @@ class Spec:
 class Environment(Protocol):
     """N environments written in JAX: pure functions of a state and a key, reset as soon as an episode ends.
 
-    Actions are a policy's own: whole numbers from 0, or vectors in which −1 … 1 spans the bounds. A key is one for all
-    copies; where groups of them share their random numbers, an array of N keys, one for each.
+    Actions are a policy's own: whole numbers from 0, or vectors in which −1 … 1 spans the bounds. One key
+    serves all copies; where groups of copies share their random numbers, there is an array of N keys.
     """
 
     @property
     def spec(self) -> Spec:
-        """Spaces, number of copies, time limit."""
+        """Name, spaces, number of copies, time limit."""
         ...
 
     def reset(self, key: Any) -> tuple[Any, Any]:
-        """key → (state, obs[N])."""
+        """Begin an episode everywhere: key → (state, obs[N])."""
         ...
 
     def step(self, key: Any, state: Any, action: Any) -> tuple[Any, Step]:
-        """(key, state, action[N]) → (state, step)."""
+        """Step all copies: (key, state, action[N]) → (state, step)."""
         ...
 
 
 @runtime_checkable
 class HostEnvironment(Protocol):
-    """N environments that are ordinary Python: they keep their own state and answer in NumPy arrays.
+    """N environments in ordinary Python, which hold their own state and answer with NumPy arrays.
 
     Two capabilities may come on top, each a protocol of its own: `Restartable` environments resume exactly,
     `SteppableCopies` also get worker processes, the fast window and replacement of copies that fail. Ask for them with
@@ -77,7 +80,7 @@ class HostEnvironment(Protocol):
 
     @property
     def spec(self) -> Spec:
-        """Spaces, number of copies, time limit."""
+        """Name, spaces, number of copies, time limit."""
         ...
 
     def reset(self, seed: int, group: int = 1) -> Any:
@@ -85,11 +88,11 @@ class HostEnvironment(Protocol):
         ...
 
     def step(self, action: Any, idle: Any) -> Step:
-        """action[N] → step. Where `idle` is set the action is ignored and the environment need not move."""
+        """Step all copies: action[N] → step. Where `idle` [N] is set the action is ignored and no step is needed."""
         ...
 
     def close(self) -> None:
-        """Free what the environments hold."""
+        """Free the resources of the environments."""
         ...
 
 
@@ -147,7 +150,7 @@ class SteppableCopies(Restartable, Protocol):
 
 
 def is_jax_environment(environment: Any) -> TypeIs[Environment]:
-    """Whether the environment is written in JAX (it is then a PyTree of pure functions)."""
+    """Tell whether the environment is written in JAX: it is then a PyTree of pure functions."""
     import equinox as eqx  # here, since processes that only step environments import no JAX
 
     return isinstance(environment, eqx.Module)

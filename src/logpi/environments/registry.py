@@ -20,6 +20,7 @@ from logpi.environments.protocol import Environment
 from logpi.environments.source import EnvironmentId, arguments_of, name_of, with_arguments
 from logpi.errors import LogpiError
 
+FEW = 12  # as many tasks are all named in an error; of more, those with similar names
 ENTRY_POINTS = "logpi.environments"
 GYMNASIUM_ID = re.compile(r"([\w-]+/)?[\w.-]+-v\d+")
 
@@ -134,8 +135,8 @@ def check(env: str | EnvironmentId) -> None:
     tasks = backend.names()
     if task not in tasks:
         prefix = name.partition(":")[0]
-        near = [f"{prefix}:{other}" for other in difflib.get_close_matches(task, tasks, n=3, cutoff=0.5)]
-        raise LogpiError(f"unknown environment {name}; {_hint(near)}")
+        near = difflib.get_close_matches(task, tasks, n=3, cutoff=0.5) or (tasks if len(tasks) <= FEW else [])
+        raise LogpiError(f"unknown environment {name}; {_hint([f'{prefix}:{other}' for other in near])}")
 
 
 def names() -> list[str]:

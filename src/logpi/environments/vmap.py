@@ -1,4 +1,4 @@
-"""Many copies of one environment written in JAX."""
+"""N copies of one environment written in JAX."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,25 +19,31 @@ class SingleEnvironment(Protocol):
 
     @property
     def observation_space(self) -> spaces.Space:
-        """Of one observation."""
+        """Space of one observation."""
         ...
 
     @property
     def action_space(self) -> spaces.Space:
-        """Of one action."""
+        """Space of one action."""
         ...
 
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-        """key → (state, obs)."""
+        """Begin an episode: key → (state, obs)."""
         ...
 
     def step(self, key: Key[Array, ""], state: PyTree, action: PyTree) -> tuple[PyTree, PyTree, Array, Array]:
-        """(key, state, action) → (state, obs, reward, terminated)."""
+        """Take one step: (key, state, action) → (state, obs, reward, terminated)."""
         ...
 
 
 class Vmap(eqx.Module):
-    """`num_envs` copies of a single environment, with a time limit, each reset in the step in which it ends."""
+    """N copies of a single environment, each reset in the step in which its episode ends (an `Environment`).
+
+    - `single`: the dynamics.
+    - `num_envs`: N.
+    - `time_limit`: steps after which an episode is truncated; None for no limit.
+    - `name`: for the spec; by default the name of the single environment's class.
+    """
 
     single: Any
     num_envs: int = eqx.field(static=True)
@@ -46,33 +52,34 @@ class Vmap(eqx.Module):
 
     @property
     def spec(self) -> Spec:
-        """Spaces, number of copies, time limit."""
+        """Name, spaces, number of copies, time limit."""
         space, actions = self.single.observation_space, self.single.action_space
         return Spec(self.name or type(self.single).__name__, self.num_envs, space, actions, self.time_limit)
 
     def reset(self, key: Key[Array, "..."]) -> tuple[PyTree, PyTree]:
-        """Begin an episode everywhere; the key is one for all, or one for each."""
-        state, obs = jax.vmap(self.single.reset)(self._each(key))
+        """Begin an episode everywhere, with one key for all copies or one for each."""
+        state, obs = jax.vmap(self.single.reset)(self._key_per_copy(key))
         return (state, jnp.zeros(self.num_envs, jnp.int32)), obs
 
     def step(self, key: Key[Array, "..."], state: PyTree, action: PyTree) -> tuple[PyTree, Step]:
-        """One step everywhere, and a fresh start where an episode ended."""
+        """Step all copies, and begin the next episode where one ended."""
         native = to_native(self.single.action_space)(action)
         keys = jax.vmap(jr.split)(key) if key.ndim else jr.split(key, (self.num_envs, 2))
-        return jax.vmap(self._one)(keys, state, native)
+        return jax.vmap(self._step_one)(keys, state, native)
 
-    def _each(self, key: Key[Array, "..."]) -> Key[Array, " N"]:
-        """A key for every copy: from one, or those given."""
+    def _key_per_copy(self, key: Key[Array, "..."]) -> Key[Array, " N"]:
+        """Split one key for N copies; N keys stay as they are."""
         return key if key.ndim else jr.split(key, self.num_envs)
 
-    def _one(self, keys: Key[Array, " 2"], state: PyTree, action: PyTree) -> tuple[PyTree, Step]:
+    def _step_one(self, keys: Key[Array, " 2"], state: PyTree, action: PyTree) -> tuple[PyTree, Step]:
+        """Step one copy. A reset is computed in every step, since a compiled program cannot skip it for some copies."""
         inner, time = state
         k_step, k_reset = keys
         inner, next_obs, reward, terminated = self.single.step(k_step, inner, action)
-        late = jnp.asarray(False) if self.time_limit is None else time + 1 >= self.time_limit
-        done = terminated | late
-        pick = lambda fresh, old: jax.tree.map(lambda a, b: jnp.where(done, a, b), fresh, old)
-        fresh, first = self.single.reset(k_reset)
-        state = (pick(fresh, inner), jnp.where(done, 0, time + 1))
-        step = Step(pick(first, next_obs), next_obs, reward, terminated, late & ~terminated, jnp.asarray(True))
+        over = jnp.asarray(False) if self.time_limit is None else time + 1 >= self.time_limit
+        done = terminated | over
+        if_done = lambda new, old: jax.tree.map(lambda a, b: jnp.where(done, a, b), new, old)
+        new_state, first_obs = self.single.reset(k_reset)
+        state = (if_done(new_state, inner), jnp.where(done, 0, time + 1))
+        step = Step(if_done(first_obs, next_obs), next_obs, reward, terminated, over & ~terminated, jnp.asarray(True))
         return state, step

@@ -1,4 +1,4 @@
-"""Spaces as JSON can say them, so that a run's networks can be built again without its environment."""
+"""Spaces as JSON, so that a run's networks can be rebuilt without its environment."""
 
 import math
 from typing import Any
@@ -8,11 +8,11 @@ from gymnasium import spaces
 
 from logpi.errors import LogpiError
 
-LARGEST = 2**26  # entries of one observation: beyond any real one, and no more than memory can hold
+LARGEST = 2**26  # entries of one observation: above any real one, so that a file cannot exhaust the memory
 
 
 def to_json(space: spaces.Space) -> dict[str, Any]:
-    """The space in plain words and numbers."""
+    """Convert a space to JSON values. Raises LogpiError for an unsupported one."""
     match space:
         case spaces.Box():
             bounds = {"low": _bound(space.low), "high": _bound(space.high)}
@@ -27,51 +27,53 @@ def to_json(space: spaces.Space) -> dict[str, Any]:
             return {"space": "Dict", "spaces": {name: to_json(inner) for name, inner in space.spaces.items()}}
         case spaces.Tuple():
             return {"space": "Tuple", "spaces": [to_json(inner) for inner in space.spaces]}
-    raise LogpiError(f"space {space} cannot be written down")
+    raise LogpiError(
+        f"space {space} cannot be written as JSON; allowed: Box, Discrete, MultiBinary, MultiDiscrete, Dict, Tuple"
+    )
 
 
-def from_json(said: Any) -> spaces.Space:
-    """The space that `to_json` wrote. Raises LogpiError for what it never wrote."""
+def from_json(data: Any) -> spaces.Space:
+    """Convert JSON values back to the space. Raises LogpiError for values that `to_json` does not write."""
     try:
-        return _read(said)
+        return _read(data)
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError, OverflowError, RecursionError) as error:
-        raise LogpiError(f"run.json names no space that logpi knows: {error}") from None
+        raise LogpiError(f"run.json holds no space that logpi knows: {error}") from None
 
 
-def _read(said: Any) -> spaces.Space:
-    match said["space"]:
+def _read(data: Any) -> spaces.Space:
+    match data["space"]:
         case "Box":
-            shape = _shape(said["shape"])
-            low, high = (np.asarray(_numbers(said[name]), said["dtype"]) for name in ("low", "high"))
-            return spaces.Box(np.broadcast_to(low, shape), np.broadcast_to(high, shape), shape, said["dtype"])
+            shape = _shape(data["shape"])
+            low, high = (np.asarray(_infinities_from_text(data[name]), data["dtype"]) for name in ("low", "high"))
+            return spaces.Box(np.broadcast_to(low, shape), np.broadcast_to(high, shape), shape, data["dtype"])
         case "Discrete":
-            return spaces.Discrete(_shape([said["n"]])[0], start=int(said["start"]))
+            return spaces.Discrete(_shape([data["n"]])[0], start=int(data["start"]))
         case "MultiDiscrete":
-            return spaces.MultiDiscrete(np.asarray(said["n"], np.int64), start=np.asarray(said["start"], np.int64))
+            return spaces.MultiDiscrete(np.asarray(data["n"], np.int64), start=np.asarray(data["start"], np.int64))
         case "MultiBinary":
-            return spaces.MultiBinary(_shape(said["shape"]))
+            return spaces.MultiBinary(_shape(data["shape"]))
         case "Dict":
-            return spaces.Dict({str(name): _read(inner) for name, inner in said["spaces"].items()})
+            return spaces.Dict({str(name): _read(inner) for name, inner in data["spaces"].items()})
         case "Tuple":
-            return spaces.Tuple([_read(inner) for inner in said["spaces"]])
-    raise ValueError(said["space"])
+            return spaces.Tuple([_read(inner) for inner in data["spaces"]])
+    raise ValueError(data["space"])
 
 
 def _bound(bound: np.ndarray) -> Any:
-    """One number where all are equal; infinities as words, which JSON has none for."""
-    plain = bound.flat[0].item() if bound.size and (bound == bound.flat[0]).all() else bound.tolist()
-    return _words(plain)
+    """Write one number where all are equal; infinities as text, since JSON has none."""
+    values = bound.flat[0].item() if bound.size and (bound == bound.flat[0]).all() else bound.tolist()
+    return _infinities_to_text(values)
 
 
-def _words(x: Any) -> Any:
+def _infinities_to_text(x: Any) -> Any:
     if isinstance(x, list):
-        return [_words(inner) for inner in x]
+        return [_infinities_to_text(inner) for inner in x]
     return str(x) if isinstance(x, float) and math.isinf(x) else x
 
 
-def _numbers(x: Any) -> Any:
+def _infinities_from_text(x: Any) -> Any:
     if isinstance(x, list):
-        return [_numbers(inner) for inner in x]
+        return [_infinities_from_text(inner) for inner in x]
     return {"inf": math.inf, "-inf": -math.inf}.get(x, x) if isinstance(x, str) else x
 
 

@@ -1,4 +1,4 @@
-"""The structure of spaces: a Dict is a dict, a Tuple a tuple, and whatever else a leaf."""
+"""Structure of nested spaces: a Dict is a dict, a Tuple a tuple, and every other space a leaf."""
 
 import functools
 import operator
@@ -15,7 +15,7 @@ HALVES = {np.dtype(wide): np.dtype(half) for wide, half in {"f8": "f4", "i8": "i
 
 
 def leaf_spaces(space: spaces.Space, path: str = "") -> Iterator[tuple[str, spaces.Space]]:
-    """The leaves of a space and where they are, ("['camera'][0]", Box(…)), in the order of `nested.leaves`."""
+    """Iterate over (path, leaf), as ("['camera'][0]", Box(…)), in the order of `numpy_trees.tree_leaves`."""
     match space:
         case spaces.Dict():
             for name, part in sorted(space.items()):
@@ -28,7 +28,10 @@ def leaf_spaces(space: spaces.Space, path: str = "") -> Iterator[tuple[str, spac
 
 
 def check(space: spaces.Space, what: str) -> None:
-    """Raise LogpiError unless every leaf of the space is of a kind that logpi knows, naming the one that is not."""
+    """Raise LogpiError, naming the leaf, unless every leaf of the space is of a supported kind.
+
+    - `what`: "observation" or "action", for the message.
+    """
     for path, leaf in leaf_spaces(space):
         if not isinstance(leaf, SUPPORTED):
             place = f" at {path}" if path else ""
@@ -39,7 +42,10 @@ def check(space: spaces.Space, what: str) -> None:
 
 
 def map_leaves(space: spaces.Space, make: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:
-    """One function of trees shaped like the space, from the function `make` gives for each leaf of it."""
+    """Build a function of trees shaped like the space from a function for each leaf, which `make(leaf)` gives.
+
+    The structure is walked once, here; the function itself only indexes.
+    """
     match space:
         case spaces.Dict():
             named = {name: map_leaves(part, make) for name, part in space.items()}
@@ -51,7 +57,7 @@ def map_leaves(space: spaces.Space, make: Callable[[Any], Callable[..., Any]]) -
 
 
 def row_writer(space: spaces.Space) -> Callable[[Any, int, Any], None]:
-    """The function (arrays, i, x) that writes x, one element of the space, into row i of arrays like the space."""
+    """Build the function (arrays, i, x) that writes x, an element of the space, into row i of arrays [N, ...]."""
     match space:
         case spaces.Dict():
             parts = [(name, row_writer(part)) for name, part in space.items()]
@@ -68,7 +74,7 @@ def row_writer(space: spaces.Space) -> Callable[[Any, int, Any], None]:
 
 
 def empty(space: spaces.Space, rows: int) -> Callable[[], Any]:
-    """The function that makes zeros for so many elements of the space, in the dtypes they are kept in."""
+    """Build the function that makes zeros [rows, ...] shaped like the space, in buffer dtypes."""
 
     def zeros(leaf: Any) -> Callable[[], np.ndarray]:
         shape, dtype = (rows, *leaf.shape), buffer_dtype(leaf)
@@ -78,11 +84,11 @@ def empty(space: spaces.Space, rows: int) -> Callable[[], Any]:
 
 
 def copy_as_stored(space: spaces.Space) -> Callable[[Any], Any]:
-    """The function that copies a batch of elements into the dtypes they are kept in."""
+    """Build the function that copies a batch of elements into buffer dtypes."""
     return map_leaves(space, lambda leaf: functools.partial(np.array, dtype=buffer_dtype(leaf)))
 
 
 def buffer_dtype(space: spaces.Space) -> np.dtype:
-    """The dtype a leaf's elements are kept in: the space's own, 64 bits as 32."""
+    """Give the dtype that a leaf's elements are stored in: the space's own, 64 bits as 32."""
     dtype = np.dtype(space.dtype or np.float32)
     return HALVES.get(dtype, dtype)

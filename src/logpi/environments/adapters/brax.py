@@ -1,4 +1,4 @@
-"""Environments of Brax, and of whatever else has its `reset` and `step`."""
+"""Environments of Brax, in JAX, and of other libraries with the same `reset` and `step`."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from logpi.errors import LogpiError
 
 
 class Brax(eqx.Module):
-    """One environment of Brax, its dynamics alone: without its wrappers for episodes and for resets.
+    """One environment of Brax, its dynamics alone, without wrappers for episodes and resets.
 
     It terminates where its state is `done`; the time limit truncates, and is applied by `make`. Observations are
-    float32 without bounds, dicts of them where the environment's are; actions lie in −1 … 1.
+    float32 without bounds, or dicts of such arrays; actions lie in −1 … 1.
 
-    - `env`: as `brax.envs.get_environment` gives it; one of MuJoCo Playground's is alike.
-    - `time_limit`: the number of steps after which an episode is cut off. Brax leaves it to a wrapper, at 1000.
+    - `env`: as `brax.envs.get_environment` gives it, or an environment of MuJoCo Playground.
+    - `time_limit`: steps after which an episode is truncated, default 1000: Brax's own, which it leaves to a wrapper.
 
     Raises LogpiError for an environment that ends or resets its episodes itself: Brax's wrapper resets every episode
     to its first state, and shows no last observation.
@@ -46,30 +46,30 @@ class Brax(eqx.Module):
 
     @property
     def observation_space(self) -> spaces.Space:
-        """As the observation after a reset, without bounds."""
+        """Boxes without bounds, of the shapes that a reset gives."""
         return _space(self.shapes)
 
     @property
     def action_space(self) -> spaces.Box:
-        """−1 … 1."""
+        """A box, −1 … 1 in each dimension."""
         return spaces.Box(-1.0, 1.0, (self.env.action_size,))
 
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-        """key → (state, obs)."""
+        """Begin an episode: key → (state, obs)."""
         with default_promotion():
             state = self.env.reset(jr.key_data(key))
-        return strip_weak_types(state), _seen(state.obs)
+        return strip_weak_types(state), _as_float32(state.obs)
 
     def step(
         self, key: Key[Array, ""], state: PyTree, action: Float[Array, " A"]
     ) -> tuple[PyTree, PyTree, Float[Array, ""], Bool[Array, ""]]:
-        """(key, state, action) → (state, obs, reward, terminated); the key is not needed."""
+        """Take one step: (key, state, action) → (state, obs, reward, terminated). The dynamics use no key."""
         del key
         with default_promotion():
             state = self.env.step(state, action)
         return (
             strip_weak_types(state),
-            _seen(state.obs),
+            _as_float32(state.obs),
             to_scalar(state.reward, jnp.float32),
             to_scalar(state.done, bool),
         )
@@ -81,12 +81,12 @@ def _space(shapes: PyTree) -> spaces.Space:
     return spaces.Box(-np.inf, np.inf, shapes.shape)
 
 
-def _seen(obs: PyTree) -> PyTree:
+def _as_float32(obs: PyTree) -> PyTree:
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), obs)
 
 
 def names() -> list[str]:
-    """The environments that Brax has registered."""
+    """List the environments that Brax has registered."""
     from brax import envs  # pyright: ignore[reportMissingImports]
 
     return list(envs._envs)

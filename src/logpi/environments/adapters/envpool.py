@@ -1,4 +1,4 @@
-"""EnvPool: environments in C++ that step on threads of their own, all at once."""
+"""EnvPool: environments in C++ that step on their own threads, all at once."""
 
 import os
 import warnings
@@ -18,53 +18,57 @@ from logpi.spaces.tree import buffer_dtype, check, leaf_spaces, map_leaves
 
 
 class EnvPool:
-    """N environments of EnvPool, whose pools are made anew for every seed: a pool's own `reset` takes none.
+    """N environments of EnvPool. Each `reset` makes a new pool, since a pool takes its seeds only when it is made.
 
     The step after an episode's end only begins the next one: its row is not `valid`. The pool steps all its copies at
-    once, so idle ones move too; what they answer is ignored. An action of another shape, kind or range would end the
-    process: it raises LogpiError and is not sent. An end of the task on the very step of the time limit is given as
-    truncated, because the pool does not tell the two apart.
+    once, idle ones too; the answers of these are ignored. An action of another shape, kind or range would end the
+    process: it raises LogpiError and is not sent. If the task ends on the very step of the time limit, the step is
+    given as truncated, because the pool does not tell the two apart.
     """
 
     def __init__(self, make: Callable[[list[int]], Any], spec: Spec):
-        """`make` gives a pool for a list of seeds, one for each environment; `spec` says what the pools are like."""
+        """Keep how to make a pool.
+
+        - `make`: makes a pool from a list of seeds, one for each environment.
+        - `spec`: describes the pools.
+        """
         self._make, self.spec = make, spec
         self._pool: Any = None
         self._ended = np.zeros(spec.num_envs, bool)
         check(spec.observation_space, "observation")
-        self._native = to_gymnasium(spec.action_space, spec.name)
+        self._to_native = to_gymnasium(spec.action_space, spec.name)
         self._allowed = _allowed(spec)
-        # What the pool answers is written into by nobody: it is copied only where its dtype is not ours.
+        # The pool's arrays are only read, so they are copied only where their dtype is not the one stored.
         cast = lambda leaf: lambda x, dtype=buffer_dtype(leaf): x.astype(dtype, copy=False)
-        self._kept = map_leaves(spec.observation_space, cast)
+        self._as_stored = map_leaves(spec.observation_space, cast)
 
     def reset(self, seed: int, group: int = 1) -> Any:
-        """Begin with a new pool; groups of neighbors are seeded alike, and stay alike as long as their episodes do."""
+        """Begin with a new pool; neighbors in groups of `group` are seeded alike."""
         self.close()
         words = np.random.SeedSequence(seed).generate_state(self.spec.num_envs // group) >> 1
         with _without_precision_warnings():
             self._pool = self._make(np.repeat(words, group).tolist())
             obs = self._pool.reset()[0]
         self._ended[:] = False
-        return self._kept(obs)
+        return self._as_stored(obs)
 
     def step(self, action: Any, idle: np.ndarray) -> Step:
         """Step all copies."""
-        self._refuse(action)
-        obs, reward, terminated, truncated, _ = self._pool.step(self._native(action))
-        obs, valid = self._kept(obs), ~(idle | self._ended)
+        self._check_actions(action)
+        obs, reward, terminated, truncated, _ = self._pool.step(self._to_native(action))
+        obs, valid = self._as_stored(obs), ~(idle | self._ended)
         truncated = truncated & ~terminated
         self._ended = terminated | truncated
         return Step(obs, obs, reward.astype(np.float32, copy=False), terminated, truncated, valid)
 
     def close(self) -> None:
-        """End the pool and its threads."""
+        """Close the pool and its threads."""
         if self._pool is not None:
             self._pool.close()
         self._pool = None
 
-    def _refuse(self, action: Any) -> None:
-        """Raise LogpiError for a batch of actions that the pool could not take."""
+    def _check_actions(self, action: Any) -> None:
+        """Raise LogpiError for a batch of actions that would make the pool abort the process."""
         for x, (path, shape, kinds, choices) in zip(tree_leaves(action), self._allowed, strict=True):
             if x.shape != shape or x.dtype.kind not in kinds:
                 raise LogpiError(
@@ -80,7 +84,7 @@ class EnvPool:
 
 
 def _allowed(spec: Spec) -> list[tuple[str, tuple[int, ...], str, Any]]:
-    """Of each leaf of the actions its place, the shape of a batch, kinds of dtype, and how many choices there are."""
+    """List for each leaf of the actions its path, the shape of a batch, kinds of dtype, and the number of choices."""
     leaves = [(path, leaf, (spec.num_envs, *(leaf.shape or ()))) for path, leaf in leaf_spaces(spec.action_space)]
     choices = lambda leaf: getattr(
         leaf, "nvec", 2 if isinstance(leaf, spaces.MultiBinary) else getattr(leaf, "n", None)
@@ -120,37 +124,38 @@ def is_pool(env: VectorEnv) -> bool:
 
 
 def pooled(pool: Any, name: str) -> EnvPool:
-    """The environments of a pool that was made already; others like it are made from its settings."""
+    """Wrap a pool that exists; further pools are made from its settings, one for each seed."""
     kind, settings = type(pool.spec), dict(zip(pool.spec.config._fields, pool.spec.config, strict=True))
     if pool.is_async:
         allowed = f"batch_size={settings['num_envs']}"
         raise LogpiError(f"{name} answers for {settings['batch_size']} environments at a time; allowed: {allowed}")
     make = lambda seeds: type(pool)(kind(kind.gen_config(**settings | {"seed": 0, "env_seed": seeds})))
     with _without_precision_warnings():
-        seen, acted = pool.single_observation_space, pool.single_action_space
-    return EnvPool(make, Spec(name, pool.num_envs, seen, acted, _limit(settings["max_episode_steps"])))
+        observation_space, action_space = pool.single_observation_space, pool.single_action_space
+    limit = _limit(settings["max_episode_steps"])
+    return EnvPool(make, Spec(name, pool.num_envs, observation_space, action_space, limit))
 
 
 def names() -> list[str]:
-    """The tasks there are."""
+    """List the tasks of EnvPool."""
     import envpool as library  # pyright: ignore[reportMissingImports]
 
     return sorted(library.list_all_envs())
 
 
 def _limit(steps: int) -> int | None:
-    """The time limit that a pool states; 0 and the greatest number there is stand for none."""
+    """Read a pool's time limit: 0 and the largest 32-bit integer mean none."""
     return steps if 0 < steps < 2**31 - 1 else None
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def _without_precision_warnings() -> Iterator[None]:
-    """EnvPool's spaces warn of bounds that float32 rounds."""
+    """Ignore the warnings that EnvPool's spaces give about bounds that float32 rounds."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*precision lowered by casting.*")
         yield

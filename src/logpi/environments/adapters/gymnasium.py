@@ -1,4 +1,4 @@
-"""N Gymnasium environments, stepped one after the other."""
+"""N copies of a Gymnasium environment, stepped one after the other in this process."""
 
 import contextlib
 import functools
@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.adapters.time_limit import NEVER, time_limit_of, unwrap_passive
@@ -18,16 +19,17 @@ from logpi.spaces.tree import check, empty, map_leaves, row_writer
 
 
 class Gymnasium:
-    """N copies of a Gymnasium environment, each reset in the step in which its episode ends.
+    """N copies of a Gymnasium environment, each reset in the step in which its episode ends (`SteppableCopies`).
 
-    Every episode is seeded from (seed, group, episode), each environment a group of its own unless told otherwise, so
-    what environment i meets does not depend on how many others there are. Observations are kept in the space's
-    dtype, 64 bits as 32; those of a Dict space are dicts, of a Tuple space tuples, with leaves [N, ...].
+    Every episode is seeded from (seed, group, episode), where each copy is a group of its own unless `reset` is given
+    another size. The transitions of copy i therefore do not depend on the number of copies. Observations are stored in
+    the space's dtype, 64 bits as 32; those of a Dict space are dicts, of a Tuple space tuples, with leaves [N, ...].
 
-    Time limits are kept here, where their wrapper is one of the outermost, and not by the wrapper.
+    `TimeLimit` and `OrderEnforcing` are taken off where they are the outermost wrappers, and time limits are counted
+    here instead: one shared clock and the next step at which any copy is due cost less than a wrapper around each.
 
-    A copy that raises is made anew up to `restarts` times (0 unless it is set): that step is then not `valid` but
-    `truncated`, and `restarted` counts it.
+    A copy that raises is replaced by a new one up to `restarts` times (0 unless it is set): the step is then
+    `truncated` and not `valid`, and `restarted` counts it.
     """
 
     def __init__(
@@ -39,111 +41,113 @@ class Gymnasium:
         first: int = 0,
         ready: gymnasium.Env | None = None,
     ):
-        """Make one copy, the others when they are first reset; without `make` there is the one that is `ready`.
+        """Make the first copy; the others are made when they are first reset.
 
-        - `time_limit`: shortens episodes if the task's own limit is longer or missing.
-        - `first`: the number of the first copy, where these are some of more.
-        - `ready`: the first copy, if there is one.
+        - `make`: makes one copy; None if the only copy is `ready`, which then keeps its wrappers.
+        - `num_envs`: N.
+        - `name`: of the environment, for its spec and for errors.
+        - `time_limit`: shortens episodes if the task's own limit is longer or missing, in steps.
+        - `first`: number of the first copy among all, where these are a shard of them.
+        - `ready`: the first copy, if it exists already.
         """
-        self.make, self._first, self._limit = make, first, NEVER if time_limit is None else time_limit
-        one = self._make_one() if ready is None else ready
-        limit = min(self._limit, time_limit_of(one) or NEVER)
-        self.spec = Spec(name, num_envs, one.observation_space, one.action_space, None if limit == NEVER else limit)
-        self._envs: list[Any] = [None] * num_envs
-        self._limits = [NEVER] * num_envs
-        self._put(0, one)
+        self._make, self._first, self._time_limit = make, first, NEVER if time_limit is None else time_limit
+        env = self._make_copy() if ready is None else ready
+        limit = min(self._time_limit, time_limit_of(env) or NEVER)
+        self.spec = Spec(name, num_envs, env.observation_space, env.action_space, None if limit == NEVER else limit)
         self.restarts = self.restarted = 0
-        check(one.observation_space, "observation")
-        self._native = to_gymnasium(one.action_space, name, first)
-        self._empty = empty(one.observation_space, num_envs)
-        self._write = row_writer(one.observation_space)
-        self._rows = _rows(one.action_space)
-        self._episodes = np.zeros(num_envs, np.int64)
-        self._clock, self._due = 0, NEVER
-        self._began, self._seeds = [0] * num_envs, [0] * num_envs
-        self._seed, self._group = 0, 1
 
-    def example(self) -> Any:
-        """Observations as they come, all zero."""
-        return self._empty()
+        check(env.observation_space, "observation")
+        self._to_native = to_gymnasium(env.action_space, name, first)
+        self._split = _action_splitter(env.action_space)
+        self._empty = empty(env.observation_space, num_envs)
+        self._write = row_writer(env.observation_space)
+
+        self._envs: list[Any] = [None] * num_envs
+        self._limits = [NEVER] * num_envs  # of each copy, as its wrappers or `time_limit` say
+        self._place(0, env)
+
+        self._seed, self._group = 0, 1
+        self._episodes = np.zeros(num_envs, np.int64)  # begun by each copy under the seed
+        self._seeds = [0] * num_envs  # of the episodes under way
+        self._clock, self._due = 0, NEVER  # steps so far; the first clock at which a copy reaches its limit
+        self._began = [0] * num_envs  # the clock when each episode began
 
     @property
     def episode(self) -> np.ndarray:
-        """Which episode under its seed each environment is in, from 0."""
+        """Index of the episode that each copy is in under its seed, int [N], from 0."""
         return self._episodes - 1
 
+    def example(self) -> Any:
+        """Make observations [N, ...] of the right shapes and dtypes, all zero."""
+        return self._empty()
+
     def reset(self, seed: int, group: int = 1) -> Any:
-        """Begin the first episode of each environment under this seed; groups of neighbors are seeded alike."""
+        """Begin the first episode of each copy under this seed; neighbors in groups of `group` are seeded alike."""
         self._group = group
         return self.restart(seed, np.zeros_like(self._episodes))
 
     def restart(self, seed: int, episode: np.ndarray) -> Any:
-        """Begin the given episode of each environment under this seed, as if those before it had been played."""
+        """Begin the given episode of each copy under this seed, as if those before it had been played."""
         self._seed = seed
         self._episodes[:] = episode
-        for i in range(self.spec.num_envs):
-            if self._envs[i] is None:
-                self._put(i, self._make_one())
+        for i, env in enumerate(self._envs):
+            if env is None:
+                self._place(i, self._make_copy())
         obs = self._empty()
         self.begin(range(self.spec.num_envs), obs)
         return obs
 
     def step(self, action: Any, idle: np.ndarray) -> Step:
-        """Step every environment that is not idle; an idle one is left alone."""
+        """Step every copy that is not idle, and begin the next episode where one ended."""
         n = self.spec.num_envs
         for i in np.flatnonzero(idle):
-            self._began[i] += 1  # its time stands still
+            self._began[i] += 1  # keeps an idle copy's time, clock − began, the same while the clock advances
         next_obs, reward = self._empty(), np.zeros(n, np.float32)
         terminated, truncated, valid = np.zeros(n, bool), np.zeros(n, bool), ~idle
-        ended = self.advance(action, next_obs, reward, np.flatnonzero(valid).tolist())
+        ends = self.advance(action, next_obs, reward, np.flatnonzero(valid).tolist())
         obs = next_obs
-        if ended:
+        if ends:
             obs = tree_map(np.copy, next_obs)
-            self.begin([i for i, *_ in ended], obs)
-        for i, died, sound in ended:
-            terminated[i], truncated[i], valid[i] = died, not died, sound
+            self.begin([i for i, *_ in ends], obs)
+        for i, has_terminated, is_valid in ends:
+            terminated[i], truncated[i], valid[i] = has_terminated, not has_terminated, is_valid
         return Step(obs, next_obs, reward, terminated, truncated, valid)
 
     def advance(self, action: Any, next_obs: Any, reward: np.ndarray, copies: Iterable[int]) -> list[EpisodeEnd]:
-        """Step these copies and write what they answer into row i of the arrays.
+        """Step these copies and write observation and reward into row i of the arrays.
 
-        Gives (i, terminated, whether the step was one) for every copy whose episode ended: it must `begin` another.
+        Returns (i, terminated, valid) for every copy whose episode ended; the caller must `begin` its next one.
         """
-        native, envs, write = self._rows(self._native(action)), self._envs, self._write
+        native, envs, write = self._split(self._to_native(action)), self._envs, self._write
         self._clock += 1
-        ended: list[EpisodeEnd] = []
+        ends: list[EpisodeEnd] = []
         for i in copies:
             try:
-                observed, reward[i], terminated, truncated, _ = envs[i].step(native[i])
-                write(next_obs, i, observed)
+                obs, reward[i], terminated, truncated, _ = envs[i].step(native[i])
+                write(next_obs, i, obs)
             except Exception as error:
-                self._recreate(i, error)
+                self._replace(i, error)
                 reward[i] = 0
                 for x in tree_leaves(next_obs):
                     x[i] = 0
-                ended.append((i, False, False))
+                ends.append((i, False, False))
                 continue
             if terminated or truncated:
-                ended.append((i, bool(terminated), True))
-        return self._out_of_time(copies, ended) if self._clock >= self._due else ended
-
-    def _out_of_time(self, copies: Iterable[int], ended: list[EpisodeEnd]) -> list[EpisodeEnd]:
-        """Also those that have now made as many steps as an episode may have."""
-        last = [began + limit for began, limit in zip(self._began, self._limits, strict=True)]
-        self._due = min((end for end in last if end > self._clock), default=NEVER)
-        known = {i for i, *_ in ended}
-        return sorted(ended + [(i, False, True) for i in copies if last[i] <= self._clock and i not in known])
+                ends.append((i, bool(terminated), True))
+        return self._with_time_limits(copies, ends) if self._clock >= self._due else ends
 
     def begin(self, copies: Iterable[int], obs: Any) -> None:
-        """Begin the next episodes of these copies, and write what they show into row i of the arrays."""
+        """Begin the next episode of these copies and write its first observation into row i of `obs`."""
         for i in copies:
-            self._write(obs, i, self._begin(i))
+            self._write(obs, i, self._begin_episode(i))
 
     def shard(self, first: int, count: int) -> "Callable[[], Gymnasium] | None":
-        """A factory for some of the copies, to be called in another process; None without `make`."""
-        if self.make is None:
+        """Give a picklable factory for some of the copies, to be called in another process; None without `make`."""
+        if self._make is None:
             return None
-        return functools.partial(Gymnasium, self.make, count, self.spec.name, self.spec.time_limit, self._first + first)
+        return functools.partial(
+            Gymnasium, self._make, count, self.spec.name, self.spec.time_limit, self._first + first
+        )
 
     def close(self) -> None:
         """Close every copy."""
@@ -151,7 +155,15 @@ class Gymnasium:
             if env is not None:
                 env.close()
 
-    def _begin(self, i: int) -> Any:
+    def _with_time_limits(self, copies: Iterable[int], ends: list[EpisodeEnd]) -> list[EpisodeEnd]:
+        """Add the copies that have reached their time limit, in order, and find when the next one will."""
+        last_step = [began + limit for began, limit in zip(self._began, self._limits, strict=True)]
+        self._due = min((clock for clock in last_step if clock > self._clock), default=NEVER)
+        ended = {i for i, *_ in ends}
+        return sorted(ends + [(i, False, True) for i in copies if last_step[i] <= self._clock and i not in ended])
+
+    def _begin_episode(self, i: int) -> Any:
+        """Reset copy i with the seed of its next episode; its first observation."""
         group = (self._first + i) // self._group
         words = np.random.SeedSequence((self._seed, group, int(self._episodes[i]))).generate_state(1)
         self._episodes[i] += 1
@@ -160,49 +172,50 @@ class Gymnasium:
         try:
             return self._envs[i].reset(seed=self._seeds[i])[0]
         except Exception as error:
-            self._recreate(i, error)
-            return self._begin(i)
+            self._replace(i, error)
+            return self._begin_episode(i)
 
-    def _recreate(self, i: int, error: Exception) -> None:
-        """Make a copy anew that raised; raise EnvironmentFailed where that has been done as often as it may be."""
-        if self.make is None or self.restarted >= self.restarts:
-            what = " ".join(str(error).split())
+    def _replace(self, i: int, error: Exception) -> None:
+        """Replace copy i, which raised. Raises EnvironmentFailed where no more copies may be replaced."""
+        if self._make is None or self.restarted >= self.restarts:
+            reason = " ".join(str(error).split())
             raise EnvironmentFailed(
-                f"environment {self._first + i} of {self.spec.name} raised {type(error).__name__}: {what}; at step"
+                f"environment {self._first + i} of {self.spec.name} raised {type(error).__name__}: {reason}; at step"
                 f" {self._clock - self._began[i]} of an episode that began with seed {self._seeds[i]}",
                 traceback.format_exc(),
             ) from error
         self.restarted += 1
         with contextlib.suppress(Exception):
             self._envs[i].close()
-        self._put(i, self._make_one())
+        self._place(i, self._make_copy())
 
-    def _make_one(self) -> gymnasium.Env:
-        assert self.make is not None
-        return self.make()
+    def _make_copy(self) -> gymnasium.Env:
+        assert self._make is not None
+        return self._make()
 
-    def _put(self, i: int, env: gymnasium.Env) -> None:
-        """Have it as copy i; without its watchers, unless it is somebody else's."""
-        self._envs[i], limit = (env, NEVER) if self.make is None else unwrap_passive(env)
-        self._limits[i] = min(limit, self._limit)
+    def _place(self, i: int, env: gymnasium.Env) -> None:
+        """Use an environment as copy i, without passive wrappers unless it belongs to the caller (`ready`)."""
+        self._envs[i], limit = (env, NEVER) if self._make is None else unwrap_passive(env)
+        self._limits[i] = min(limit, self._time_limit)
 
 
-def _rows(space: gymnasium.Space) -> Callable[[Any], Any]:
-    """What splits a batch of actions into those of each environment; a whole number becomes Python's own."""
+def _action_splitter(space: spaces.Space) -> Callable[[Any], Any]:
+    """Make the function that splits a batch of actions into one for each copy; a Discrete one becomes a Python int."""
     match space:
-        case gymnasium.spaces.Discrete():
+        case spaces.Discrete():
             return lambda native: native.tolist()
-        case gymnasium.spaces.Dict() | gymnasium.spaces.Tuple():
-            return _rows_of_trees(space)
+        case spaces.Dict() | spaces.Tuple():
+            return _tree_splitter(space)
     return lambda native: native
 
 
-def _rows_of_trees(space: gymnasium.Space) -> Callable[[Any], Any]:
-    whole = lambda leaf: isinstance(leaf, gymnasium.spaces.Discrete)
-    one = map_leaves(space, lambda leaf: (lambda x: x.item()) if whole(leaf) else lambda x: x)
+def _tree_splitter(space: spaces.Space) -> Callable[[Any], Any]:
+    """Make the splitter of a Dict or Tuple space, leaf by leaf."""
+    is_discrete = lambda leaf: isinstance(leaf, spaces.Discrete)
+    to_element = map_leaves(space, lambda leaf: (lambda x: x.item()) if is_discrete(leaf) else lambda x: x)
 
-    def rows(native: Any) -> list[Any]:
+    def split(native: Any) -> list[Any]:
         n = len(tree_leaves(native)[0])
-        return [one(tree_map(lambda x, i=i: x[i, ...], native)) for i in range(n)]
+        return [to_element(tree_map(lambda x, i=i: x[i, ...], native)) for i in range(n)]
 
-    return rows
+    return split

@@ -1,4 +1,4 @@
-"""Environments of gymnax."""
+"""Environments of gymnax, in JAX."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,12 +22,12 @@ class Gymnax(eqx.Module):
     """One environment of gymnax, its dynamics alone: `step_env` and `reset_env`, without its own resets.
 
     It terminates where gymnax says so; gymnax's time limit is `time_limit`, which truncates, and which `make` applies.
-    Bounds as large as float32 goes are none. Boxes are float32.
+    Boxes are float32; bounds as large as the largest float32 count as no bounds.
 
     - `env`, `params`: as `gymnax.make` gives them. `logpi.make(Gymnax(*gymnax.make("CartPole-v1")), 8)` is eight
       copies, and so is `logpi.make("gymnax:CartPole-v1", 8)`.
 
-    Raises LogpiError for an environment of gymnax before 1.0, where `done` is a time limit as well as an end.
+    Raises LogpiError for an environment of gymnax before 1.0, whose `done` mixes time limits with ends of the MDP.
 
     Source: Lange 2022.
     """
@@ -41,51 +41,54 @@ class Gymnax(eqx.Module):
 
     @property
     def observation_space(self) -> spaces.Space:
-        """gymnax's, as Gymnasium's."""
+        """The space that gymnax states, as one of Gymnasium's."""
         return self._space(self.env.observation_space)
 
     @property
     def action_space(self) -> spaces.Space:
-        """gymnax's, as Gymnasium's."""
+        """The space that gymnax states, as one of Gymnasium's."""
         return self._space(self.env.action_space)
 
     @property
     def time_limit(self) -> int:
-        """The number of steps after which gymnax truncates."""
+        """Steps after which gymnax truncates an episode."""
         return int(self.params.max_steps_in_episode)
 
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-        """key → (state, obs)."""
+        """Begin an episode: key → (state, obs)."""
         with default_promotion():
             obs, state = self.env.reset_env(jr.key_data(key), self.params)
-        return strip_weak_types(state), self._seen(obs)
+        return strip_weak_types(state), self._as_stored(obs)
 
     def step(
         self, key: Key[Array, ""], state: PyTree, action: PyTree
     ) -> tuple[PyTree, PyTree, Float[Array, ""], Bool[Array, ""]]:
-        """(key, state, action) → (state, obs, reward, terminated)."""
+        """Take one step: (key, state, action) → (state, obs, reward, terminated)."""
         with default_promotion():
             obs, state, reward, terminated, _ = self.env.step_env(jr.key_data(key), state, action, self.params)
-        return strip_weak_types(state), self._seen(obs), to_scalar(reward, jnp.float32), to_scalar(terminated, bool)
+        return (
+            strip_weak_types(state),
+            self._as_stored(obs),
+            to_scalar(reward, jnp.float32),
+            to_scalar(terminated, bool),
+        )
 
     def _space(self, of: Any) -> spaces.Space:
-        with (
-            default_promotion(),
-            jax.ensure_compile_time_eval(),
-        ):  # bounds are constants, also while something is traced
-            return as_gymnasiums(of(self.params))
+        # Bounds must be constants, even if a property is read while a program is traced.
+        with default_promotion(), jax.ensure_compile_time_eval():
+            return to_gymnasium_space(of(self.params))
 
-    def _seen(self, obs: PyTree) -> PyTree:
+    def _as_stored(self, obs: PyTree) -> PyTree:
         return map_leaves(self.observation_space, lambda leaf: lambda x: jnp.asarray(x, buffer_dtype(leaf)))(obs)
 
 
-def as_gymnasiums(space: Any) -> spaces.Space:
-    """gymnax's space as Gymnasium's. Raises LogpiError for one that is neither box, discrete, nor made of these."""
+def to_gymnasium_space(space: Any) -> spaces.Space:
+    """Convert a space of gymnax. Raises LogpiError unless it is a Box, Discrete, or a Dict or Tuple of these."""
     match getattr(space, "spaces", None):
         case Mapping() as parts:
-            return spaces.Dict({name: as_gymnasiums(part) for name, part in parts.items()})
+            return spaces.Dict({name: to_gymnasium_space(part) for name, part in parts.items()})
         case list() | tuple() as parts:
-            return spaces.Tuple([as_gymnasiums(part) for part in parts])
+            return spaces.Tuple([to_gymnasium_space(part) for part in parts])
     if hasattr(space, "low"):
         return spaces.Box(_bound(space.low, space.shape), _bound(space.high, space.shape), dtype=np.float32)
     if hasattr(space, "n"):
@@ -99,7 +102,7 @@ def _bound(bound: Any, shape: Any) -> np.ndarray:
 
 
 def names() -> list[str]:
-    """The environments that gymnax has registered."""
+    """List the environments that gymnax has registered."""
     import gymnax  # pyright: ignore[reportMissingImports]
 
     return list(gymnax.registered_envs)

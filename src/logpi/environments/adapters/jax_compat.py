@@ -1,4 +1,4 @@
-"""What environments of other libraries written in JAX have in common: rules of promotion and types of their own."""
+"""Differences of other libraries' JAX code, removed: their promotion rules, weak types and shapes of scalars."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ from jaxtyping import Array, PyTree
 
 @contextmanager
 def default_promotion() -> Iterator[None]:
-    """JAX's usual promotion of ranks and dtypes, which others' code counts on, however strict the caller's is."""
+    """Use JAX's default promotion of ranks and dtypes, which other libraries rely on, whatever the caller's is."""
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         yield
 
 
 def strip_weak_types(state: PyTree) -> PyTree:
-    """The state with arrays for Python's numbers and no weak types, so that one step's is of the next one's kind."""
+    """Replace Python numbers and weakly typed arrays, so that the state has the same types before and after a step."""
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), state)
 
 
 def to_scalar(x: Any, dtype: Any) -> Array:
-    """A reward or a flag as one number of the dtype, whether it came as a number, an array [] or an array [1]."""
+    """Convert a reward or a flag, given as a number, an array [] or an array [1], to an array [] of the dtype."""
     return jnp.asarray(x, dtype).reshape(())

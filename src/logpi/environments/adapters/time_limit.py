@@ -1,4 +1,4 @@
-"""How long episodes of a Gymnasium environment may last, as its wrappers have it."""
+"""Time limits of Gymnasium environments, as their wrappers state them."""
 
 import sys
 
@@ -9,7 +9,7 @@ NEVER = sys.maxsize
 
 
 def time_limit_of(env: gymnasium.Env) -> int | None:
-    """The step after which the environment's `TimeLimit` wrappers truncate an episode; None if they never do."""
+    """Find the step at which the environment's `TimeLimit` wrappers truncate an episode; None if they never do."""
     limits = []
     while isinstance(env, gymnasium.Wrapper):
         if isinstance(env, TimeLimit):
@@ -19,10 +19,10 @@ def time_limit_of(env: gymnasium.Env) -> int | None:
 
 
 def unwrap_passive(env: gymnasium.Env) -> tuple[gymnasium.Env, int]:
-    """(the environment without the outermost wrappers that only watch its steps, the limit that they kept).
+    """Take off the outermost wrappers that only watch the steps: (the environment inside, the time limit they kept).
 
-    Whoever resets before stepping and counts the steps has no need of `OrderEnforcing` and `TimeLimit`, which together
-    take an eighth of the time of a step of CartPole.
+    A caller that resets before it steps, and counts the steps, does not need `OrderEnforcing` and `TimeLimit`, which
+    together take an eighth of the time of a step of CartPole.
     """
     limits = [NEVER]
     while isinstance(env, gymnasium.Wrapper) and type(env) in (OrderEnforcing, TimeLimit):

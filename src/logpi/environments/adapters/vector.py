@@ -1,4 +1,4 @@
-"""A Gymnasium vector environment that the user already has."""
+"""Any Gymnasium vector environment as a host environment."""
 
 from typing import Any
 
@@ -15,48 +15,48 @@ from logpi.spaces.tree import check, copy_as_stored, row_writer
 
 
 class GymnasiumVector:
-    """Any `gymnasium.vector.VectorEnv`, whichever way it resets: all give the same transitions.
+    """A `gymnasium.vector.VectorEnv`, in whichever of Gymnasium's autoreset modes: the transitions are the same.
 
-    - SAME_STEP resets in the step that ends an episode and hands over the true last observation in `info`.
+    - SAME_STEP resets in the step that ends an episode and gives the true last observation in `info`.
     - NEXT_STEP resets in the step after; that step is no transition, so its row is not `valid`.
-    - DISABLED leaves the reset to the caller.
+    - DISABLED leaves the reset to the caller, here `step`.
 
-    Such an environment steps all its copies at once, so idle ones move too; what they answer is ignored.
+    A vector environment steps all its copies at once, idle ones too; the answers of these are ignored.
     """
 
     def __init__(self, env: VectorEnv, name: str = ""):
-        """Wrap it; refuses one that does not say how it resets."""
+        """Wrap it. Raises LogpiError for one that does not state its autoreset mode."""
         self._env = env
         self._mode = _autoreset_mode(env, name)
-        inside = getattr(env, "envs", None)  # a SyncVectorEnv's; others only have their spec
-        limit = time_limit_of(inside[0]) if inside else env.spec.max_episode_steps if env.spec else None
+        envs = getattr(env, "envs", None)  # only a SyncVectorEnv has its copies here; others only have a spec
+        limit = time_limit_of(envs[0]) if envs else env.spec.max_episode_steps if env.spec else None
         self.spec = Spec(name, env.num_envs, env.single_observation_space, env.single_action_space, limit)
         check(env.single_observation_space, "observation")
-        self._native = to_gymnasium(env.single_action_space, name)
+        self._to_native = to_gymnasium(env.single_action_space, name)
         self._ended = np.zeros(env.num_envs, bool)
-        # Without shared memory the processes of Gymnasium's (≤ 1.4) forget to drop an autoreset that was due when they
-        # are reset, and the next step is lost to it.
+        # Without shared memory, Gymnasium's worker processes (≤ 1.4) keep an autoreset that was due when they are
+        # reset: the next step is an autoreset instead, so its row must stay invalid.
         inner = env.unwrapped
-        self._swallows = isinstance(inner, AsyncVectorEnv) and not inner.shared_memory
-        self._kept = copy_as_stored(env.single_observation_space)
+        self._keeps_autoreset = isinstance(inner, AsyncVectorEnv) and not inner.shared_memory
+        self._copy = copy_as_stored(env.single_observation_space)
         self._write = row_writer(env.single_observation_space)
 
     def reset(self, seed: int, group: int = 1) -> Any:
-        """Begin new episodes everywhere; groups of neighbors are seeded alike.
+        """Begin new episodes everywhere; neighbors in groups of `group` are seeded alike.
 
         Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
-        Later episodes go on with each copy's own numbers, so in a group they are alike only as far as these are.
+        Later episodes use each copy's own random numbers, so in a group they are equal only as far as these are.
         """
-        if not self._swallows:
+        if not self._keeps_autoreset:
             self._ended[:] = False
         first = derive(seed)
         seeds: Any = first if group == 1 else [first + i // group for i in range(self.spec.num_envs)]
-        return self._kept(self._env.reset(seed=seeds)[0])
+        return self._copy(self._env.reset(seed=seeds)[0])
 
     def step(self, action: Any, idle: np.ndarray) -> Step:
-        """Step all copies."""
-        obs, reward, terminated, truncated, info = self._env.step(self._native(action))
-        obs, reward, terminated = self._kept(obs), np.asarray(reward, np.float32), np.array(terminated)
+        """Step all copies, and begin the next episode where one ended."""
+        obs, reward, terminated, truncated, info = self._env.step(self._to_native(action))
+        obs, reward, terminated = self._copy(obs), np.asarray(reward, np.float32), np.array(terminated)
         truncated = np.asarray(truncated) & ~terminated
         valid = ~idle & ~self._ended if self._mode is AutoresetMode.NEXT_STEP else ~idle
         done = terminated | truncated
@@ -65,9 +65,9 @@ class GymnasiumVector:
         if done.any() and self._mode is AutoresetMode.SAME_STEP:
             next_obs = tree_map(np.copy, obs)
             for i in np.flatnonzero(done).tolist():
-                self._write(next_obs, i, _final(info, i, self.spec.name))
+                self._write(next_obs, i, _final_obs(info, i, self.spec.name))
         elif done.any() and self._mode is AutoresetMode.DISABLED:
-            obs = self._kept(self._env.reset(options={"reset_mask": done})[0])
+            obs = self._copy(self._env.reset(options={"reset_mask": done})[0])
         return Step(obs, next_obs, reward, terminated, truncated, valid)
 
     def close(self) -> None:
@@ -75,8 +75,8 @@ class GymnasiumVector:
         self._env.close()
 
 
-def _final(info: dict[str, Any], i: int, name: str) -> Any:
-    """The last observation of copy i: Gymnasium keeps one object a copy, others a batch for each leaf."""
+def _final_obs(info: dict[str, Any], i: int, name: str) -> Any:
+    """The last observation of copy i: Gymnasium gives an object a copy, other libraries a batch for each leaf."""
     if "final_obs" not in info:
         raise LogpiError(
             f"vector environment {name} says SAME_STEP, but gives no info['final_obs'] where an episode ends;"
@@ -87,6 +87,7 @@ def _final(info: dict[str, Any], i: int, name: str) -> Any:
 
 
 def _autoreset_mode(env: VectorEnv, name: str) -> AutoresetMode:
+    """The autoreset mode that a vector environment states. Raises LogpiError where it states none."""
     mode = env.metadata.get("autoreset_mode")
     if not isinstance(mode, AutoresetMode):
         allowed = ", ".join(f"AutoresetMode.{m.name}" for m in AutoresetMode)

@@ -1,4 +1,4 @@
-"""The cart-pole, on the device."""
+"""The cart-pole, in JAX."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 
 class CartPole(eqx.Module):
-    """Balance a pole on a cart that is pushed left or right; reward 1 a step while it stands.
+    """The task of balancing a pole on a cart that is pushed left or right; reward 1 for each step.
 
     The dynamics of Gymnasium's CartPole-v1 (Barto, Sutton and Anderson 1983, with Florian 2007's correction):
     equal to it over one step to 1e-5. The state is (x, ẋ, φ, φ̇); the episode terminates at |x| > 2.4 or |φ| > 12°.
@@ -19,24 +19,24 @@ class CartPole(eqx.Module):
 
     @property
     def observation_space(self) -> spaces.Box:
-        """(x, ẋ, φ, φ̇)."""
+        """Box of (x, ẋ, φ, φ̇)."""
         high = np.array([4.8, np.inf, 0.41887903, np.inf], np.float32)
         return spaces.Box(-high, high)
 
     @property
     def action_space(self) -> spaces.Discrete:
-        """0 pushes left, 1 right."""
+        """Two actions: 0 pushes left, 1 right."""
         return spaces.Discrete(2)
 
     def reset(self, key: Key[Array, ""]) -> tuple[Float[Array, " 4"], Float[Array, " 4"]]:
-        """A start near the upright balance: each coordinate uniform in ±0.05."""
+        """Begin near the upright balance: each coordinate uniform in ±0.05."""
         state = jr.uniform(key, (4,), minval=-0.05, maxval=0.05)
         return state, state
 
     def step(
         self, key: Key[Array, ""], state: Float[Array, " 4"], action: Int[Array, ""]
     ) -> tuple[Float[Array, " 4"], Float[Array, " 4"], Float[Array, ""], Bool[Array, ""]]:
-        """One Euler step of 0.02 s."""
+        """Take one Euler step of 0.02 s."""
         del key
         _, v, angle, spin = state
         push = jnp.where(action == 1, self.force, -self.force)

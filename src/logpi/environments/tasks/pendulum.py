@@ -1,4 +1,4 @@
-"""The pendulum, on the device."""
+"""The pendulum, in JAX."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 
 class Pendulum(eqx.Module):
-    """Swing a pendulum up and hold it with a weak motor; it never terminates.
+    """The task of swinging a pendulum up and holding it with a weak motor; it never terminates.
 
     The dynamics of Gymnasium's Pendulum-v1: equal to it over one step to 1e-5. The state is (φ, φ̇), φ = 0 upright;
     the reward is −(φ² + 0.1 φ̇² + 0.001 u²), with φ in (−π, π].
@@ -17,17 +17,17 @@ class Pendulum(eqx.Module):
 
     @property
     def observation_space(self) -> spaces.Box:
-        """(cos φ, sin φ, φ̇)."""
+        """Box of (cos φ, sin φ, φ̇)."""
         high = np.array([1.0, 1.0, 8.0], np.float32)
         return spaces.Box(-high, high)
 
     @property
     def action_space(self) -> spaces.Box:
-        """The torque u, at most 2 either way."""
+        """Box of the torque u, −2 … 2."""
         return spaces.Box(-2.0, 2.0, (1,))
 
     def reset(self, key: Key[Array, ""]) -> tuple[Float[Array, " 2"], Float[Array, " 3"]]:
-        """Any angle, spinning at most 1 rad/s."""
+        """Begin at any angle, with at most 1 rad/s."""
         bound = jnp.array([jnp.pi, 1.0])
         state = jr.uniform(key, (2,), minval=-bound, maxval=bound)
         return state, self._observe(state)
@@ -35,7 +35,7 @@ class Pendulum(eqx.Module):
     def step(
         self, key: Key[Array, ""], state: Float[Array, " 2"], action: Float[Array, " 1"]
     ) -> tuple[Float[Array, " 2"], Float[Array, " 3"], Float[Array, ""], Bool[Array, ""]]:
-        """One Euler step of 0.05 s."""
+        """Take one Euler step of 0.05 s."""
         del key
         angle, spin = state
         torque = jnp.clip(action[0], -2, 2)

@@ -1,4 +1,4 @@
-"""A finite MDP as an environment on the device."""
+"""Finite MDPs as environments in JAX."""
 
 import equinox as eqx
 import jax
@@ -13,50 +13,50 @@ State = tuple[Int[Array, ""], Int[Array, ""]]
 
 
 class Tabular(eqx.Module):
-    """One environment that moves as an MDP does; the observation of state s is the unit vector e_s.
+    """One environment with the dynamics of an MDP; the observation of state s is the unit vector e_s.
 
-    Its state is (s, t). It terminates on arrival in a terminal state, and at the horizon if there is one. γ is the
-    learner's: the environment pays rewards as they are.
+    Its state is (s, t). It terminates on arrival in a terminal state, and at the horizon if there is one. Rewards are
+    not discounted: γ belongs to the learner.
 
-    - `mdp`: whose dynamics. `logpi.Vmap(Tabular(mdp), 8)` is eight copies.
+    - `mdp`: the MDP. `logpi.Vmap(Tabular(mdp), 8)` is eight copies.
     """
 
     mdp: MDP
 
     @property
     def observation_space(self) -> spaces.Box:
-        """Unit vectors, one a state."""
+        """Box of S numbers, which holds the unit vectors."""
         return spaces.Box(0.0, 1.0, (self.mdp.states,))
 
     @property
     def action_space(self) -> spaces.Discrete:
-        """0 … A − 1."""
+        """A actions, 0 … A − 1."""
         return spaces.Discrete(self.mdp.actions)
 
     @property
     def time_limit(self) -> int | None:
-        """The horizon; None if nothing cuts an episode."""
+        """The horizon in steps; None if the MDP has none."""
         return self.mdp.horizon
 
     def reset(self, key: Key[Array, ""]) -> tuple[State, Float[Array, " S"]]:
-        """s ~ ρ0."""
+        """Begin an episode: s ~ ρ0."""
         return self._at(_draw(key, self.mdp.initial), jnp.int32(0))
 
     def step(
         self, key: Key[Array, ""], state: State, action: Int[Array, ""]
     ) -> tuple[State, Float[Array, " S"], Float[Array, ""], Bool[Array, ""]]:
-        """s' ~ P(·|s, a), reward R(s, a, s')."""
-        now, time = state
-        after = _draw(key, self.mdp.transition[now, action])
-        late = jnp.asarray(False) if self.mdp.horizon is None else time + 1 >= self.mdp.horizon
-        stand, obs = self._at(after, time + 1)
-        return stand, obs, self.mdp.reward[now, action, after], self.mdp.terminal[after] | late
+        """Take one step: s' ~ P(·|s, a), reward R(s, a, s')."""
+        s, time = state
+        next_s = _draw(key, self.mdp.transition[s, action])
+        at_horizon = jnp.asarray(False) if self.mdp.horizon is None else time + 1 >= self.mdp.horizon
+        next_state, obs = self._at(next_s, time + 1)
+        return next_state, obs, self.mdp.reward[s, action, next_s], self.mdp.terminal[next_s] | at_horizon
 
-    def _at(self, state: Int[Array, ""], time: Int[Array, ""]) -> tuple[State, Float[Array, " S"]]:
-        return (state, time), jax.nn.one_hot(state, self.mdp.states)
+    def _at(self, s: Int[Array, ""], time: Int[Array, ""]) -> tuple[State, Float[Array, " S"]]:
+        return (s, time), jax.nn.one_hot(s, self.mdp.states)
 
 
 def _draw(key: Key[Array, ""], probability: Float[Array, " S"]) -> Int[Array, ""]:
-    """The first s with P(0) + … + P(s) > u: one random number a step, where Gumbel noise would take one a state."""
-    beneath = jnp.cumsum(probability)
-    return jnp.sum(beneath <= jr.uniform(key, dtype=probability.dtype) * beneath[-1], dtype=jnp.int32)
+    """Draw the first s with P(0) + … + P(s) > u: one random number; Gumbel noise would take one for each state."""
+    cumulative = jnp.cumsum(probability)
+    return jnp.sum(cumulative <= jr.uniform(key, dtype=probability.dtype) * cumulative[-1], dtype=jnp.int32)

@@ -1,4 +1,4 @@
-"""Environments that tell which actions are legal beside their observations, made to tell it in them."""
+"""Wrappers that move `info["action_mask"]` into the observation."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ KEY = "action_mask"
 
 
 def with_action_masks(env: Any) -> Any:
-    """The environment whose observations hold `action_mask`, taken from the `info` that it gives with each.
+    """Wrap an environment so that its observations hold the `action_mask` that it gives in `info`.
 
     - `env`: a Gymnasium environment or vector environment with a Discrete or MultiDiscrete action space.
 
@@ -30,42 +30,54 @@ def with_action_masks(env: Any) -> Any:
 
 
 class ActionMasks(gymnasium.Wrapper):
+    """A Gymnasium environment whose observations hold the action mask."""
+
     def __init__(self, env: gymnasium.Env):
+        """Wrap the environment. Raises LogpiError for an action space without masks."""
         gymnasium.Wrapper.__init__(self, env)
-        self._size = _size(env.action_space)
-        self.observation_space = _with_mask(env.observation_space, self._size)
+        self._size = _mask_size(env.action_space)
+        self.observation_space = _masked_space(env.observation_space, self._size)
 
     def reset(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Reset, with the mask of the first observation."""
         obs, info = self.env.reset(**options)
-        return _joined(obs, _mask(info.get(KEY), self._size)), info
+        return _with_mask(obs, _mask(info.get(KEY), self._size)), info
 
     def step(self, action: Any) -> Any:
+        """Step, with the mask of the next observation."""
         obs, *rest, info = self.env.step(action)
-        return _joined(obs, _mask(info.get(KEY), self._size)), *rest, info
+        return _with_mask(obs, _mask(info.get(KEY), self._size)), *rest, info
 
 
 class VectorActionMasks(VectorWrapper):
+    """A vector environment whose observations hold the action masks, in every autoreset mode."""
+
     def __init__(self, env: VectorEnv):
+        """Wrap the environments. Raises LogpiError for an action space without masks."""
         VectorWrapper.__init__(self, env)
-        self._size = _size(env.single_action_space)
-        self.single_observation_space = _with_mask(env.single_observation_space, self._size)
+        self._size = _mask_size(env.single_action_space)
+        self.single_observation_space = _masked_space(env.single_observation_space, self._size)
         self.observation_space = batch_space(self.single_observation_space, env.num_envs)
         self._last = np.ones((env.num_envs, self._size), np.int8)
 
     def reset(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        fresh = (options.get("options") or {}).get("reset_mask", np.ones(self.num_envs, bool)).copy()
+        """Reset all environments, or those in `options["reset_mask"]`; the others keep the masks they had."""
+        is_reset = (options.get("options") or {}).get("reset_mask", np.ones(self.num_envs, bool)).copy()
         obs, info = self.env.reset(**options)
-        self._last = np.where(fresh[:, None], self._masks(info), self._last)
-        return _joined(obs, self._last), info
+        self._last = np.where(is_reset[:, None], self._masks(info), self._last)
+        return _with_mask(obs, self._last), info
 
     def step(self, actions: Any) -> Any:
+        """Step all environments; last observations in `info` get the masks that their own `final_info` gives."""
         obs, *rest, info = self.env.step(actions)
         self._last = self._masks(info)
         if self.metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP and "final_obs" in info:
             finals = self._masks(info.get("final_info", {}))
-            kept = [None if x is None else _joined(x, m) for x, m in zip(info["final_obs"], finals, strict=True)]
-            info = info | {"final_obs": np.fromiter(kept, object, len(kept))}
-        return _joined(obs, self._last), *rest, info
+            with_masks = [
+                None if x is None else _with_mask(x, m) for x, m in zip(info["final_obs"], finals, strict=True)
+            ]
+            info = info | {"final_obs": np.fromiter(with_masks, object, len(with_masks))}
+        return _with_mask(obs, self._last), *rest, info
 
     def _masks(self, info: dict[str, Any]) -> np.ndarray:
         given, present = info.get(KEY), info.get(f"_{KEY}", np.ones(self.num_envs, bool))
@@ -73,11 +85,11 @@ class VectorActionMasks(VectorWrapper):
         return np.stack(rows)
 
 
-def _joined(obs: Any, mask: np.ndarray) -> dict[str, Any]:
+def _with_mask(obs: Any, mask: np.ndarray) -> dict[str, Any]:
     return {**obs, KEY: mask} if isinstance(obs, dict) else {"observation": obs, KEY: mask}
 
 
-def _with_mask(space: spaces.Space, size: int) -> Any:
+def _masked_space(space: spaces.Space, size: int) -> Any:
     parts = dict(space.items()) if isinstance(space, spaces.Dict) else {"observation": space}
     return spaces.Dict({**parts, KEY: spaces.MultiBinary(size)})
 
@@ -89,7 +101,7 @@ def _mask(given: Any, size: int) -> np.ndarray:
     return np.concatenate([np.asarray(part).reshape(-1) != 0 for part in parts]).astype(np.int8)
 
 
-def _size(space: spaces.Space) -> int:
+def _mask_size(space: spaces.Space) -> int:
     match space:
         case spaces.Discrete():
             return int(space.n)

@@ -1,4 +1,4 @@
-"""Potential-based reward shaping: rewards that guide and change no optimal policy."""
+"""Potential-based reward shaping: rewards that guide learning and leave the optimal policies as they are."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +10,11 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 
 
 class RewardShaping(eqx.Module):
-    """A single JAX environment that pays r + γ Φ(s') − Φ(s), with Φ := 0 where the task terminates.
+    """A single JAX environment with the shaped reward r + γ Φ(s') − Φ(s), where Φ := 0 if the task terminates.
 
-    The sum over an episode telescopes: U changes by −E Φ(s₀), whatever the policy, so no policy gains on another, the
-    gradient stays what it is, and Q becomes Q − Φ(s). A time limit set from outside ends an episode at Φ(s_T), not 0:
-    then this holds for what V stands for beyond the cut, or where the limit is part of the task and terminates.
+    The sum over an episode telescopes: U changes by −E Φ(s₀) for every policy, so their order and the gradient stay the
+    same, and Q becomes Q − Φ(s). A time limit set from outside ends an episode at Φ(s_T), not 0: then this holds if V
+    bootstraps beyond the cut, or if the limit is part of the task and terminates.
 
     - `single`: the environment; `Vmap(RewardShaping(CartPole(), potential, 0.99), 8, 500)` is eight shaped copies.
     - `potential`: Φ, a function of one observation.
@@ -29,28 +29,28 @@ class RewardShaping(eqx.Module):
 
     @property
     def observation_space(self) -> gymnasium.Space:
-        """The environment's own."""
+        """The space of the environment inside."""
         return self.single.observation_space
 
     @property
     def action_space(self) -> gymnasium.Space:
-        """The environment's own."""
+        """The space of the environment inside."""
         return self.single.action_space
 
     @property
     def time_limit(self) -> int | None:
-        """The environment's own, if it has one."""
+        """The time limit of the environment inside, if it has one."""
         return getattr(self.single, "time_limit", None)
 
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-        """The environment's own beginning; the state remembers Φ."""
+        """Reset the environment inside; the state also holds Φ(s₀)."""
         state, obs = self.single.reset(key)
         return (state, self.potential(obs)), obs
 
     def step(
         self, key: Key[Array, ""], state: PyTree, action: PyTree
     ) -> tuple[PyTree, PyTree, Float[Array, ""], Bool[Array, ""]]:
-        """The environment's own step, its reward shaped."""
+        """Step the environment inside, and shape the reward."""
         inner, before = state
         inner, obs, reward, terminated = self.single.step(key, inner, action)
         after = self.potential(obs)
@@ -59,9 +59,9 @@ class RewardShaping(eqx.Module):
 
 
 class RewardShapingWrapper(gymnasium.Wrapper):
-    """The same around a Gymnasium environment: r + γ Φ(s') − Φ(s), with Φ := 0 where it terminates.
+    """A Gymnasium environment with the shaped reward r + γ Φ(s') − Φ(s), where Φ := 0 if it terminates.
 
-    - `env`: one environment, inside or outside of its time limit.
+    - `env`: one environment, with or without a time limit around it.
     - `potential`: Φ, a function of one observation as the environment gives it.
     - `gamma`: γ.
     """
@@ -69,18 +69,18 @@ class RewardShapingWrapper(gymnasium.Wrapper):
     def __init__(self, env: gymnasium.Env, potential: Callable[[Any], float], gamma: float):
         """Wrap the environment."""
         gymnasium.Wrapper.__init__(self, env)
-        self._potential, self._discount, self._before = potential, gamma, 0.0
+        self._potential, self._gamma, self._before = potential, gamma, 0.0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """The environment's own beginning."""
+        """Reset the environment inside."""
         obs, info = self.env.reset(seed=seed, options=options)
         self._before = float(self._potential(obs))
         return obs, info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """The environment's own step, its reward shaped."""
+        """Step the environment inside, and shape the reward."""
         obs, reward, terminated, truncated, info = self.env.step(action)
         after = float(self._potential(obs))
-        shaped = float(reward) + self._discount * (0.0 if terminated else after) - self._before
+        shaped = float(reward) + self._gamma * (0.0 if terminated else after) - self._before
         self._before = after
         return obs, shaped, terminated, truncated, info
