@@ -25,6 +25,9 @@ BAD = {
     "train CartPole-v1 pp0": ("pp0", "reinforce, vpg, a2c, npg, trpo, ppo, ppo-kl"),
     "train CartPole-v1 reinforce --clip-range 0.1": ("--clip-range", "--episodes"),
     "train logpi:Nope": ("logpi:Nope", "logpi:CartPole-v1"),
+    "train CartPole-v1 --env-arg 8x8": ("--env-arg", "KEY=VALUE"),
+    "train CartPole-v1 --import no_such_module": ("no_such_module", "No module named"),
+    "train no_such_module:Maze-v0": ("no_such_module", "No module named"),
     "evaluate nowhere": ("nowhere", "run.json"),
     "trian": ("trian", "train"),
 }
@@ -183,10 +186,60 @@ def test_the_shell_and_python_give_the_same_algorithm():
     from logpi.presets.registry import find_algorithm
 
     given = parse("train CartPole-v1 ppo --gamma 0.9 --learning-rate 1e-3:0 --hidden 32,32".split())[1]
-    options = {
-        k: v for k, v in given["options"].items() if k not in ("seeds", "evaluations", "checkpoint_seconds", "workers")
-    }
     import logpi
 
     recipe = logpi.ppo(gamma=0.9, learning_rate=logpi.LinearSchedule(1e-3, 0.0), hidden=(32, 32))
-    assert find_algorithm("ppo")(**options).settings("any") == recipe.settings("any")
+    assert find_algorithm("ppo")(**given["options"]).settings("any") == recipe.settings("any")
+
+
+def test_arguments_of_the_environment_are_literals_or_text():
+    from logpi.cli.parser import parse
+
+    words = "train FrozenLake-v1 --env-arg map_name=8x8 --env-arg is_slippery=False --env-arg size=(3,4)".split()
+    given = parse(words)[1]
+    assert given["env_args"] == {"map_name": "8x8", "is_slippery": False, "size": (3, 4)}
+    assert given["algorithm"] == "ppo" and parse([*words, "a2c"])[1]["algorithm"] == "a2c"
+    assert parse(["resume", "here"])[1]["env_args"] == {}
+
+
+SMALL = "--num-envs 2 --num-steps 16 --minibatch-size 16 --epochs 1 --hidden 8 --evaluations 1".split()
+
+
+def test_arguments_belong_to_the_run(tmp_path):
+    """The policy of a map of 64 fields is evaluated, and goes on, on a map of 64 fields; FrozenLake's own has 16."""
+    arguments = ["--env-arg", "map_name=8x8", "--env-arg", "is_slippery=False"]
+    done = logpi("train", "FrozenLake-v1", "--steps", "64", "--out", "here", *arguments, *SMALL, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    recorded = json.loads((tmp_path / "here" / "run.json").read_text())
+    assert recorded["environment"] == "FrozenLake-v1"
+    assert recorded["env_args"] == {"map_name": "8x8", "is_slippery": False}
+    done = logpi("evaluate", "here", "--episodes", "2", cwd=tmp_path)
+    assert done.returncode == 0 and "of FrozenLake-v1" in done.stdout, done.stderr
+    done = logpi("resume", "here", "--steps", "128", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "here" / "run.json").read_text())["env_args"] == recorded["env_args"]
+
+
+MODULE = """
+import gymnasium
+from gymnasium.envs.classic_control import CartPoleEnv
+
+gymnasium.register("Mine-v0", entry_point=CartPoleEnv, max_episode_steps=20)
+"""
+
+
+def test_a_module_that_registers_environments(tmp_path):
+    """It is imported where the user names it, and nowhere else; a file here replaces no installed module."""
+    (tmp_path / "mine.py").write_text(MODULE)
+    (tmp_path / "gymnasium.py").write_text("raise SystemExit('imported')")
+    script = Path(sys.executable).with_name("logpi")  # unlike `python -m`, it starts without this folder on its path
+    call = lambda *words: subprocess.run([script, *words], capture_output=True, text=True, cwd=tmp_path)
+    assert "Mine-v0" not in call("envs").stdout.splitlines()
+    assert "Mine-v0" in call("envs", "--import", "mine").stdout.splitlines()
+    done = call("train", "mine:Mine-v0", "--steps", "64", "--out", "here", *SMALL)
+    assert done.returncode == 0, done.stderr
+    done = call("evaluate", "here", "--episodes", "2")
+    assert done.returncode == 2 and "--env mine:Mine-v0" in done.stderr
+    for named in (["--env", "mine:Mine-v0"], ["--import", "mine"]):
+        done = call("evaluate", "here", "--episodes", "2", *named)
+        assert done.returncode == 0 and "of mine:Mine-v0" in done.stdout, done.stderr

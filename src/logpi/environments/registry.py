@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv
 
 from logpi.environments.adapters.envpool import is_pool, pooled
@@ -195,7 +196,7 @@ def make(env: Any, num_envs: int, time_limit: int | None = None, arguments: Mapp
     raise LogpiError(f"{name} is no environment: it has no reset and step; allowed: a name, a factory or one that has")
 
 
-def find_spec(name: str) -> gymnasium.envs.registration.EnvSpec:
+def find_spec(name: str) -> EnvSpec:
     """Find the specification of `Id-v0`, or of `module:Id-v0` after importing the module.
 
     Raises LogpiError where there is none, with the names nearest to it.
@@ -231,10 +232,12 @@ def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_li
     if "num_envs" in inspect.signature(factory).parameters:
         return make(_call(factory, name, num_envs=num_envs), num_envs, time_limit)
     first = _call(factory, name)
-    if isinstance(first, gymnasium.Env) and not isinstance(first, VectorEnv):  # EnvPool's are both
-        return Gymnasium(factory, num_envs, name, time_limit, ready=first)
-    if isinstance(first, VectorEnv | Environment):
+    if isinstance(first, VectorEnv):  # asked before gymnasium.Env: EnvPool's environments are both
         return make(first, num_envs, time_limit)
+    if isinstance(first, gymnasium.Env):
+        return Gymnasium(factory, num_envs, name, time_limit, ready=first)
+    if isinstance(first, Environment):
+        return first
     return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)
 
 

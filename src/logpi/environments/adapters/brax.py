@@ -1,5 +1,6 @@
 """Environments of Brax, in JAX, and of other libraries with the same `reset` and `step`."""
 
+import importlib
 from typing import Any
 
 import equinox as eqx
@@ -87,14 +88,15 @@ def _as_float32(obs: PyTree) -> PyTree:
 
 def names() -> list[str]:
     """List the environments that Brax has registered."""
-    from brax import envs  # pyright: ignore[reportMissingImports]
-
-    return list(envs._envs)
+    return list(_brax_envs()._envs)
 
 
 def make(task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Brax:
     """Make one environment of Brax by Brax's own name for it; whoever asks copies it and limits its episodes."""
-    from brax import envs  # pyright: ignore[reportMissingImports]
-
     del num_envs, time_limit
-    return Brax(envs.get_environment(task, **arguments))
+    return Brax(_brax_envs().get_environment(task, **arguments))
+
+
+def _brax_envs() -> Any:
+    """Import the library, by its whole name: this module has the same one."""
+    return importlib.import_module("brax.envs")

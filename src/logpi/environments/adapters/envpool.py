@@ -1,5 +1,6 @@
 """EnvPool: environments in C++ that step on their own threads, all at once."""
 
+import importlib
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -100,8 +101,7 @@ def make(task: str, num_envs: int, time_limit: int | None = None, **arguments: A
 
     Needs the extra `envpool`. Raises LogpiError for a task that cannot be made, and for one of several players.
     """
-    import envpool as library  # pyright: ignore[reportMissingImports]
-
+    library = _envpool()
     try:
         with _without_precision_warnings():
             spec = library.make_spec(task, **arguments)
@@ -138,9 +138,12 @@ def pooled(pool: Any, name: str) -> EnvPool:
 
 def names() -> list[str]:
     """List the tasks of EnvPool."""
-    import envpool as library  # pyright: ignore[reportMissingImports]
+    return sorted(_envpool().list_all_envs())
 
-    return sorted(library.list_all_envs())
+
+def _envpool() -> Any:
+    """Import the library, by its whole name: this module has the same one."""
+    return importlib.import_module("envpool")
 
 
 def _limit(steps: int) -> int | None:

@@ -1,5 +1,6 @@
 """Environments of gymnax, in JAX."""
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -103,15 +104,16 @@ def _bound(bound: Any, shape: Any) -> np.ndarray:
 
 def names() -> list[str]:
     """List the environments that gymnax has registered."""
-    import gymnax  # pyright: ignore[reportMissingImports]
-
-    return list(gymnax.registered_envs)
+    return list(_gymnax().registered_envs)
 
 
 def make(task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Gymnax:
     """Make one environment of gymnax by gymnax's own name for it; whoever asks copies it and limits its episodes."""
-    import gymnax  # pyright: ignore[reportMissingImports]
-
     del num_envs, time_limit
     with default_promotion():
-        return Gymnax(*gymnax.make(task, **arguments))
+        return Gymnax(*_gymnax().make(task, **arguments))
+
+
+def _gymnax() -> Any:
+    """Import the library, by its whole name: this module has the same one."""
+    return importlib.import_module("gymnax")
