@@ -198,7 +198,7 @@ def test_arguments_of_the_environment_are_literals_or_text():
     words = "train FrozenLake-v1 --env-arg map_name=8x8 --env-arg is_slippery=False --env-arg size=(3,4)".split()
     given = parse(words)[1]
     assert given["env_args"] == {"map_name": "8x8", "is_slippery": False, "size": (3, 4)}
-    assert given["algorithm"] == "ppo" and parse([*words, "a2c"])[1]["algorithm"] == "a2c"
+    assert given["algorithm"] == "ppo" and parse([*words[:2], "a2c", *words[2:]])[1]["algorithm"] == "a2c"
     assert parse(["resume", "here"])[1]["env_args"] == {}
 
 
