@@ -119,9 +119,12 @@ def test_a_run_of_a_method_that_is_not_registered_says_so(tmp_path):
 def test_a_name_of_another_library_is_answered_with_ours(theirs, ours):
     with pytest.raises(logpi.LogpiError, match=rf"unknown option {theirs} \(here it is {ours}\); allowed: num_envs"):
         logpi.ppo(**{theirs: 8})
+    flag, our_flag = (f"--{name.replace('_', '-')}" for name in (theirs, ours))
+    with pytest.raises(logpi.LogpiError, match=rf"unknown option {flag}=8 \(here it is {our_flag}\); allowed: --help"):
+        parse(["train", "CartPole-v1", f"{flag}=8"])
 
 
 def test_a_name_is_ours_only_where_the_method_has_it():
-    assert opt.unknown_option("clip_coef", logpi.trpo.options).startswith("unknown option clip_coef; allowed")
+    assert opt.peer_hint("clip_coef", logpi.trpo.options) == ""
     every = {name for method in registry.ALGORITHMS.values() for name in method.options}
     assert set(opt.PEER_NAMES.values()) <= every | {"steps"} and not set(opt.PEER_NAMES) & every

@@ -39,7 +39,8 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
     given = vars(known)
     command = given.pop("command")
     if unknown:
-        raise LogpiError(f"unknown option {unknown[0]}; allowed: {_flags(commands.choices[command])}")
+        hint = _peer_hint(unknown[0], options) if command == "train" else ""
+        raise LogpiError(f"unknown option {unknown[0]}{hint}; allowed: {_flags(commands.choices[command])}")
     if "workers" in given:
         given["workers"] = Workers(*[given.pop(name) for name in ("workers", "restarts", "step_timeout", "pipeline")])
     if "env_args" in given:
@@ -85,6 +86,12 @@ def _add_options(parser: Any, algorithm: str) -> list[str]:
         flag = f"--{name.replace('_', '-')}"
         group.add_argument(flag, dest=name, default=argparse.SUPPRESS, metavar="X", help=text)
     return list(defaults)
+
+
+def _peer_hint(flag: str, options: list[str]) -> str:
+    from logpi.presets.options import peer_hint
+
+    return peer_hint(flag, options, "--")
 
 
 def _add_environment(parser: Parser) -> None:

@@ -248,18 +248,18 @@ PEER_NAMES = {
 """Names that other libraries have for an option of ours (`steps` is an argument of `train`)."""
 
 
-def unknown_option(name: str, allowed: Iterable[str]) -> str:
-    """Return the message for an unknown option, which names ours for one that another library calls so."""
-    names = list(allowed)
-    ours = PEER_NAMES.get(name)
-    hint = f" (here it is {ours})" if ours in (*names, "steps") else ""
-    return f"unknown option {name}{hint}; allowed: {', '.join(names)}"
+def peer_hint(name: str, allowed: Iterable[str], prefix: str = "") -> str:
+    """Return " (here it is …)" for the name that another library gives to one of the allowed options, else ""."""
+    ours = PEER_NAMES.get(name.removeprefix("--").partition("=")[0].replace("-", "_"))
+    if ours not in (*allowed, "steps"):
+        return ""
+    return f" (here it is {prefix}{ours.replace('_', '-') if prefix else ours})"
 
 
 def read_option(name: str, given: Any, options: Mapping[str, Option]) -> Any:
     """Read the value of an option; raises LogpiError naming the option, the value and what is allowed."""
     if name not in options:
-        raise LogpiError(unknown_option(name, options))
+        raise LogpiError(f"unknown option {name}{peer_hint(name, options)}; allowed: {', '.join(options)}")
     try:
         return options[name].read(given)
     except (ValueError, TypeError, OverflowError):
