@@ -1,4 +1,4 @@
-"""run.json: all that a run was started with, and what is needed to go on with it."""
+"""run.json: the arguments that a run was started with, and all that is needed to resume it."""
 
 import platform
 import time
@@ -32,7 +32,13 @@ KINDS = {
 
 
 def configuration(spec: Any, settings: dict[str, Any], description: str, **facts: Any) -> dict[str, Any]:
-    """The complete configuration of a run, as JSON can say it; `facts` are the arguments it was started with."""
+    """Build the complete configuration of a run, in values that JSON has.
+
+    - `spec`: of the run's environment, whose spaces are stored, so that networks can be rebuilt without it.
+    - `settings`: value of every option.
+    - `description`: the algorithm as text.
+    - `facts`: the arguments that the run was started with.
+    """
     return {
         "schema": SCHEMA,
         **facts,
@@ -48,20 +54,23 @@ def configuration(spec: Any, settings: dict[str, Any], description: str, **facts
 
 
 def read(directory: Path) -> dict[str, Any]:
-    """The configuration in a run's directory. Raises LogpiError where it is missing, or is none."""
-    said = read_json(directory / "run.json")
+    """Read the configuration in a run directory, of this schema or an earlier one.
+
+    Raises LogpiError where the file is missing, lacks an entry, or has a schema that cannot be read.
+    """
+    config = read_json(directory / "run.json")
     for name, kind in KINDS.items():
-        if not isinstance(said.get(name), kind):
+        if not isinstance(config.get(name), kind):
             raise LogpiError(f"{directory / 'run.json'} is no run's: it has no {name}")
-    if not isinstance(said.get("env_args", {}), dict | None):
+    if not isinstance(config.get("env_args", {}), dict | None):
         raise LogpiError(f"{directory / 'run.json'} is no run's: its env_args are no arguments")
-    return migrate_configuration(said, directory / "run.json")
+    return migrate_configuration(config, directory / "run.json")
 
 
 def environment(
-    said: dict[str, Any], directory: Path, env: Any = None, env_args: Mapping[str, Any] | None = None
+    config: dict[str, Any], directory: Path, env: Any = None, env_args: Mapping[str, Any] | None = None
 ) -> Any:
-    """Find the environment to go on with: the one that is given, else the run's own by its name, with its arguments.
+    """Find the environment to continue with: the one that is given, else the run's own by its name, with its arguments.
 
     - `env`: given by the user; None for the run's own. If it is the run's own name, the run's arguments hold, too.
     - `env_args`: arguments given by the user, which replace the run's of the same names.
@@ -69,7 +78,7 @@ def environment(
     Raises LogpiError for a name in run.json that imports a module (a directory may come from anyone), and for an
     environment whose arguments or wrappers run.json does not hold.
     """
-    name, arguments = said["environment"], said.get("env_args", {})
+    name, arguments = config["environment"], config.get("env_args", {})
     if env is None and names_a_module(name):
         raise LogpiError(f"{directory} was trained on {name}, a module of yours: if you trust it, say --env {name}")
     if env is not None and env != name:
