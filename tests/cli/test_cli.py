@@ -15,6 +15,7 @@ from logpi.runs import checkpoints
 BAD = {
     "train Nope-v0": ("Nope-v0", "Gymnasium id"),
     "train CartPole-v1 --discoun 0.9": ("--discoun", "--gamma"),
+    "train CartPole-v1 --n-steps 64": ("--n-steps", "here it is --num-steps"),
     "train CartPole-v1 --gamma 1.5": ("gamma is 1.5", "0 … 1"),
     "train CartPole-v1 --gamma nan": ("gamma is nan", "0 … 1"),
     "train CartPole-v1 --learning-rate -1": ("learning_rate is -1", "above 0"),

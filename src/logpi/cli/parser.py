@@ -89,6 +89,7 @@ def _add_options(parser: Any, algorithm: str) -> list[str]:
 
 
 def _peer_hint(flag: str, options: list[str]) -> str:
+    """The part of the message that names our option for one of another library; empty if there is none."""
     from logpi.presets.options import peer_hint
 
     return peer_hint(flag, options, "--")

@@ -220,7 +220,8 @@ def _shard_factory(environment: SteppableCopies, first: int, count: int) -> Call
 def spawn_worker(copies: EnvironmentShard) -> WorkerHandle:
     """Start a process that makes these copies; it hears no Ctrl-C, which is for the process that starts it."""
     (ours, theirs), (lifeline, held) = socket.socketpair(), socket.socketpair()
-    command = [sys.executable, "-c", ENTRY, str(theirs.fileno()), str(held.fileno())]
+    # -P: modules are found where this process finds them (PYTHONPATH below), and not first in the current directory.
+    command = [sys.executable, "-P", "-c", ENTRY, str(theirs.fileno()), str(held.fileno())]
     path = os.pathsep.join(place or os.getcwd() for place in sys.path)
     with ignore_sigint():
         process = subprocess.Popen(
