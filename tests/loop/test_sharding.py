@@ -61,3 +61,30 @@ def test_two_devices_that_learn_a_network_each_learn_what_one_does_to_the_last_b
     """Each makes the whole rollout, learns π or V by itself, and is handed the other."""
     one, two = (trained(tmp_path, devices, algorithm) for devices in (1, 2))
     assert one["networks"] == two["networks"] and one["returns"] == two["returns"]
+
+
+IDLE = """
+import logpi
+from logpi.loop.sharding import idle_devices_message
+from logpi.loop.vectorized import idle_member_devices_message
+algorithm = logpi.ppo().algorithm(logpi.ppo().settings(""))
+assert idle_devices_message(16, algorithm) is None and idle_member_devices_message(8) is None
+print(idle_devices_message(6, algorithm))
+print(idle_devices_message(16, algorithm, on_device=False))
+print(idle_member_devices_message(6))
+recipe = logpi.ppo(num_envs=6, num_steps=8, minibatch_size=16, epochs=1, hidden=(4,))
+logpi.train("logpi:CartPole-v1", recipe, steps=48, out="run", evaluations=0)
+"""
+
+
+def test_devices_that_a_run_leaves_idle_are_named_with_the_option_that_uses_them(tmp_path):
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", IDLE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path)
+    line = "8 devices, num_envs 6: one device is used; choose a num_envs divisible by 8"
+    assert done.stdout.splitlines()[:3] == [
+        line,
+        "8 devices: one is used; a run on host environments learns on one device",
+        "8 devices, 6 runs: 6 used; choose a number of runs divisible by 8",
+    ]
+    assert done.stderr.splitlines().count(line) == 1
