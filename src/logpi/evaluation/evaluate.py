@@ -1,4 +1,4 @@
-"""How good a policy is: whole episodes, its most likely actions, seeds that training never used."""
+"""Evaluation of a policy: whole episodes, greedy actions by default, seeds that training never uses."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,31 +23,39 @@ from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.observations import StoreNothing
 
-EVAL_ENVS = 20
-WORKER_THRESHOLD_SECONDS = 1.0  # seconds: what takes longer is worth starting processes for
+EVAL_ENVS = 20  # at most; environments stepped at the same time
+WORKER_THRESHOLD_SECONDS = 1.0  # longer evaluations justify starting worker processes
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Returns and lengths of the episodes, in the order in which they were seeded."""
+    """Returns and lengths of episodes, in the order of their seeds.
+
+    - `returns`: undiscounted sums of raw rewards, [episodes].
+    - `lengths`: numbers of steps, [episodes].
+    """
 
     returns: np.ndarray
     lengths: np.ndarray
 
     @property
     def mean(self) -> float:
-        """The mean return."""
+        """Mean return."""
         return float(self.returns.mean())
 
     @property
     def ci(self) -> tuple[float, float]:
-        """A 95 % interval for the mean return: the percentile bootstrap."""
+        """95 % confidence interval of the mean return, by the percentile bootstrap."""
         return bootstrap_interval(self.returns, np.mean)
 
 
 @dataclass(frozen=True)
 class PendingEvaluation:
-    """An evaluation that has begun: whether it is over, and what it came to, which may have to be waited for."""
+    """An evaluation in progress.
+
+    - `done`: tells whether the result is available without waiting.
+    - `result`: waits for the result and returns it.
+    """
 
     done: Callable[[], bool]
     result: Callable[[], Evaluation]
@@ -65,11 +73,14 @@ def evaluate(
 ) -> Evaluation:
     """Play whole episodes with a policy and report their returns: undiscounted, raw rewards.
 
-    - `env`: whatever `make` takes.
-    - `seed`: of the episodes; never the same as any seed of a training run's.
+    - `env`: anything that `make` accepts.
+    - `episodes`: number of episodes, ≥ 1.
+    - `seed`: of the episodes; derived seeds never coincide with those of a training run.
     - `stochastic`: sample actions instead of taking the mode.
-    - `max_episode_steps`: the longest an episode may be, for a task that has no time limit.
-    - `env_args`: keyword arguments of the environment, where `env` is a name or a factory.
+    - `max_episode_steps`: longest episode, for a task without a time limit.
+    - `env_args`: keyword arguments of the environment, if `env` is a name or a factory.
+
+    Raises LogpiError for fewer than one episode.
 
         >>> import logpi, jax
         >>> env = logpi.make("logpi:CartPole-v1", 1)
@@ -95,17 +106,20 @@ def make_evaluator(
     purpose: int = EVALUATION,
     hire: Callable[[HostRollout], None] = lambda rollout: None,
 ) -> Callable[[PyTree, int], PendingEvaluation]:
-    """A function that begins an evaluation (policy, seed) of a policy like this one, prepared once, used many times.
+    """Compile an evaluation of policies like `policy`, and return the function (policy, seed) that starts one.
 
-    Each environment plays ⌈episodes / N⌉ whole episodes, and those beyond the number asked for are left out by their
-    place, not by when they end: that would favor short ones. `hire` is called when the first evaluation on the host
-    that took long is over, and may leave the next ones to worker processes, which changes no bit. Those go on while
-    other things are done; all others are over when they have begun. One must have its result before the next begins.
+    Each of the N environments plays ⌈episodes / N⌉ whole episodes; surplus episodes are dropped by column, because
+    dropping the last to finish would favor short ones. Fetch each result before starting the next evaluation.
+
+    - `purpose`: of the derived seed, see `logpi.core.seeds`.
+    - `hire`: called once, after the first evaluation on the host that exceeds WORKER_THRESHOLD_SECONDS; it may attach
+      worker processes to the rollout, which changes no bit. Evaluations by workers run in the background; all others
+      are done when the function returns.
     """
-    act_like = (lambda p: Behavior(p)) if stochastic else (lambda p: Behavior(Greedy(p)))
+    behavior_of = (lambda p: Behavior(p)) if stochastic else (lambda p: Behavior(Greedy(p)))
     n = environment.spec.num_envs
     collect = Episodes(episodes_per_env=-(-episodes // n))
-    mu = act_like(policy)
+    mu = behavior_of(policy)
     play = (
         _on_device(environment, mu, collect)
         if is_jax_environment(environment)
@@ -113,7 +127,7 @@ def make_evaluator(
     )
 
     def begin(policy: PyTree, seed: int) -> PendingEvaluation:
-        over, played = play(act_like(policy), derive(seed, purpose))
+        over, played = play(behavior_of(policy), derive(seed, purpose))
 
         def result() -> Evaluation:
             reward, valid = played()
@@ -125,11 +139,13 @@ def make_evaluator(
     return begin
 
 
-Played = tuple[Callable[[], bool], Callable[[], tuple[np.ndarray, np.ndarray]]]  # whether it is over; reward, valid
+Played = tuple[Callable[[], bool], Callable[[], tuple[np.ndarray, np.ndarray]]]  # done; (reward, valid), each [T, E]
 Play = Callable[[Behavior, int], Played]
 
 
 def _on_device(environment: Any, mu: Behavior, collect: Episodes) -> Play:
+    """Play episodes in one compiled program."""
+
     def play(mu: Behavior, key: Any) -> tuple[tuple, Any]:
         tau = device.rollout(environment, mu, (), key, collect)[1]
         return (), (tau.reward, tau.valid)
@@ -139,14 +155,16 @@ def _on_device(environment: Any, mu: Behavior, collect: Episodes) -> Play:
 
 
 def _finished(played: tuple[np.ndarray, np.ndarray]) -> Played:
+    """Wrap results that are available already."""
     return lambda: True, lambda: played
 
 
 def _on_host(environment: Any, mu: Behavior, collect: Episodes, hire: Callable[[HostRollout], None]) -> Play:
+    """Play episodes by a host rollout, and offer it to `hire` once a play takes long."""
     obs = environment.reset(0)
     noise = aot_compile(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec)), mu, jr.key(0))
     rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1], keep=StoreNothing)
-    alone = [rollout]
+    without_workers = [rollout]  # empty once the rollout was offered to `hire`
 
     def finish() -> tuple[np.ndarray, np.ndarray]:
         fields = rollout.finish()
@@ -155,11 +173,11 @@ def _on_host(environment: Any, mu: Behavior, collect: Episodes, hire: Callable[[
     def play(mu: Behavior, seed: int) -> Played:
         began = time.perf_counter()
         rollout.start(mu, jax.device_get(noise(mu, jr.key(seed))[1]), seed)
-        if not alone:
+        if not without_workers:
             return rollout.done, finish
         played = finish()
         if time.perf_counter() - began > WORKER_THRESHOLD_SECONDS:
-            hire(alone.pop())
+            hire(without_workers.pop())
         return _finished(played)
 
     return play

@@ -1,4 +1,4 @@
-"""The baselines there are, by name: what is subtracted from credit, and what that does to the estimator's mean."""
+"""Baselines by name: the function subtracted from credit, and the rule for the estimator's exact mean."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from logpi.objectives.optimal_baseline import OptimalBaseline, per_parameter, sc
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is subtracted from credit.
+    """A baseline b, subtracted from credit.
 
     - `about`: its formula.
-    - `subtract`: (state, τ, Φ) ↦ b; None for none.
-    - `objective`: one that subtracts it, in place of the estimator's own; for baselines made of scores.
-    - `critic`: the critic it needs, by its name in `Problem.critics`.
-    - `rule`: how the exact mean of an estimator with it is computed; None leaves that to the estimator.
+    - `subtract`: (state, τ, Φ) ↦ b; None if nothing is subtracted from credit.
+    - `objective`: replaces the estimator's objective, for baselines computed from scores ∇log π; else None.
+    - `critic`: name in `Problem.critics` of the critic it needs; None if it needs none.
+    - `rule`: computes the exact mean of an estimator with it; None means the estimator's own rule.
     """
 
     about: str

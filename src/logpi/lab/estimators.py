@@ -1,4 +1,4 @@
-"""The estimators there are, by name: a credit, an objective, whose episodes, and what its mean is."""
+"""Estimators by name: a credit, an objective, the acting policy, and the rule for the exact mean."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,23 +33,23 @@ Critics = Mapping[str, PyTree]
 
 
 def identity(credit: Credit, gamma: float) -> Credit:
-    """The credit as it is."""
+    """Return the credit unchanged."""
     del gamma
     return credit
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """One way to estimate ∇J from a batch of whole episodes.
+    """An estimator ĝ of ∇J from a batch of whole episodes.
 
     - `about`: its formula.
     - `credit`: (γ, critics) ↦ the credit, before any baseline and factor.
-    - `objective`: whose gradient is taken.
-    - `factor`: what goes around the credit less its baseline: `TimeDiscounted`, the factor γ^t; or `identity`, nothing.
-    - `critic`: the critic it needs, by its name in `Problem.critics`.
-    - `off_policy`: whether the episodes are another policy's.
-    - `baselines`: those that it goes with, by name.
-    - `rule`: how its exact mean is computed, without a baseline.
+    - `objective`: J(θ; batch), whose gradient at θ_old is ĝ.
+    - `factor`: wraps the credit after the baseline: `TimeDiscounted` multiplies by γ^t, `identity` leaves it unchanged.
+    - `critic`: name in `Problem.critics` of the critic it needs; None if it needs none.
+    - `off_policy`: True if the episodes are collected by μ = `Problem.other` instead of π.
+    - `baselines`: names of the compatible baselines.
+    - `rule`: computes its exact mean without a baseline.
     """
 
     about: str

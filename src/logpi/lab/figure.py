@@ -1,4 +1,4 @@
-"""Bias and variance of every estimator as a picture."""
+"""Figure of the bias and variance of every estimator."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from logpi.lab.measure import Measurement
 
 
 def draw(path: Path, rows: Sequence[Measurement], title: str) -> None:
-    """One line an estimator: its bias with four standard errors, its variance with its interval; crosses are exact."""
+    """Draw a row per estimator: bias ± four standard errors, variance with its interval; crosses are exact values."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -19,8 +19,8 @@ def draw(path: Path, rows: Sequence[Measurement], title: str) -> None:
     left, right = figure.subplots(1, 2, sharey=True)
     _bias(left, rows)
     _variance(right, rows)
-    plain = lambda row: row.estimator if row.baseline == "none" else f"{row.estimator} − {row.baseline}"
-    left.set_yticks(range(len(rows)), [plain(row) for row in rows])
+    label = lambda row: row.estimator if row.baseline == "none" else f"{row.estimator} − {row.baseline}"
+    left.set_yticks(range(len(rows)), [label(row) for row in rows])
     left.set_ylim(len(rows) - 0.5, -0.5)
     for axes in (left, right):
         axes.grid(alpha=0.3, axis="x")
@@ -52,6 +52,7 @@ def _variance(axes: Any, rows: Sequence[Measurement]) -> None:
 
 
 def _exact(axes: Any, values: Sequence[float | None]) -> None:
+    """Mark the exact values that are known."""
     known = [(value, i) for i, value in enumerate(values) if value is not None]
     if known:
         axes.plot(*np.transpose(known), "x", color="C3", ms=5, label="exact")

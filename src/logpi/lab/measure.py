@@ -1,4 +1,4 @@
-"""Every estimator with every baseline that goes with it, measured on the same batches."""
+"""Measurement of estimators with their compatible baselines on the same batches."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ REFERENCE = ("reward-to-go", "leave-one-out")
 
 @dataclass(frozen=True)
 class Measurement:
-    """One estimator with one baseline, on M batches. Biases are in units of ‖∇J‖, costs are of one batch.
+    """Measurement of one estimator with one baseline on M batches. Biases in units of ‖∇J‖, costs per batch.
 
     - `bias`, `bias_error`: of the sampled mean along ∇J, and its standard error.
-    - `exact_bias`: the same of the exact mean; `exact_bias_norm`: ‖E ĝ − ∇J‖ / ‖∇J‖. None without an oracle.
+    - `exact_bias`: of the exact mean, along ∇J; `exact_bias_norm`: ‖E ĝ − ∇J‖ / ‖∇J‖. None without an oracle.
     - `z`: standard errors between the sampled and the exact mean (the reference, without an oracle), along ∇J.
     - `p`: of Hotelling's T² over all coordinates; None without an oracle, or for too few batches.
     - `variance`, `variance_low`, `variance_high`: tr Cov ĝ, with a 95 % jackknife interval; `exact_variance` where
       ĝ is a mean over independent episodes.
     - `signal_to_noise`: ‖E ĝ‖ / √tr Cov ĝ. `cosine`, `cosine_error`: mean cos(ĝ, ∇J) and its standard error.
-    - `steps`: environment steps; `seconds`: to play them and to compute ĝ, compiled, many batches at once.
+    - `steps`: environment steps; `seconds`: to collect them and to compute ĝ, compiled, many batches at once.
     """
 
     estimator: str
@@ -72,17 +72,16 @@ def measure(
     reference: int = 4000,
     seed: int = 0,
 ) -> list[Measurement]:
-    """Bias, variance, signal-to-noise, direction and cost of estimators of ∇J, all from the same episodes.
+    """Measure bias, variance, signal-to-noise, direction and cost of estimators of ∇J, all from the same episodes.
 
-    - `env`: a task by whatever `make` takes, an `MDP`, or a `Problem`. With an oracle (`tabular:…`, an MDP) ∇J and
+    - `env`: anything that `make` accepts, an `MDP`, or a `Problem`. With an oracle (`tabular:…`, an MDP) ∇J and
       the estimators' means are exact; else ∇J comes from a large sample.
-    - `policy`: π; by default one is drawn.
-    - `estimators`, `baselines`: by name; those that do not go together are left out, as are those that perturb θ
-      where there is no oracle.
-    - `batch`: m, episodes to a batch. `batches`: M.
-    - `reference`: episodes behind ∇J where there is no oracle.
+    - `policy`: π; by default random.
+    - `estimators`, `baselines`: names; incompatible pairs are skipped, and without an oracle estimators that perturb θ.
+    - `batch`: m ≥ 1, episodes per batch. `batches`: M ≥ 3.
+    - `reference`: episodes for estimating ∇J if there is no oracle, ≥ 8 m.
 
-    Raises LogpiError for unknown names, and where nothing is left to measure.
+    Raises LogpiError for unknown names, and if no pair can be measured.
 
         >>> import logpi
         >>> rows = logpi.measure("tabular:two-state", estimators=["reward-to-go"], baselines=["none"], batches=50)
@@ -102,7 +101,7 @@ def measure(
 
 
 def compatible_pairs(estimators: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
-    """The pairs (estimator, baseline) that go together, in the lists' order. Raises LogpiError where there is none."""
+    """List the compatible pairs (estimator, baseline), in the lists' order. Raises LogpiError if there is none."""
     for kind, names, known in (("estimator", estimators, NAMES), ("baseline", baselines, BASELINES)):
         for name in names:
             if name not in known:
@@ -115,7 +114,7 @@ def compatible_pairs(estimators: Sequence[str], baselines: Sequence[str]) -> lis
 
 
 def method(world: Problem, name: str, baseline: str) -> Method:
-    """An estimator with a baseline, put together for a problem."""
+    """Compose an estimator with a baseline for a problem."""
     estimator, less = ESTIMATORS[name], BASELINES[baseline]
     credit = estimator.credit(world.gamma, world.critics)
     credit = credit if less.subtract is None else credit - less.subtract
@@ -133,7 +132,7 @@ def _critic(name: str, baseline: str) -> str | None:
 
 
 def _missing_requirement(world: Problem, name: str, baseline: str) -> str | None:
-    """What the estimator would need that the problem has not."""
+    """Name a requirement of the pair that the problem lacks: "oracle", "critic" or None."""
     if name in PERTURBED:
         return "oracle" if world.timeless is None else None
     critic = _critic(name, baseline)
@@ -143,6 +142,7 @@ def _missing_requirement(world: Problem, name: str, baseline: str) -> str | None
 def _measured(
     world: Problem, pairs: list[tuple[str, str]], sizes: tuple[int, int, int], seed: int
 ) -> Iterator[Measurement]:
+    """Measure every pair; `sizes` are (m, M, reference episodes)."""
     m, number, _ = sizes
     k_reference, *keys, k_perturbed = jr.split(jr.key(seed + 1), 4)
     target = _reference(world, sizes, k_reference)
@@ -163,7 +163,7 @@ def _measured(
 
 
 def _scored(world: Problem, m: int, number: int, keys: Sequence[Any]) -> Callable[[str, str], Sample]:
-    """(estimator, baseline) ↦ what it makes of the episodes, which are played once for all."""
+    """Make the function (estimator, baseline) ↦ `Sample`; episodes are collected once per acting policy."""
     listed = None if world.listed is None else EpisodeTable(world)
     played = {}
 
@@ -180,6 +180,7 @@ def _scored(world: Problem, m: int, number: int, keys: Sequence[Any]) -> Callabl
 
 
 def _reference(world: Problem, sizes: tuple[int, int, int], key: Any) -> Reference:
+    """Compute ∇J: exactly from the oracle, else from a large sample."""
     if world.mdp is not None:
         return exactly(np.asarray(exact_gradient(world), np.float64))
     m, _, size = sizes
@@ -196,12 +197,13 @@ def _reference(world: Problem, sizes: tuple[int, int, int], key: Any) -> Referen
 
 
 def _mean(listed: EpisodeTable, one: Method, name: str, baseline: str, m: int) -> Mean:
-    """The exact mean, by the baseline's rule or the estimator's own."""
+    """Compute the exact mean by the baseline's rule, or by the estimator's own."""
     rule = BASELINES[baseline].rule or ESTIMATORS[name].rule
     return rule(listed, one, method(listed.problem, name, "none"), m)
 
 
 def _biases(mean: Mean | None, target: Reference) -> dict[str, float | None]:
+    """Bias and variance of the exact mean, as fields of `Measurement`."""
     if mean is None:
         return {"exact_bias": None, "exact_bias_norm": None, "exact_variance": None}
     length, off = float(np.linalg.norm(target.gradient)), mean.value - target.gradient

@@ -1,4 +1,4 @@
-"""An estimator with a baseline, put together."""
+"""An estimator composed with a baseline."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,11 @@ from logpi.types import State, Trajectory, ravel
 
 @dataclass(frozen=True)
 class Method:
-    """What is differentiated: an objective of a credit, from the episodes of the policy itself or of another.
+    """An objective with its credit, ready to be differentiated on batches of episodes.
 
-    - `name`: tells it from every other one.
-    - `critic`: the critic it needs, by its name in `Problem.critics`.
+    - `name`: unique.
+    - `critic`: name in `Problem.critics` of the critic it needs; None if it needs none.
+    - `off_policy`: True if the episodes are collected by μ instead of π.
     """
 
     name: str
@@ -25,5 +26,5 @@ class Method:
     off_policy: bool
 
     def __call__(self, state: State, tau: Trajectory) -> Float[Array, " P"]:
-        """ĝ of one batch, θ as `logpi.types.ravel` lays it out."""
+        """Compute ĝ of one batch, flattened by `logpi.types.ravel`."""
         return ravel(gradient(self.credit, self.objective, state, tau))[0]

@@ -38,13 +38,14 @@ STEP = 0.5  # δ and σ
 
 @dataclass(frozen=True)
 class Perturbed:
-    """One way to estimate ∇J from one episode of each member of a population.
+    """An estimator of ∇J from one episode of each member of a population.
 
     - `about`: its formula.
-    - `estimator`: which directions, and what their returns say; linear in the returns.
-    - `pairing`: what each perturbation is compared with; those compared share their random numbers.
-    - `directions`: (P, m) ↦ how many, for P coordinates and batches of m episodes.
-    - `drawn`: whether directions are drawn, anew for every estimate.
+    - `estimator`: directions, and ĝ from their returns; linear in the returns.
+    - `pairing`: the perturbation or center that each one is compared with; compared members share random numbers.
+    - `directions`: (P, m) ↦ number of directions, for P coordinates and batches of m episodes.
+    - `drawn`: True if directions are random, redrawn for every estimate.
+    - `baselines`: compatible baselines; none.
     """
 
     about: str
@@ -55,7 +56,7 @@ class Perturbed:
     baselines: tuple[str, ...] = ("none",)
 
     def method(self, world: Problem, m: int) -> ZerothOrder:
-        """The library's own, all directions in one population of stochastic policies."""
+        """Make the library's `ZerothOrder` with all directions in one population of stochastic policies."""
         number = self.directions(ravel(world.policy)[0].size, m)
         members = 2 * number if self.pairing is central_differences else number + 1
         collect = Episodes(group=2 if self.pairing is central_differences else members)
@@ -93,7 +94,7 @@ PERTURBED: dict[str, Perturbed] = {
 
 
 def sample(world: Problem, name: str, m: int, number: int, key: Key[Array, ""]) -> Sample:
-    """`number` estimates; their exact mean, and what each is by the exact U, for the perturbations that were drawn."""
+    """Compute `number` estimates, their exact mean, and each estimate with exact U in place of sampled returns."""
     mdp, policy = world.timeless, world.policy.network
     assert mdp is not None and mdp.horizon is not None
     drawn, method, gradient = PERTURBED[name].drawn, PERTURBED[name].method(world, m), exact_gradient(world)
@@ -114,10 +115,10 @@ def sample(world: Problem, name: str, m: int, number: int, key: Key[Array, ""]) 
 
 
 def _each(one: Callable[..., Any], rows: int, keys: Key[Array, " M"], *arguments: Any) -> tuple[Any, float]:
-    """(one(*arguments, key) for every key, `rows` each, a part of them side by side; the seconds it took)."""
-    turns = -(-keys.size * rows // ROWS_AT_ONCE)
-    side = -(-keys.size // turns)
-    filled = jnp.resize(keys, (turns, side))  # begins again where it ends: parts of one size compile once
+    """Compute (one(*arguments, key) for every key, seconds), in chunks of at most ROWS_AT_ONCE rows, `rows` per key."""
+    chunks = -(-keys.size * rows // ROWS_AT_ONCE)
+    width = -(-keys.size // chunks)
+    filled = jnp.resize(keys, (chunks, width))  # cyclically padded: chunks of equal size compile once
 
     def every(keys: Key[Array, "K C"], *arguments: Any) -> tuple[tuple, Any]:
         return (), lax.map(jax.vmap(lambda key: one(*arguments, key)), keys)
@@ -126,16 +127,16 @@ def _each(one: Callable[..., Any], rows: int, keys: Key[Array, " M"], *arguments
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[: keys.size], answers), seconds
 
 
-def _tried(method: ZerothOrder, policy: PyTree, key: Key[Array, ""]) -> tuple[State, Behavior, Key[Array, ""]]:
-    """(a learner, its population, a key for what it meets)."""
+def _population(method: ZerothOrder, policy: PyTree, key: Key[Array, ""]) -> tuple[State, Behavior, Key[Array, ""]]:
+    """Make (initial state, its population μ, key of the rollout)."""
     k_mu, k_play = jr.split(key)
     state = method.init(policy)
     return state, method.behavior(state, k_mu), k_play
 
 
 def _played(method: ZerothOrder, environment: Any, policy: PyTree, key: Key[Array, ""]) -> tuple[Array, Array]:
-    """(ĝ from one episode of each member, how many steps they took)."""
-    state, mu, k_play = _tried(method, policy, key)
+    """Compute (ĝ from one episode of each member, their number of steps)."""
+    state, mu, k_play = _population(method, policy, key)
     tau = device.rollout(environment, mu, (), k_play, method.collect)[1]
     returns = TotalReturn(method.gamma)(state, tau)[0][:1]
     return method.estimate(mu, returns)[0], jnp.sum(tau.valid, dtype=float)
@@ -144,11 +145,11 @@ def _played(method: ZerothOrder, environment: Any, policy: PyTree, key: Key[Arra
 def _known(
     method: ZerothOrder, mdp: MDP, policy: PyTree, gradient: Float[Array, " P"], key: Key[Array, ""]
 ) -> tuple[Array, Array]:
-    """(ĝ from U of each member, the share of it that U's curvature adds to ∇J).
+    """Compute (ĝ from the exact U of each member, ĝ(U − tangent)).
 
-    On U's tangent an estimate has the mean ∇J. So its mean on U is ∇J + E ĝ(U − tangent), which varies much less.
+    With U replaced by its tangent at θ, E ĝ = ∇J. So E ĝ = ∇J + E ĝ(U − tangent), whose samples vary much less than ĝ.
     """
-    mu = _tried(method, policy, key)[1]
+    mu = _population(method, policy, key)[1]
     theta, rest = trainable(mu.policy)
     utility = jax.vmap(lambda theta: mdp.utility(eqx.combine(theta, rest)))(theta)
     tangent = (rows_of(mu) - ravel(policy)[0][None]) @ gradient

@@ -1,4 +1,4 @@
-"""What estimators are tried on: a task, a policy, another policy, critics; and an oracle, where there is one."""
+"""Problems for estimators: a task, two policies, critics, and an oracle if there is one."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -22,23 +22,23 @@ from logpi.policies.action_critic import ActionCritic
 from logpi.policies.policy import mlp_policy
 from logpi.types import State, ravel
 
-MOST_TRAJECTORIES = 20_000  # of a task with an oracle, if all of them are to be listed
-MOST_STATES = 400  # of a task with its clock in its state
-DISCOUNT = 0.99  # of a task that has none of its own
-NOTHING = 1e-6  # ‖∇J‖ in units of the greatest reward, where no action makes a difference
-DISTANCE = 0.5  # of the other policy, in units of the size of θ's coordinates
+MOST_TRAJECTORIES = 20_000  # largest number that is enumerated
+MOST_STATES = 400  # largest number of states of a time-augmented MDP
+DISCOUNT = 0.99  # γ of a task without its own
+NOTHING = 1e-6  # ‖∇J‖ / max |reward| below which ∇J counts as 0
+DISTANCE = 0.5  # of μ from π, in units of the root mean square of θ
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """A task and everything that an estimator may ask of it.
+    """A task with policies, critics and, if available, an oracle.
 
     - `make`: n ↦ n copies of the environment.
-    - `policy`: π, whose ∇J is wanted; `other`: μ, whose episodes are used where an estimator learns from another's.
-    - `critics`: those there are: `"value"` V(s), `"half value"` ½V(s), `"action value"` Q(s, a).
-    - `mdp`: the MDP with a horizon, its clock in its state: ∇J is exact; or None.
-    - `timeless`: the same without the clock, for `policy.network`, which does not look at it; or None.
-    - `listed`: the same MDP, where its trajectories are few enough to be listed; or None.
+    - `policy`: π, at which ∇J is estimated; `other`: μ, which collects the episodes of off-policy estimators.
+    - `critics`: by name: `"value"` V(s), `"half value"` ½V(s), `"action value"` Q(s, a).
+    - `mdp`: the time-augmented MDP with a horizon, for exact ∇J; or None.
+    - `timeless`: the same MDP without time in its state, for `policy.network`; or None.
+    - `listed`: `mdp` if its trajectories are few enough to enumerate; else None.
     """
 
     name: str
@@ -52,19 +52,19 @@ class Problem:
     listed: MDP | None = None
 
     def state(self, critic: str | None) -> State:
-        """A learner with that critic. Raises LogpiError where there is none."""
+        """Make a learner's state with the named critic. Raises LogpiError if the problem has none of that name."""
         if critic is not None and critic not in self.critics:
-            there = ", ".join(self.critics) or "none"
-            raise LogpiError(f"{self.name} comes without a critic for {critic}; there are: {there}")
+            available = ", ".join(self.critics) or "none"
+            raise LogpiError(f"{self.name} comes without a critic for {critic}; there are: {available}")
         return State(self.policy, None if critic is None else self.critics[critic], (), ())
 
     def acting(self, off_policy: bool) -> PyTree:
-        """Whose episodes an estimator is given."""
+        """Policy that collects the episodes: μ if `off_policy`, else π."""
         return self.other if off_policy else self.policy
 
 
 class HalfValue(eqx.Module):
-    """½ V: a critic that is wrong by a known amount."""
+    """½ V: a critic with a known error."""
 
     critic: PyTree
 
@@ -82,17 +82,17 @@ def problem(
     horizon: int | None = None,
     seed: int = 0,
 ) -> Problem:
-    """What to try estimators on.
+    """Make a problem from an environment or MDP.
 
-    - `env`: whatever `make` takes, or an `MDP`. `tabular:…` and MDPs have an oracle.
-    - `policy`: π; by default a table of logits drawn from N(0, 1) where there is an oracle, else a fresh MLP.
-    - `critic`: V(s) or an `ActionCritic`; where there is an oracle, V and Q are exact.
+    - `env`: anything that `make` accepts, or an `MDP`. `tabular:…` and MDPs have an oracle.
+    - `policy`: π; by default a table of logits drawn from N(0, 1) with an oracle, else a new MLP.
+    - `critic`: V(s) or an `ActionCritic`; ignored with an oracle, whose V and Q are exact.
     - `gamma`: γ; by default the MDP's own, else 0.99.
-    - `horizon`: the longest an episode may be; by default the MDP's own, or the longest with at most 20,000
-      trajectories (doubled where no action makes a difference so soon); else the task's time limit.
-    - `seed`: of policies that are drawn.
+    - `horizon`: longest episode; by default the MDP's own, or the longest with at most 20,000 trajectories
+      (doubled while ∇J is 0); else the task's time limit.
+    - `seed`: of random policies.
 
-    Raises LogpiError for a task without a time limit, or an MDP that is too large with a clock in its state.
+    Raises LogpiError for a task without a time limit, or an MDP that is too large when time-augmented.
     """
     k_policy, k_other = jr.split(jr.key(seed))
     mdp = env if isinstance(env, MDP) else _mdp(env)
@@ -115,15 +115,16 @@ def problem(
 
 
 def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> Problem:
-    clocked = time_augmented(mdp)
+    """Make a problem with exact ∇J, V and Q, on the time-augmented MDP."""
+    augmented = time_augmented(mdp)
     pi = IgnoresTime(policy, mdp.states)
-    value = TableCritic(clocked.value(pi))
+    value = TableCritic(augmented.value(pi))
     critics = {
         "value": value,
         "half value": HalfValue(value),
-        "action value": TableActionCritic(clocked.action_value(pi)),
+        "action value": TableActionCritic(augmented.action_value(pi)),
     }
-    timed = dataclasses.replace(clocked, horizon=mdp.horizon)
+    timed = dataclasses.replace(augmented, horizon=mdp.horizon)
     return Problem(
         name,
         lambda n: Vmap(Tabular(timed), n, mdp.horizon, name),
@@ -138,14 +139,14 @@ def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> 
 
 
 def _mdp(env: Any) -> MDP | None:
-    """The MDP behind an environment, if it is one."""
+    """Return the MDP of a tabular environment, else None."""
     made = make(env, 1) if isinstance(env, str) and env.startswith("tabular:") else env
     single = made.single if isinstance(made, Vmap) else made
     return single.mdp if isinstance(single, Tabular) else None
 
 
 def _with_horizon(mdp: MDP, horizon: int | None, policy: PyTree) -> MDP:
-    """The MDP with the horizon asked for, its own, or the longest that leaves few enough trajectories."""
+    """Set the horizon: the given one, the MDP's own, or the longest that leaves few enough trajectories."""
     if horizon is None and mdp.horizon is None:
         return _long_enough(_longest_listed(mdp), policy)
     mdp = dataclasses.replace(mdp, horizon=horizon or mdp.horizon)
@@ -158,6 +159,7 @@ def _with_horizon(mdp: MDP, horizon: int | None, policy: PyTree) -> MDP:
 
 
 def _longest_listed(mdp: MDP) -> MDP:
+    """Set the longest horizon, at most 100, whose trajectories can be enumerated."""
     steps = 1
     while steps < 100 and count(dataclasses.replace(mdp, horizon=steps + 1)) <= MOST_TRAJECTORIES:
         steps += 1
@@ -165,33 +167,34 @@ def _longest_listed(mdp: MDP) -> MDP:
 
 
 def _long_enough(mdp: MDP, policy: PyTree) -> MDP:
-    """Twice as long, until what one does makes a difference or there is no room for more."""
-    while not _makes_a_difference(mdp, policy) and 2 * _with_times(mdp) <= MOST_STATES:
+    """Double the horizon until ∇J is nonzero or the time-augmented MDP would be too large."""
+    while not _has_gradient(mdp, policy) and 2 * _with_times(mdp) <= MOST_STATES:
         mdp = dataclasses.replace(mdp, horizon=2 * (mdp.horizon or 1))
     return mdp
 
 
 def _with_times(mdp: MDP) -> int:
-    """How many states there are, one for each time and one for the end."""
+    """Number of states of the time-augmented MDP."""
     return mdp.states * (mdp.horizon or 1) + 1
 
 
-def _makes_a_difference(mdp: MDP, policy: PyTree) -> bool:
+def _has_gradient(mdp: MDP, policy: PyTree) -> bool:
+    """Test ∇J ≠ 0, relative to the largest reward."""
     gradient = ravel(jax.tree.map(jnp.asarray, mdp.gradient(policy)))[0]
     return bool(jnp.linalg.norm(gradient) > NOTHING * jnp.max(jnp.abs(mdp.reward)))
 
 
 def perturb_policy(policy: PyTree, key: Key[Array, ""], distance: float = DISTANCE) -> PyTree:
-    """Another policy: θ + c r ε, c the distance, r the root mean square of θ's coordinates and ε ~ N(0, I)."""
+    """Perturb a policy: θ + c r ε, c the distance, r the root mean square of θ's coordinates and ε ~ N(0, I)."""
     theta, unravel = ravel(policy)
     size = jnp.sqrt(jnp.mean(theta**2))
     return unravel(theta + distance * size * jr.normal(key, theta.shape, theta.dtype))
 
 
 def exact_gradient(problem: Problem) -> Float[Array, " P"]:
-    """∇J, from the oracle. Raises LogpiError where it is 0: there is then nothing to measure bias against."""
+    """Compute ∇J from the oracle. Raises LogpiError if ∇J = 0, since relative bias is then undefined."""
     assert problem.mdp is not None
-    if not _makes_a_difference(problem.mdp, problem.policy):
+    if not _has_gradient(problem.mdp, problem.policy):
         raise LogpiError(
             f"∇J is 0 on {problem.name}: in {problem.mdp.horizon} steps no action makes a difference; allowed:"
             " another task, policy or horizon"

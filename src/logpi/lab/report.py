@@ -1,4 +1,4 @@
-"""Measurements for people and for programs: a table on the terminal, CSV."""
+"""Reports of measurements: a table for the terminal, and CSV."""
 
 import csv
 import dataclasses
@@ -18,22 +18,22 @@ LEGEND = (
 
 
 def show(rows: Sequence[Measurement], title: str, file: Any = None) -> None:
-    """The table, on a text stream or on standard output; 160 columns wide where that is no terminal."""
+    """Print the table to a text stream or to standard output; 160 columns wide if that is no terminal."""
     console = Console(file=file, highlight=False)
     wide = console if console.is_terminal else Console(file=file, highlight=False, width=160)
     wide.print(table(rows, title))
 
 
 def table(rows: Sequence[Measurement], title: str) -> Table:
-    """One row a measurement."""
-    made = Table(title=title, caption=LEGEND, box=None, padding=(0, 1), title_justify="left", caption_justify="left")
-    made.add_column("estimator")
-    made.add_column("baseline")
+    """Format measurements as a table, one row each."""
+    output = Table(title=title, caption=LEGEND, box=None, padding=(0, 1), title_justify="left", caption_justify="left")
+    output.add_column("estimator")
+    output.add_column("baseline")
     for name in ("bias %", "exact %", "z", "variance", "95 %", "S/N", "cosine", "steps", "ms"):
-        made.add_column(name, justify="right", no_wrap=True)
+        output.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        made.add_row(row.estimator, row.baseline, *_numbers(row))
-    return made
+        output.add_row(row.estimator, row.baseline, *_numbers(row))
+    return output
 
 
 def _numbers(row: Measurement) -> list[str]:
@@ -51,12 +51,12 @@ def _numbers(row: Measurement) -> list[str]:
 
 
 def records(rows: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """Every field of every row."""
+    """Convert measurements to dicts of all fields."""
     return [dataclasses.asdict(row) for row in rows]
 
 
 def write_csv(path: Path, rows: Sequence[Measurement]) -> None:
-    """One line a measurement under the fields' names; empty where there is nothing to say."""
+    """Write one line per measurement under the fields' names; None as an empty cell."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Measurement)])
         writer.writeheader()

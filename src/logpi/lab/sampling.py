@@ -1,4 +1,4 @@
-"""Episodes to estimate from, on the device or on the host, and what a method makes of batches of them."""
+"""Collection of episodes on the device or on the host, and estimates from batches of them."""
 
 import time
 from collections.abc import Callable
@@ -24,17 +24,17 @@ from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
 from logpi.types import State, Trajectory
 
-SIDE_BY_SIDE = 16  # environments on the host
-ROWS_AT_ONCE = 2**17
+SIDE_BY_SIDE = 16  # environments stepped together on the host
+ROWS_AT_ONCE = 2**17  # time steps differentiated at the same time, which bounds memory
 
 
 class Sample(NamedTuple):
-    """What an estimator made of M batches.
+    """Estimates of one estimator on M batches.
 
-    - `estimates`: ĝ of each, [M, P].
-    - `steps`, `seconds`: environment steps, and the time to take them and to compute, of all batches together.
-    - `mean`: the exact mean, where it is known.
-    - `given`: what each estimate is when all but part of its randomness is averaged, [M, P].
+    - `estimates`: ĝ of each batch, [M, P].
+    - `steps`, `seconds`: environment steps, and time to collect and compute, of all batches together.
+    - `mean`: exact mean; None if unknown.
+    - `given`: conditional expectation of each estimate given part of its randomness, [M, P]; or None.
     """
 
     estimates: np.ndarray
@@ -45,7 +45,7 @@ class Sample(NamedTuple):
 
 
 def episodes(problem: Problem, policy: PyTree, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
-    """(`number` whole episodes of a policy, one a column; the seconds that playing them took)."""
+    """Collect `number` whole episodes of a policy, one per column; also return the seconds it took."""
     first = problem.make(1)
     return (_on_device if is_jax_environment(first) else _on_host)(problem, Behavior(policy), number, key)
 
@@ -84,7 +84,7 @@ def _scored(mu: Behavior, fields: dict[str, Any]) -> Array:
 def estimates(
     method: Callable[[State, Trajectory], Array], state: State, tau: Trajectory, m: int
 ) -> tuple[np.ndarray, float]:
-    """(ĝ of every batch of m neighboring episodes, [M, P]; the seconds it took), all in one compiled program."""
+    """Compute (ĝ of every batch of m neighboring episodes [M, P], seconds) in one compiled program."""
     batches = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(x.shape[0], -1, m, *x.shape[2:]), 1, 0), tau)
     chunk = max(1, ROWS_AT_ONCE // (tau.reward.shape[0] * m))
 
@@ -96,7 +96,7 @@ def estimates(
 
 
 def timed(program: Callable[..., tuple[Any, Any]], *arguments: Any) -> tuple[Any, float]:
-    """(the second result of a compiled program, how long it ran)."""
+    """Run a compiled program; return its second result and the seconds it took."""
     started = time.perf_counter()
     answer = jax.block_until_ready(program(*arguments)[1])
     return answer, time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""What other policies did: trajectories collected from them, or read from a dataset."""
+"""Demonstrations: whole episodes collected from another policy."""
 
 from typing import Any
 
@@ -23,10 +23,11 @@ from logpi.types import State, Trajectory
 def collect_episodes(
     policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, max_episode_steps: int | None = None
 ) -> Trajectory:
-    """Whole episodes of a policy, one a column, its own actions sampled; `Greedy(policy)` takes the likeliest.
+    """Collect whole episodes of a policy, one per column; actions are sampled, or the modes with `Greedy(policy)`.
 
-    - `env`: whatever `make` takes; one that is made already plays an episode in each of its copies.
-    - `max_episode_steps`: the longest an episode may be, for a task without a time limit.
+    - `env`: anything that `make` accepts; an environment object plays one episode in each of its copies.
+    - `episodes`: number of episodes, ≥ 1.
+    - `max_episode_steps`: longest episode, for a task without a time limit.
 
     Raises LogpiError for fewer than one episode.
 
@@ -49,25 +50,25 @@ def collect_episodes(
 
 
 class Watching(eqx.Module):
-    """An algorithm that learns nothing, and hands on what it saw."""
+    """An algorithm that learns nothing and returns the collected trajectory."""
 
     collect: Collect = eqx.field(static=True)
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
-        """Nothing but the policy."""
+        """State with the policy alone."""
         return State(policy, critic, (), ())
 
     def at(self, progress: Any) -> "Watching":
-        """The same at any time."""
+        """Return itself: no schedules."""
         del progress
         return self
 
     def behavior(self, state: State, key: Array) -> Behavior:
-        """μ = the policy."""
+        """μ = π."""
         del key
         return Behavior(state.policy)
 
     def learn(self, state: State, mu: Behavior, tau: Trajectory, key: Array) -> tuple[State, dict[str, Any]]:
-        """The state as it was, and τ."""
+        """Return the state unchanged, with τ as its metric."""
         del mu, key
         return state, {"tau": tau}

@@ -1,4 +1,4 @@
-"""Learning without an environment, from trajectories that are there already."""
+"""Offline learning from stored trajectories."""
 
 from typing import Any
 
@@ -20,14 +20,13 @@ from logpi.types import State, Trajectory
 def learn_offline(
     algorithm: Any, tau: Trajectory, policy: PyTree, critic: PyTree = None, *, iterations: int = 1, seed: int = 0
 ) -> tuple[State, dict[str, Array]]:
-    """Run an algorithm's `learn` on stored trajectories: (the learner afterwards, figures [iterations]).
+    """Run an algorithm's `learn` on stored trajectories: (final state, metrics [iterations]).
 
-    - `algorithm`: put together from parts, such as `PolicyGradient`. Its parts say what becomes of τ's being
-      another policy's: `ImportanceWeighted(trajectory_weights)`, `PerDecision` or `VTrace` account for it, `score`
-      does not.
-    - `tau`: with `log_prob` log μ(a|s) of the policy that acted.
-    - `policy`, `critic`: where learning begins.
-    - `iterations`: how many times; schedules run over them.
+    - `algorithm`: composed of parts, such as `PolicyGradient`. Whether off-policy data are corrected for depends on the
+      parts: `ImportanceWeighted(trajectory_weights)`, `PerDecision` and `VTrace` correct, `score` does not.
+    - `tau`: with `log_prob` = log μ(a|s) of the policy that acted.
+    - `policy`, `critic`: initial ones.
+    - `iterations`: number of calls of `learn`, ≥ 1; schedules run over them.
 
     Raises LogpiError for fewer than one iteration.
 
@@ -37,8 +36,8 @@ def learn_offline(
         >>> tau = logpi.collect_episodes(policy, "logpi:CartPole-v1", episodes=4)
         >>> weighted = logpi.ImportanceWeighted(logpi.SelfNormalized(logpi.trajectory_weights))
         >>> method = logpi.PolicyGradient(logpi.TotalReturn(), weighted, logpi.Ascent(logpi.adam, 1e-3))
-        >>> state, figures = learn_offline(method, tau, policy, iterations=3)
-        >>> figures["effective_share"].shape
+        >>> state, metrics = learn_offline(method, tau, policy, iterations=3)
+        >>> metrics["effective_share"].shape
         (3,)
     """
     if iterations < 1:
@@ -49,6 +48,8 @@ def learn_offline(
 
 @eqx.filter_jit
 def _iterate(algorithm: Any, state: State, tau: Trajectory, xs: tuple[Array, Array]) -> tuple[State, dict[str, Array]]:
+    """Scan `learn` over (progress, key) pairs."""
+
     def iteration(state: State, x: tuple[Array, Array]) -> tuple[State, dict[str, Array]]:
         progress, key = x
         return algorithm.at(progress).learn(state, Behavior(state.policy), tau, key)
@@ -57,10 +58,12 @@ def _iterate(algorithm: Any, state: State, tau: Trajectory, xs: tuple[Array, Arr
 
 
 def clone(tau: Trajectory, env: Any, recipe: Recipe | None = None, *, seed: int = 0) -> PyTree:
-    """A policy that imitates the trajectories; `train(env, ppo().starting_from(clone))` improves it.
+    """Train a policy that imitates the trajectories.
 
-    - `env`: what they were collected in, whatever `make` takes: it says which spaces the policy is for.
-    - `recipe`: `cloning()` with options; that by default.
+    - `env`: the environment they come from, anything that `make` accepts; it defines the policy's spaces.
+    - `recipe`: `cloning(…)` with options; by default `cloning()`.
+
+    Reinforcement learning can continue from the result: `train(env, ppo().from_policy(policy))`.
     """
     recipe = cloning() if recipe is None else recipe
     environment = make(env, 1)

@@ -1,4 +1,4 @@
-"""Datasets of other policies' episodes, read as trajectories."""
+"""Datasets in Minari's format, read as trajectories."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -18,46 +18,46 @@ from logpi.types import Trajectory
 
 
 def read_minari(source: Any, action_space: spaces.Space | None = None, episodes: int | None = None) -> Trajectory:
-    """A dataset in Minari's format as whole episodes, one a column, padded after their end.
+    """Read a dataset in Minari's format as whole episodes, one per column, padded at the end.
 
-    log μ is not in the format and is NaN: cloning does not ask for it, and what does is left with no number.
+    log μ is not part of the format and is set to NaN: cloning does not use it, and methods that do yield NaN.
 
     - `source`: a `minari.MinariDataset`, anything with its `iterate_episodes`, or the path of a dataset's directory or
       HDF5 file (for which h5py is needed: the extra `minari`).
-    - `action_space`: of the recorded actions, by default the dataset's own `action_space`; actions are turned into a
-      policy's: whole numbers from 0, vectors in which −1 … 1 spans the bounds, and dicts and tuples of these.
-    - `episodes`: how many, from the first; all by default.
+    - `action_space`: of the recorded actions, by default the dataset's `action_space`. Actions are converted to a
+      policy's convention: integers from 0, vectors in which [−1, 1] spans the bounds, dicts and tuples of these.
+    - `episodes`: number of episodes, counted from the first; by default all.
 
-    Raises LogpiError for no episodes, or for actions of a space that is not known or not supported.
+    Raises LogpiError for no episodes, or if the action space is unknown or unsupported.
     """
     space = getattr(source, "action_space", None) if action_space is None else action_space
     if space is None:
         raise LogpiError("the dataset does not say which space its actions are in: read_minari(…, action_space=…)")
-    own = from_native(space)
+    to_policy = from_native(space)
     found = list(itertools.islice(_episodes(source), episodes))
     if not found:
         raise LogpiError(f"no episodes in {source}; allowed: a dataset with at least one")
-    columns = [_column(episode, own) for episode in found]
+    columns = [_column(episode, to_policy) for episode in found]
     longest = max(len(column["reward"]) for column in columns)
     stacked = jax.tree.map(lambda *x: jnp.asarray(np.stack([_padded(y, longest) for y in x], axis=1)), *columns)
     return Trajectory(**stacked, complete=True)
 
 
 def _episodes(source: Any) -> Iterator[Any]:
-    """Each episode, with Minari's names: observations [T + 1], actions, rewards, terminations, truncations [T]."""
+    """Yield episodes by Minari's names: observations [T + 1]; actions, rewards, terminations, truncations [T]."""
     if hasattr(source, "iterate_episodes"):
         yield from source.iterate_episodes()
         return
     path = Path(source)
     files = [path / "data" / "main_data.hdf5", path / "main_data.hdf5"] if path.is_dir() else [path]
-    there = [file for file in files if file.is_file()]
-    if not there:
+    existing = [file for file in files if file.is_file()]
+    if not existing:
         raise LogpiError(f"no dataset at {source}; allowed: an HDF5 file, or a directory with data/main_data.hdf5")
     try:
         import h5py
     except ImportError:
         raise LogpiError("HDF5 files need h5py: pip install 'logpi[minari]'") from None
-    with h5py.File(there[0]) as file:
+    with h5py.File(existing[0]) as file:
         groups: dict[str, Any] = dict(file)
         for name in sorted(groups, key=lambda name: int(name.rpartition("_")[2])):
             yield SimpleNamespace(**{field: _arrays(groups[name][field]) for field in FIELDS})
@@ -67,7 +67,7 @@ FIELDS = ("observations", "actions", "rewards", "terminations", "truncations")
 
 
 def _arrays(node: Any) -> PyTree:
-    """A group as a dictionary of what it holds, or as a tuple where these have numbers; a data set as an array."""
+    """Convert an HDF5 group to a dict, or to a tuple if its members are numbered, and a data set to an array."""
     if not hasattr(node, "keys"):
         if node.dtype.hasobject:
             raise LogpiError(
@@ -80,18 +80,18 @@ def _arrays(node: Any) -> PyTree:
     return parts
 
 
-def _column(episode: Any, own: Callable[[Any], Any]) -> dict[str, Any]:
-    """One episode as the fields of a trajectory, [T, …] each; the last row ends it, if only because the data does."""
+def _column(episode: Any, to_policy: Callable[[Any], Any]) -> dict[str, Any]:
+    """Convert one episode to trajectory fields [T, …]; a last row without an end flag becomes truncated."""
     reward = np.asarray(episode.rewards, np.float32)
     steps, terminated = len(reward), np.asarray(episode.terminations, bool)
     ended = np.arange(steps) == steps - 1
-    plain = lambda x: jax.tree.map(_narrow, x)
+    narrow = lambda x: jax.tree.map(_narrow, x)
     return {
-        "obs": jax.tree.map(lambda x: x[:steps], plain(episode.observations)),
-        "action": own(plain(episode.actions)),
+        "obs": jax.tree.map(lambda x: x[:steps], narrow(episode.observations)),
+        "action": to_policy(narrow(episode.actions)),
         "log_prob": np.full(steps, np.nan, np.float32),
         "reward": reward,
-        "next_obs": jax.tree.map(lambda x: x[1 : steps + 1], plain(episode.observations)),
+        "next_obs": jax.tree.map(lambda x: x[1 : steps + 1], narrow(episode.observations)),
         "time": np.arange(steps, dtype=np.int32),
         "terminated": terminated,
         "truncated": (np.asarray(episode.truncations, bool) | ended) & ~terminated,
@@ -100,11 +100,12 @@ def _column(episode: Any, own: Callable[[Any], Any]) -> dict[str, Any]:
 
 
 def _narrow(x: Any) -> np.ndarray:
-    """64 bits as 32, the rest as it is."""
+    """Convert 64-bit numbers to 32 bits, and leave other dtypes unchanged."""
     x = np.asarray(x)
     kinds = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32}
     return x.astype(kinds.get(x.dtype, x.dtype))
 
 
 def _padded(x: np.ndarray, length: int) -> np.ndarray:
+    """Pad with zeros to `length` rows."""
     return np.pad(x, [(0, length - len(x))] + [(0, 0)] * (x.ndim - 1))
