@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import jax
 from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
+from logpi.distributions.point import Point
 from logpi.distributions.protocol import Distribution
 
 Answer = TypeVar("Answer")
@@ -70,7 +71,9 @@ def evaluate_action_critic(critic: Callable[[PyTree, PyTree], Array], rows: Rows
     return map_rows(critic, rows.valid.ndim, rows.obs, rows.action)
 
 
-def evaluate_behavior(mu: Callable[[PyTree], Distribution], obs: PyTree[Shaped[Array, "T N ..."]]) -> Distribution:
+def evaluate_behavior(
+    mu: Callable[[PyTree], Distribution | Point], obs: PyTree[Shaped[Array, "T N ..."]]
+) -> Distribution | Point:
     """Evaluate μ, a function of the observations [N] of all environments, at each of T steps."""
     return map_rows(mu, 1, obs)
 
