@@ -1,4 +1,4 @@
-"""`logpi lab`: estimators of the gradient measured on a task."""
+"""The command `logpi lab`: measure estimators of the gradient on a task."""
 
 import json
 import sys
@@ -18,11 +18,11 @@ def lab(
     seed: int,
     gamma: float | None = None,
     horizon: int | None = None,
-    **how: Any,
+    **given: Any,
 ) -> None:
-    """Measure, show the table, write table.csv and figure.png."""
+    """Measure, print the table, and write table.csv and figure.png."""
     check(env)
-    how = _settled(env, exact, how)
+    arguments = _measure_arguments(env, exact, given)
     if gamma is not None and not 0 <= gamma <= 1:
         raise LogpiError(f"gamma is {gamma}; allowed: 0 … 1")
     from logpi.core.compilation import use_persistent_cache
@@ -30,41 +30,42 @@ def lab(
     from logpi.lab.problem import problem
 
     use_persistent_cache()
-    policy, critic, its_own = _networks(run) if run else (None, None, None)
-    world = problem(env, policy, critic, gamma=its_own if gamma is None else gamma, horizon=horizon, seed=seed)
-    rows = measure(world, seed=seed, **how)
-    title = f"{env}: {how['batches']} batches of {how['batch']} episodes, γ = {world.gamma:g}"
+    policy, critic, run_gamma = _networks(run) if run else (None, None, None)
+    task = problem(env, policy, critic, gamma=run_gamma if gamma is None else gamma, horizon=horizon, seed=seed)
+    rows = measure(task, seed=seed, **arguments)
+    title = f"{env}: {arguments['batches']} batches of {arguments['batch']} episodes, γ = {task.gamma:g}"
     _report(rows, title, out, as_json)
 
 
-def _settled(env: str, exact: bool, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `measure`; whatever is wrong with them is said before anything is compiled."""
+def _measure_arguments(env: str, exact: bool, given: dict[str, Any]) -> dict[str, Any]:
+    """Complete the arguments of `measure` with defaults. Raises LogpiError for wrong ones before compiling."""
     from logpi.lab.baselines import BASELINES
     from logpi.lab.measure import DEFAULT_BASELINES, DEFAULT_ESTIMATORS, NAMES, compatible_pairs
 
-    oracle = env.startswith("tabular:")
-    if exact and not oracle:
+    has_exact_answers = env.startswith("tabular:")
+    if exact and not has_exact_answers:
         raise LogpiError(f"{name_of(env)} has no exact answers, which --exact asks for; allowed: tabular:…")
     everything = given.pop("everything")
-    usual = (tuple(NAMES), tuple(BASELINES)) if everything else (DEFAULT_ESTIMATORS, DEFAULT_BASELINES)
-    for name, default in zip(("estimators", "baselines"), usual, strict=True):
+    defaults = (tuple(NAMES), tuple(BASELINES)) if everything else (DEFAULT_ESTIMATORS, DEFAULT_BASELINES)
+    for name, default in zip(("estimators", "baselines"), defaults, strict=True):
         given[name] = given[name] or default
-    given["batches"] = given["batches"] or (2000 if oracle else 100)
+    given["batches"] = given["batches"] or (2000 if has_exact_answers else 100)
     compatible_pairs(given["estimators"], given["baselines"])
     return given
 
 
 def _networks(directory: str) -> tuple[Any, Any, float]:
-    """Policy, critic and γ of a run."""
+    """Load policy, critic and γ of a run."""
     from logpi.runs import configuration
     from logpi.runs.run import load
 
-    said = configuration.read(Path(directory))
+    config = configuration.read(Path(directory))
     run = load(directory)
-    return run.policy, run.critic, float(said["settings"]["gamma"])
+    return run.policy, run.critic, float(config["settings"]["gamma"])
 
 
 def _report(rows: list[Any], title: str, out: str | None, as_json: bool) -> None:
+    """Print the measurements as a table or as JSON, and write both files where a directory is given."""
     from logpi.lab.figure import draw
     from logpi.lab.report import records, show, write_csv
 
