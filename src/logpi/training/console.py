@@ -1,4 +1,4 @@
-"""What a person sees while training: a live bar on a terminal, plain lines elsewhere; then a summary."""
+"""Progress on the console: a live bar on a terminal, plain lines elsewhere; then a summary."""
 
 import sys
 import time
@@ -10,14 +10,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 Record = dict[str, Any]
-COLLAPSE_PATIENCE = 10  # iterations in a row with next to no entropy, before it is said
+COLLAPSE_PATIENCE = 10  # iterations in a row with next to no entropy, before a warning
 
 
 class Reporter:
-    """Shows return, KL, speed and time left. On standard error, so that standard output stays clean."""
+    """Display of return, KL, speed and time left, on standard error, so that standard output stays clean."""
 
     def __init__(self, steps: int, every: float = 2.0):
-        """`steps` is the budget; away from a terminal a line is printed at most every `every` seconds."""
+        """- `steps`: the budget. - `every`: least seconds between two lines without a terminal, default 2."""
         self._console = Console(file=sys.stderr, highlight=False)
         self._steps, self._every, self._last = steps, every, -every
         self._recent: list[float] = []
@@ -27,11 +27,11 @@ class Reporter:
         self._task = self._bar.add_task("compiling …", total=steps)
 
     def log(self, line: str) -> None:
-        """One line, above the bar if there is one."""
+        """Print one line, above the bar if there is one."""
         self._console.print(line, soft_wrap=True, markup=False)
 
     def record(self, record: Record) -> None:
-        """One iteration."""
+        """Show an iteration's record."""
         self._warn_of_collapse(record.get("entropy"))
         if record.get("return_mean") is not None:
             self._recent = [*self._recent[-9:], record["return_mean"]]
@@ -44,7 +44,7 @@ class Reporter:
             self.log(f"{record['steps']:>10,} / {self._steps:,} steps  {figures}")
 
     def _warn_of_collapse(self, entropy: float | None) -> None:
-        """Say once where actions have become all but certain: nothing more will be learned from trying others."""
+        """Warn once when the policy has become almost deterministic: it then tries, and learns, nothing else."""
         certain = entropy is not None and 0 <= entropy < 1e-3
         if self._collapsed_iterations < COLLAPSE_PATIENCE:
             self._collapsed_iterations = self._collapsed_iterations + 1 if certain else 0
@@ -56,12 +56,12 @@ class Reporter:
                 )
 
     def show_summary(self, figures: Record) -> None:
-        """The last figures, in place of the bar."""
+        """Print the summary in place of the bar."""
         self._bar.stop()
         self._console.print(_table(figures))
 
     def show_table(self, rows: Sequence[Record]) -> None:
-        """Several runs' figures, a line each, in place of the bar."""
+        """Print a table of several runs, a line each, in place of the bar."""
         self._bar.stop()
         table = Table(*rows[0], box=None, padding=(0, 2))
         for row in rows:
@@ -75,14 +75,14 @@ class Reporter:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.stop()
 
 
 def _table(summary: Record) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_column()
-    table.add_column(overflow="fold")  # a path is there to be copied: never shortened
+    table.add_column(overflow="fold")  # a path must stay whole, so that it can be copied
     shown = {name: x for name, x in summary.items() if x is not None and not isinstance(x, dict | list)}
     for name, value in shown.items():
         table.add_row(name, _text(value))

@@ -1,4 +1,4 @@
-"""The points of a sweep, and what came of them."""
+"""Grid of a sweep: the combinations of option values, and the summary of the runs made with them."""
 
 import itertools
 import statistics
@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 def grid_points(points: Points) -> list[dict[str, Any]]:
-    """Every combination of the values in a mapping; combinations that are given as they are.
+    """List every combination of a mapping's values; a sequence of combinations is returned as it is.
 
     >>> grid_points({"clip_range": [0.1, 0.2], "gae_lambda": [0.9]})
     [{'clip_range': 0.1, 'gae_lambda': 0.9}, {'clip_range': 0.2, 'gae_lambda': 0.9}]
@@ -20,8 +20,10 @@ def grid_points(points: Points) -> list[dict[str, Any]]:
     return [dict(zip(points, values, strict=True)) for values in itertools.product(*points.values())]
 
 
-def summarize(rows: Iterable[Row], names: Sequence[str], figures: Sequence[str]) -> list[Row]:
-    """A row for each point: its options, how many seeds, each figure's mean over them, the least and the greatest.
+def summarize(rows: Iterable[Row], names: Sequence[str], metrics: Sequence[str]) -> list[Row]:
+    """Summarize runs, one row per point: its options, the number of seeds, each metric's mean and range over them.
+
+    - `rows`: one per run; `names`: of the options; `metrics`: names of the columns to summarize.
 
     >>> rows = [{"clip_range": 0.1, "seed": 0, "return_mean": 10.0}]
     >>> rows += [{"clip_range": 0.1, "seed": 1, "return_mean": 20.0}]
@@ -31,10 +33,11 @@ def summarize(rows: Iterable[Row], names: Sequence[str], figures: Sequence[str])
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in names), []).append(row)
-    over = lambda group: {
-        name: _mean_and_range([row[name] for row in group if row[name] is not None]) for name in figures
-    }
-    return [dict(zip(names, point, strict=True)) | {"seeds": len(g)} | over(g) for point, g in groups.items()]
+    summaries = []
+    for point, group in groups.items():
+        ranges = {name: _mean_and_range([row[name] for row in group if row[name] is not None]) for name in metrics}
+        summaries.append(dict(zip(names, point, strict=True)) | {"seeds": len(group)} | ranges)
+    return summaries
 
 
 def _mean_and_range(values: list[float]) -> str:

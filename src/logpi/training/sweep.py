@@ -1,4 +1,4 @@
-"""Many runs at once: over seeds, and over numbers that an algorithm is given."""
+"""Many runs as one compiled program: over seeds, and over values of an algorithm's numeric options."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -38,23 +38,23 @@ def train_seeds(
     evaluations: int = 5,
     checkpoint_seconds: float = 30.0,
 ) -> list[Run]:
-    """Train with many seeds at once, as one program: a run for each, as `train` makes it, in a directory of its own.
+    """Train with many seeds as one compiled program: a run for each, with a directory as `train` leaves it.
 
-    - `env`: an environment written in JAX.
-    - `seeds`: which, or how many from 0 on.
+    - `env`: a JAX environment.
+    - `seeds`: the seeds, or their number, counted from 0; default 10.
     - `out`: the directories are `out`/seed-S, by default runs/ENV/ALGORITHM-S-TIME.
 
-    The other arguments are those of `train`. The program is another one than that of a single run, so the last bits
-    differ; a run can be resumed on its own. Raises LogpiError for an environment on the host.
+    The other arguments are those of `train`. The program is not that of a single run, so the last bits differ; each
+    run can be resumed on its own. Raises LogpiError for a host environment.
     """
     recipe = ppo() if algorithm is None else algorithm
     validate_arguments(steps, 0, evaluations, checkpoint_seconds)
     seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
-    place = lambda plan: Path(out) / f"seed-{plan.seed}" if out else default_path(name_of(env), plan.name, plan.seed)
+    path_of = lambda plan: Path(out) / f"seed-{plan.seed}" if out else default_path(name_of(env), plan.name, plan.seed)
     with ExitStack() as stack:
         plans = _make_plans(env, [recipe], steps, seeds, stack)
         plans = [replace(p, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds) for p in plans]
-        runs, reporter = _train_all(plans, [place(plan) for plan in plans], stack)
+        runs, reporter = _train_all(plans, [path_of(plan) for plan in plans], stack)
         reporter.show_table([{"seed": plan.seed} | _result(run) for plan, run in zip(plans, runs, strict=True)])
         return runs
 
@@ -68,16 +68,16 @@ def sweep(
     steps: int | None = None,
     out: str | Path | None = None,
 ) -> list[dict[str, Any]]:
-    """Train with many values of an algorithm's numbers, and many seeds, all at once, as one program.
+    """Train with many values of an algorithm's numeric options, and many seeds, as one compiled program.
 
     - `points`: the values of each option, of which every combination is tried: {"learning_rate": [1e-3, 3e-4]}; or the
-      combinations themselves, drawn at random or otherwise: [{"learning_rate": 1e-3, "discount": 0.98}, …].
+      combinations themselves, drawn at random or otherwise: [{"learning_rate": 1e-3, "gamma": 0.98}, …].
       Options must be numbers to the program, such as rates, weights, discounts; not sizes or counts.
-    - `seeds`: which, or how many from 0 on; each point gets all of them.
+    - `seeds`: the seeds, or their number, counted from 0; each point is trained with all of them; default 1.
     - `out`: each run has a directory below it, by default below runs/ENV/ALGORITHM-sweep-TIME.
 
     Returns a row for each run: its options, seed, returns, and directory. Values that make one run's numbers infinite
-    leave the others as they are. Raises LogpiError for options that change the program, and environments on the host.
+    do not affect the others. Raises LogpiError for options that change the program, and for host environments.
     """
     validate_arguments(steps, 0, 0, 0.0)
     seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
@@ -88,10 +88,10 @@ def sweep(
         plans = _make_plans(env, [algorithm.with_options(**point) for point in settings], steps, seeds, stack)
         plans = [replace(plan, evaluations=1) for plan in plans]
         labels = [point for point in settings for _ in seeds]
-        places = [
+        paths = [
             root / _point_directory(point) / f"seed-{plan.seed}" for point, plan in zip(labels, plans, strict=True)
         ]
-        runs, reporter = _train_all(plans, places, stack)
+        runs, reporter = _train_all(plans, paths, stack)
         parts = zip(labels, plans, runs, strict=True)
         rows = [{**point, "seed": plan.seed, **_result(run)} for point, plan, run in parts]
         reporter.show_table(summarize(rows, list(settings[0]), SUMMARY_METRICS))
@@ -105,7 +105,7 @@ def _result(run: Run) -> dict[str, Any]:
 def _make_plans(
     env: Any, recipes: Sequence[Recipe], steps: int | None, seeds: list[int], stack: ExitStack
 ) -> list[Plan]:
-    """A plan for each recipe and seed; the environment is made once."""
+    """Make a plan for each recipe and seed; they share one environment."""
     use_persistent_cache()
     if not seeds or not recipes:
         raise LogpiError("there is nothing to train: give at least one seed, and at least one value of each option")
@@ -121,7 +121,7 @@ def _make_plans(
 
 
 def _plans_over_seeds(first: Plan, recipe: Recipe, seeds: list[int]) -> list[Plan]:
-    """Plans like the first, with this recipe: networks and keys from each seed, as `settle` draws them."""
+    """Make plans like the first, with this recipe: networks and keys from each seed, as `make_plan` draws them."""
     settings = recipe.settings(name_of(first.source))
     k_networks, keys = jax.vmap(jax.random.split, out_axes=1)(jax.vmap(jax.random.key)(np.asarray(seeds)))
     build = lambda key: recipe.build(first.environment.spec, settings, key)[1:]
@@ -136,26 +136,26 @@ def _plans_over_seeds(first: Plan, recipe: Recipe, seeds: list[int]) -> list[Pla
     return [replace(first, algorithm=algorithm, settings=settings, **start(i)) for i in range(len(seeds))]
 
 
-def _train_all(plans: list[Plan], places: list[Path], stack: ExitStack) -> tuple[list[Run], Reporter]:
-    """Train, each in its place."""
-    StackedHyperparameters(
-        [plan.algorithm for plan in plans]
-    )  # what cannot be one program is refused before anything is written
+def _train_all(plans: list[Plan], paths: list[Path], stack: ExitStack) -> tuple[list[Run], Reporter]:
+    """Train all plans as one program, each with its directory."""
+    # Algorithms that cannot be one program are refused before anything is written.
+    StackedHyperparameters([plan.algorithm for plan in plans])
     reporter = stack.enter_context(Reporter(sum(plan.steps for plan in plans)))
-    for place in places:
-        stack.enter_context(new_run_directory(place))
+    for path in paths:
+        stack.enter_context(new_run_directory(path))
     directories = [
-        RunDirectory(p, run_configuration(plan), reporter.log) for plan, p in zip(plans, places, strict=True)
+        RunDirectory(path, run_configuration(plan), reporter.log) for plan, path in zip(plans, paths, strict=True)
     ]
     return train_many(plans, directories, reporter, stack), reporter
 
 
 def _point_directory(point: Mapping[str, Any]) -> str:
-    """A directory's name: the options and their values."""
+    """Name the directory of a point: its options and their values."""
     return ",".join(f"{name.replace('_', '-')}={value}" for name, value in point.items()).replace("/", "-") or "."
 
 
 def _refuse_shapes(points: Sequence[Mapping[str, Any]]) -> None:
+    """Raise LogpiError for options of the networks: they change the program."""
     for name in {name for point in points for name in point}:
         if name in NETWORKS and name != "initial_std":
             raise LogpiError(f"{name} changes the program's shape and cannot be swept over; train once for each value")

@@ -1,4 +1,4 @@
-"""Training: a task, an algorithm and a budget become a run; and one that was ended goes on."""
+"""`train` and `resume`: from an environment, an algorithm and a budget to a run; and on from its last checkpoint."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -60,12 +60,12 @@ def train(
     Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
     """
     validate_arguments(steps, seed, evaluations, checkpoint_seconds)
-    how = parse_workers(workers)
+    processes = parse_workers(workers)
     env = with_arguments(env, env_args)
     use_persistent_cache()
     with ExitStack() as stack:
         plan = make_plan(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
-        plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds, workers=how)
+        plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds, workers=processes)
         reporter = stack.enter_context(Reporter(plan.steps))
         if plan.tuned:
             reporter.log(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
@@ -86,15 +86,15 @@ def resume(
     workers: Workers | int | str = "auto",
     env_args: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Go on with a run that was ended, by a signal, a crash or its budget, from its newest checkpoint.
+    """Continue a run that was ended by a signal, a crash or its budget, from its newest checkpoint.
 
-    On environments written in JAX, and on host environments that do the same when they are seeded and sent the same,
-    the run that is resumed is the run that was never ended, bit for bit. Host environments that do not are told
-    apart, said so, and begin new episodes.
+    On JAX environments, and on host environments that repeat themselves under the same seed and actions, the resumed
+    run equals the run that was never ended, bit for bit. Host environments that do not repeat themselves are detected,
+    a line says so, and they begin new episodes.
 
     - `steps`: a new budget, counted from the run's beginning; schedules then run to its end.
-    - `env`: the environment, where the run's own is not one that logpi or Gymnasium know by name. What a directory
-      says is never imported.
+    - `env`: the environment, where logpi and Gymnasium do not know the run's own by name. Nothing that a directory
+      names is imported.
     - `algorithm`, `policy`, `critic`: as they were given to `train`, if the algorithm was put together from parts.
     - `env_args`: arguments of the environment that replace those it was trained with.
     - `callbacks`, `workers`: as in `train`. A pipelined run goes on with new episodes.
@@ -103,34 +103,34 @@ def resume(
     NoCheckpoint where none of its checkpoints can be read.
     """
     path = Path(directory)
-    said = configuration.read(path)
-    validate_arguments(steps, said["seed"], said["evaluations"], said["checkpoint_seconds"])
-    source = configuration.environment(said, path, env, env_args)
-    recipe = algorithm if algorithm is not None else configuration.recipe(said, path)
+    config = configuration.read(path)
+    validate_arguments(steps, config["seed"], config["evaluations"], config["checkpoint_seconds"])
+    source = configuration.environment(config, path, env, env_args)
+    recipe = algorithm if algorithm is not None else configuration.recipe(config, path)
     use_persistent_cache()
     with ExitStack() as stack:
-        plan = make_plan(source, recipe, steps or said["steps"], (policy, critic), said["seed"], stack)
-        plan = replace(plan, evaluations=said["evaluations"], checkpoint_seconds=said["checkpoint_seconds"])
+        plan = make_plan(source, recipe, steps or config["steps"], (policy, critic), config["seed"], stack)
+        plan = replace(plan, evaluations=config["evaluations"], checkpoint_seconds=config["checkpoint_seconds"])
         plan = replace(plan, workers=parse_workers(workers))
         reporter = stack.enter_context(Reporter(plan.steps))
         stack.enter_context(lock_run(path))
-        begun = checkpoints.list_checkpoints(
-            path / "checkpoints", checkpoints.LAST
-        )  # none: it was ended before it began
-        saved = checkpoints.newest(path / "checkpoints", say=reporter.log) if begun else None
-        stood = progress.read(saved.metadata) if saved else Progress()
-        checkpoints.remove_stale(path / "checkpoints", stood.iteration)
-        kept = {"environment": said["environment"], "started": said.get("started")}
-        kept |= {} if name_of(source) == said["environment"] else {"env_args": said.get("env_args", {})}
-        now = run_configuration(plan) | kept
-        if said["description"] not in ([], now["description"]):  # empty: migrated from an earlier schema
+        # A run that was ended before its first checkpoint has none: it starts from the beginning.
+        has_checkpoint = checkpoints.list_checkpoints(path / "checkpoints", checkpoints.LAST)
+        saved = checkpoints.newest(path / "checkpoints", say=reporter.log) if has_checkpoint else None
+        reached = progress.read(saved.metadata) if saved else Progress()
+        checkpoints.remove_stale(path / "checkpoints", reached.iteration)
+        kept = {"environment": config["environment"], "started": config.get("started")}
+        kept |= {} if name_of(source) == config["environment"] else {"env_args": config.get("env_args", {})}
+        new_config = run_configuration(plan) | kept
+        if config["description"] not in ([], new_config["description"]):  # empty: migrated from an earlier schema
             reporter.log(f"the algorithm is not the one that {path} was started with; it goes on with this one")
-        reporter.log(f"going on from step {stood.steps:,} of {plan.steps:,}")
-        return run_training(plan, RunDirectory(path, now, reporter.log, stood.rows), callbacks, reporter, stack, saved)
+        reporter.log(f"going on from step {reached.steps:,} of {plan.steps:,}")
+        run_directory = RunDirectory(path, new_config, reporter.log, reached.rows)
+        return run_training(plan, run_directory, callbacks, reporter, stack, saved)
 
 
 def run_configuration(plan: Plan) -> dict[str, Any]:
-    """What run.json says of a plan."""
+    """Return the contents of run.json for a plan."""
     return configuration.configuration(
         plan.environment.spec,
         plan.settings,
@@ -146,7 +146,7 @@ def run_configuration(plan: Plan) -> dict[str, Any]:
 
 
 def validate_arguments(steps: int | None, seed: int, evaluations: int, checkpoint_seconds: float) -> None:
-    """Raise LogpiError for what no run can have."""
+    """Raise LogpiError for arguments that no run can have."""
     if steps is not None and steps < 1:
         raise LogpiError(f"steps is {steps}; allowed: a whole number ≥ 1")
     if seed < 0:
