@@ -52,7 +52,7 @@ class Bernoulli(eqx.Module):
         """a_d = 1 where ς(z_d) > ½."""
         return (self.logits > 0).astype(jnp.int32)
 
-    def to_env(self, action: Int[Array, "*B A"]) -> Int[Array, "*B A"]:
+    def to_env(self, action: Int[Array, "..."]) -> Int[Array, "..."]:
         """Action sent to the environment: the sampled one."""
         return action
 

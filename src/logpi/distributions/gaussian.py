@@ -53,6 +53,6 @@ class Gaussian(eqx.Module):
         """The mean."""
         return self.mean
 
-    def to_env(self, action: Float[Array, "*B A"]) -> Float[Array, "*B A"]:
+    def to_env(self, action: Float[Array, "..."]) -> Float[Array, "..."]:
         """Action sent to the environment: the sampled one (the environment maps it to its bounds)."""
         return action

@@ -49,6 +49,6 @@ class Independent(eqx.Module):
         """Modes of all entries, as a vector."""
         return self.each.mode()
 
-    def to_env(self, action: Int[Array, "*B A"]) -> Int[Array, "*B A"]:
+    def to_env(self, action: Int[Array, "..."]) -> Int[Array, "..."]:
         """The action as the entries' `to_env` maps it."""
         return self.each.to_env(action)

@@ -65,7 +65,7 @@ class Squashed(eqx.Module):
         """u = μ, whose image tanh μ is the median of the actions; where σ is large, their density peaks elsewhere."""
         return self.gaussian.mode()
 
-    def to_env(self, action: Float[Array, "*B A"]) -> Float[Array, "*B A"]:
+    def to_env(self, action: Float[Array, "..."]) -> Float[Array, "..."]:
         """Action sent to the environment: tanh u, in [−1, 1]."""
         return jnp.tanh(action)
 
