@@ -53,7 +53,7 @@ def seconds(call: Callable[[], Any]) -> float:
 def programs(policy: Any, rows: Batch) -> dict[str, Callable[[], Any]]:
     """Compile the gradient and both updates."""
     theta, unravel = ravel(policy)
-    surrogate = lambda theta: logpi.importance(unravel(theta), rows)
+    surrogate = lambda theta: logpi.importance.evaluate(unravel(theta), rows)
     gradient = aot_compile(lambda theta: (jax.grad(surrogate)(theta), None), theta)
     steps = {"gradient": lambda: gradient(theta)}
     for update in (logpi.NaturalGradient(0.01, ITERATIONS, 0.1), logpi.TrustRegion(0.01, ITERATIONS, 0.1)):
@@ -67,7 +67,7 @@ def programs(policy: Any, rows: Batch) -> dict[str, Callable[[], Any]]:
 def solvers(policy: Any, rows: Batch) -> dict[str, tuple[Callable[[], Any], float]]:
     """Compile F⁻¹g by both conjugate-gradient solvers; return them with the seconds of compilation."""
     theta, unravel = ravel(policy)
-    g = jax.grad(lambda theta: logpi.importance(unravel(theta), rows))(theta)
+    g = jax.grad(lambda theta: logpi.importance.evaluate(unravel(theta), rows))(theta)
     ours = lambda g: conjugate_gradient(fisher_product(unravel, theta, rows, 0.1), g, ITERATIONS, 0.0).x
     theirs = lambda g: cg(fisher_product(unravel, theta, rows, 0.1), g, tol=0.0, maxiter=ITERATIONS)[0]
     made = {}

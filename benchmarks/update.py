@@ -19,7 +19,6 @@ from gymnasium import spaces
 
 import logpi
 from logpi.core.compilation import aot_compile
-from logpi.objectives.value import CriticTerm
 from logpi.policies.critic import ActorCritic
 from logpi.types import Batch
 
@@ -58,7 +57,7 @@ def update(seen, actions, minibatch: int | None):
     weight, target = jr.normal(keys[4], (2, ROWS))
     valid, scale = jnp.ones(ROWS, bool), jnp.float32(ROWS)
     batch = Batch(obs, action, old.log_prob(action), weight, target, valid, old, scale)
-    objective = logpi.AdvantageNormalized(logpi.Clipped(0.2)) + 0.0 * logpi.entropy + 0.5 * CriticTerm(logpi.value)
+    objective = logpi.AdvantageNormalized(logpi.Clipped(0.2)) + 0.0 * logpi.entropy + 0.5 * logpi.value
     ascent = logpi.Ascent(logpi.adam, 3e-4, minibatch_size=minibatch, epochs=EPOCHS, max_grad_norm=0.5)
     step = lambda pair, batch, key: (ascent(objective, pair, batch, ascent.init(pair), key)[0], ())
     program = aot_compile(step, pair, batch, keys[5])

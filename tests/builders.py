@@ -70,7 +70,7 @@ def replaced(rows, **fields):
 def gradient(objective, params, rows):
     """∇_θ J, as a tree like the parameters'."""
     theta, rest = trainable(params)
-    return jax.grad(lambda theta: objective(eqx.combine(theta, rest), rows))(theta)
+    return jax.grad(lambda theta: objective.evaluate(eqx.combine(theta, rest), rows))(theta)
 
 
 def bits(tree):

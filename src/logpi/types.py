@@ -94,7 +94,6 @@ def trainable(tree: PyTree) -> tuple[PyTree, PyTree]:
         >>> [leaf.shape for leaf in jax.tree.leaves(theta)]
         [(2,)]
     """
-    tree = jax.tree.map(lambda leaf: leaf, tree)  # without what stands for a tree, such as a policy that was evaluated
     mask = jax.tree.map(
         lambda leaf: False if isinstance(leaf, Frozen) else eqx.is_inexact_array(leaf),
         tree,

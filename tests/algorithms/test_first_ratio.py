@@ -15,6 +15,7 @@ from logpi.environments.protocol import Spec, Step
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.importance import ratio
 from logpi.policies.behavior import Behavior
+from logpi.policies.evaluate import evaluate_policy
 from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 from logpi.types import Batch
@@ -86,7 +87,13 @@ def first(request):
         old, zero = jax.vmap(jax.vmap(policy))(tau.obs), jnp.zeros((T, N))
         batch = flatten_rows(Batch(tau.obs, tau.action, tau.log_prob, zero, zero, tau.valid, old, jnp.float32(1)))
         part = shuffled(batch, MINIBATCH, "step", k_order).take(jnp.int32(1))
-        return tau.action, tau.log_prob, ratio(policy, part), part.valid, update_metrics(Clipped(0.2), policy, batch)
+        return (
+            tau.action,
+            tau.log_prob,
+            ratio(evaluate_policy(policy, part), part),
+            part.valid,
+            update_metrics(Clipped(0.2), policy, batch),
+        )
 
     return request.param, *jax.device_get(run(policy, jr.key(3)))
 

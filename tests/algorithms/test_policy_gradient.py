@@ -81,10 +81,10 @@ def changed(algorithm, **parts):
 class Reporting(Objective):
     """The score objective, with the batch it is evaluated on among its figures."""
 
-    def __call__(self, params, batch):
-        return score(params, batch)
+    def __call__(self, outputs, batch):
+        return score(outputs, batch)
 
-    def info(self, params, batch):
+    def info(self, outputs, batch):
         return {"scale": batch.scale, "rows": jnp.sum(batch.valid, dtype=float)}
 
 

@@ -8,6 +8,7 @@ from builders import CHOICES, VECTORS, batch, close, gradient, policy, replaced
 
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.importance import importance
+from logpi.objectives.outputs import Outputs
 from logpi.objectives.score import score
 
 CELLS = [  # Φ, ρ, the value, and what ∇log π is multiplied by
@@ -26,7 +27,7 @@ def test_the_cells_have_their_hand_values(key, actions, phi, rho, value, slope):
     pi = policy(actions, key)
     rows = batch(pi, key)
     rows = replaced(rows, log_prob=rows.log_prob - np.log(rho, dtype=np.float32), credit=jnp.full(24, phi))
-    np.testing.assert_allclose(Clipped(0.2)(pi, rows), value, rtol=1e-5)
+    np.testing.assert_allclose(Clipped(0.2).evaluate(pi, rows), value, rtol=1e-5)
     log_slope = gradient(score, pi, replaced(rows, credit=jnp.ones(24)))
     by_hand = jax.tree.map(lambda g: slope * g, log_slope)
     close(gradient(Clipped(0.2), pi, rows), by_hand, rtol=1e-5, atol=1e-6 * abs(slope))
@@ -43,9 +44,9 @@ def test_without_a_bound_it_is_the_importance_objective(key):
     pi, mu = policy(CHOICES, key), policy(CHOICES, jax.random.key(1))
     rows = batch(mu, key)
     unbounded = Clipped(jnp.inf)
-    np.testing.assert_allclose(unbounded(pi, rows), importance(pi, rows), rtol=1e-6)
+    np.testing.assert_allclose(unbounded.evaluate(pi, rows), importance.evaluate(pi, rows), rtol=1e-6)
     close(gradient(unbounded, pi, rows), gradient(importance, pi, rows), atol=1e-6)
-    assert abs(Clipped(0.2)(pi, rows) - importance(pi, rows)) > 1e-2
+    assert abs(Clipped(0.2).evaluate(pi, rows) - importance.evaluate(pi, rows)) > 1e-2
 
 
 def test_the_clip_fraction_counts_valid_rows_alone(key):
@@ -53,7 +54,7 @@ def test_the_clip_fraction_counts_valid_rows_alone(key):
     rows = batch(pi, key, shape=(4,))
     rho = jnp.array([1.0, 1.5, 0.5, 1.1])
     rows = replaced(rows, log_prob=rows.log_prob - jnp.log(rho), valid=jnp.array([True, True, False, True]))
-    np.testing.assert_allclose(Clipped(0.2).info(pi, rows)["clip_fraction"], 1 / 3, rtol=1e-6)
+    np.testing.assert_allclose(Clipped(0.2).info(Outputs(pi, rows), rows)["clip_fraction"], 1 / 3, rtol=1e-6)
 
 
 @pytest.mark.parametrize("shift", [-200.0, 200.0])
@@ -61,6 +62,6 @@ def test_probabilities_that_differ_beyond_measure_give_finite_numbers(key, shift
     pi = policy(VECTORS, key)
     rows = batch(pi, key)
     rows = replaced(rows, log_prob=rows.log_prob + shift)
-    assert jnp.isfinite(Clipped(0.2)(pi, rows))
+    assert jnp.isfinite(Clipped(0.2).evaluate(pi, rows))
     assert all(jnp.isfinite(x).all() for x in jax.tree.leaves(gradient(Clipped(0.2), pi, rows)))
-    assert Clipped(0.2).info(pi, rows)["clip_fraction"] == 1
+    assert Clipped(0.2).info(Outputs(pi, rows), rows)["clip_fraction"] == 1

@@ -29,13 +29,13 @@ def moved(critic, rows, by):
 @pytest.mark.parametrize("far", [0.0, 0.19, -0.19])
 def test_within_the_bound_it_is_the_squared_error(far, critic, rows):
     rows = moved(critic, rows, far)
-    np.testing.assert_allclose(ClippedValue(0.2)(critic, rows), value(critic, rows), rtol=1e-5)
+    np.testing.assert_allclose(ClippedValue(0.2).evaluate(critic, rows), value.evaluate(critic, rows), rtol=1e-5)
     close(gradient(ClippedValue(0.2), critic, rows), gradient(value, critic, rows), rtol=1e-5, atol=1e-6)
 
 
 def test_without_a_bound_it_is_the_squared_error_wherever_v_was(critic, rows):
     rows = moved(critic, rows, jnp.linspace(-50, 50, rows.valid.size))
-    np.testing.assert_allclose(ClippedValue(1e9)(critic, rows), value(critic, rows), rtol=1e-5)
+    np.testing.assert_allclose(ClippedValue(1e9).evaluate(critic, rows), value.evaluate(critic, rows), rtol=1e-5)
 
 
 def test_the_cells_have_their_hand_values(critic, rows):
@@ -44,7 +44,7 @@ def test_the_cells_have_their_hand_values(critic, rows):
     for target, larger, pulls in ((3.0, 2.8, False), (0.0, 1.0, True), (-2.0, 3.0, True), (0.55, 0.45, True)):
         aim = now - 1 + target
         cell = replaced(rows, target=aim, credit=aim - (now - 1))
-        np.testing.assert_allclose(ClippedValue(0.2)(critic, cell), -0.5 * larger**2, rtol=1e-4)
+        np.testing.assert_allclose(ClippedValue(0.2).evaluate(critic, cell), -0.5 * larger**2, rtol=1e-4)
         bias = gradient(ClippedValue(0.2), critic, cell).network.layers[0].bias
         np.testing.assert_allclose(bias, -(1 - target) if pulls else 0.0, atol=1e-5)
 
@@ -56,5 +56,5 @@ def test_in_units_of_return_the_bound_is_too(key, rows):
     critic = stirred(mlp_critic(SEEN, hidden=(), normalize_returns=True, key=key), key)
     rows = moved(critic, rows, 0.5)
     large = replaced(rows, target=50 * rows.target, credit=50 * rows.credit)
-    got = ClippedValue(0.2)(with_scale(critic, 50.0), large)
-    np.testing.assert_allclose(got, ClippedValue(0.2)(critic, rows), rtol=1e-4)
+    got = ClippedValue(0.2).evaluate(with_scale(critic, 50.0), large)
+    np.testing.assert_allclose(got, ClippedValue(0.2).evaluate(critic, rows), rtol=1e-4)

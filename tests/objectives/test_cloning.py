@@ -87,5 +87,5 @@ def test_of_any_policy_it_is_the_mean_log_probability_over_valid_rows(key, actio
     pi = policy(actions, key)
     rows = batch(pi, key)
     rows = replaced(rows, valid=jnp.arange(24) % 3 > 0, scale=jnp.float32(7))
-    np.testing.assert_allclose(log_likelihood(pi, rows), rows.log_prob[rows.valid].mean(), rtol=1e-5)
+    np.testing.assert_allclose(log_likelihood.evaluate(pi, rows), rows.log_prob[rows.valid].mean(), rtol=1e-5)
     close(gradient(log_likelihood, pi, rows), gradient(log_likelihood, pi, replaced(rows, credit=-rows.credit)), atol=0)

@@ -13,7 +13,7 @@ def test_of_a_softmax_policy_it_and_its_gradient_are_the_textbooks(key):
     rows = batch(pi, key)
     log_p = rows.old.logits - jnp.log(jnp.sum(jnp.exp(rows.old.logits), axis=-1, keepdims=True))
     h = -jnp.sum(jnp.exp(log_p) * log_p, axis=-1)
-    np.testing.assert_allclose(entropy(pi, rows), jnp.mean(h), rtol=1e-5)
+    np.testing.assert_allclose(entropy.evaluate(pi, rows), jnp.mean(h), rtol=1e-5)
     by_logits = -jnp.exp(log_p) * (log_p + h[:, None])
     got = gradient(entropy, pi, rows).network.layers[0].weight
     np.testing.assert_allclose(got, rows.obs.T @ by_logits / rows.scale, atol=1e-6)

@@ -24,7 +24,7 @@ def setting(key):
 def test_its_gradient_is_the_vector_itself(setting):
     pi, rows, g = setting
     np.testing.assert_allclose(ravel(gradient(LinearObjective(g), pi, rows))[0], g, rtol=1e-6)
-    np.testing.assert_allclose(LinearObjective(g)(pi, rows), jnp.vdot(g, ravel(pi)[0]), rtol=1e-5)
+    np.testing.assert_allclose(LinearObjective(g).evaluate(pi, rows), jnp.vdot(g, ravel(pi)[0]), rtol=1e-5)
 
 
 def moved(update, setting):

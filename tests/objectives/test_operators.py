@@ -13,6 +13,7 @@ from logpi.objectives.base import Objective
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.entropy import entropy
 from logpi.objectives.importance import importance
+from logpi.objectives.outputs import Outputs
 from logpi.objectives.score import score
 from logpi.objectives.value import value
 from logpi.policies.critic import mlp_critic
@@ -30,25 +31,27 @@ def test_a_sum_has_the_sum_of_values_gradients_and_figures(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, key)
     both = Clipped(0.2) + 0.01 * entropy
-    np.testing.assert_allclose(both(pi, rows), Clipped(0.2)(pi, rows) + 0.01 * entropy(pi, rows), rtol=1e-6)
+    np.testing.assert_allclose(
+        both.evaluate(pi, rows), Clipped(0.2).evaluate(pi, rows) + 0.01 * entropy.evaluate(pi, rows), rtol=1e-6
+    )
     add = lambda a, b: a + 0.01 * b
     by_hand = jax.tree.map(add, gradient(Clipped(0.2), pi, rows), gradient(entropy, pi, rows))
     close(gradient(both, pi, rows), by_hand, atol=1e-6)
-    assert both.info(pi, rows).keys() == {"clip_fraction"}
+    assert both.info(Outputs(pi, rows), rows).keys() == {"clip_fraction"}
 
 
 @pytest.mark.parametrize("factor", [0.3, np.float32(0.3), jnp.float32(0.3)], ids=["float", "numpy", "jax"])
 def test_any_kind_of_number_scales_an_objective(key, factor):
     pi = policy(CHOICES, key)
     rows = batch(pi, key)
-    np.testing.assert_allclose((factor * score)(pi, rows), 0.3 * score(pi, rows), rtol=1e-6)
+    np.testing.assert_allclose((factor * score).evaluate(pi, rows), 0.3 * score.evaluate(pi, rows), rtol=1e-6)
 
 
 def test_a_factor_may_change_with_progress(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, key)
     faded = resolve(LinearSchedule(1.0, 0.0) * entropy, 0.75)
-    np.testing.assert_allclose(faded(pi, rows), 0.25 * entropy(pi, rows), rtol=1e-6)
+    np.testing.assert_allclose(faded.evaluate(pi, rows), 0.25 * entropy.evaluate(pi, rows), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -88,5 +91,9 @@ def test_rows_that_are_not_valid_have_no_effect(key, actions, objective):
         credit=spoil(rows.credit, 1e6),
         target=spoil(rows.target, 1e6),
     )
-    answers = lambda rows: (objective(params, rows), gradient(objective, params, rows), objective.info(params, rows))
+    answers = lambda rows: (
+        objective.evaluate(params, rows),
+        gradient(objective, params, rows),
+        objective.info(Outputs(params, rows), rows),
+    )
     assert bits(answers(spoilt)) == bits(answers(rows))

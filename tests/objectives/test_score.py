@@ -54,4 +54,4 @@ def test_the_scale_divides(key):
     pi = policy(CHOICES, key)
     rows = batch(pi, key)
     twice = replaced(rows, scale=2 * rows.scale)
-    np.testing.assert_allclose(score(pi, rows), 2 * score(pi, twice), rtol=1e-6)
+    np.testing.assert_allclose(score.evaluate(pi, rows), 2 * score.evaluate(pi, twice), rtol=1e-6)

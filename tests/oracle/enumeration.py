@@ -25,7 +25,7 @@ def estimate(method, state, tau):
     """ĝ: the gradient of the method's objective on the batch it makes of τ."""
     theta, rest = trainable(state.policy)
     batch = method._batch(state, tau, jax.vmap(jax.vmap(state.policy))(tau.obs))
-    return jax.grad(lambda theta: method.objective(eqx.combine(theta, rest), batch))(theta).logits
+    return jax.grad(lambda theta: method.objective.evaluate(eqx.combine(theta, rest), batch))(theta).logits
 
 
 def batches(mdp, mu, m):

@@ -52,7 +52,9 @@ def expectation(credit, mdp, policy, critic, tau):
     algorithm = logpi.PolicyGradient(Expected(credit, chance), score, plain(), collect=Episodes())
     state = State(policy, critic, (), ())
     batch = algorithm._batch(state, tau, jax.vmap(jax.vmap(policy))(tau.obs))
-    return jax.grad(lambda theta: score(eqx.combine(theta, trainable(policy)[1]), batch))(trainable(policy)[0]).logits
+    return jax.grad(lambda theta: score.evaluate(eqx.combine(theta, trainable(policy)[1]), batch))(
+        trainable(policy)[0]
+    ).logits
 
 
 def plain(learning_rate=1.0):

@@ -18,6 +18,7 @@ from logpi.credit.total_return import TotalReturn
 from logpi.objectives.importance import importance
 from logpi.objectives.importance_weighted import ImportanceWeighted
 from logpi.objectives.naive import naive
+from logpi.objectives.outputs import Outputs
 from logpi.objectives.score import score
 from logpi.objectives.weights import (
     SelfNormalized,
@@ -28,6 +29,7 @@ from logpi.objectives.weights import (
     trajectory_weights,
     unit_weights,
 )
+from logpi.policies.evaluate import evaluate_policy
 from logpi.types import State
 
 TO_GO = TimeDiscounted(RewardToGo(GAMMA), GAMMA)
@@ -117,7 +119,7 @@ def weights_of(mdp, weights):
     pi, mu = two_policies(mdp)
     tau, _, chance = batches(mdp, mu, 1)
     batch = algorithm(TO_GO, ImportanceWeighted(weights))._batch(State(pi, None, (), ()), tau, None)
-    return np.asarray(eqx.filter_jit(weights)(pi, batch)), np.asarray(chance), tau, pi
+    return np.asarray(eqx.filter_jit(weights)(evaluate_policy(pi, batch), batch)), np.asarray(chance), tau, pi
 
 
 def test_a_trajectorys_weight_is_the_ratio_of_its_probabilities(drawn):
@@ -267,7 +269,8 @@ def test_as_the_policy_drifts_the_batch_is_worth_less(drawn):
     for weights in (trajectory_weights, step_weights):
         batch = algorithm(TO_GO, ImportanceWeighted(weights))._batch(State(mu, None, (), ()), tau, None)
         away = lambda c: Softmax(mu.logits + c * jnp.array([[1.0, -1.0]] * 3))
-        shares = [effective_sample_size(weights, away(c), batch)["effective_share"] for c in (0.0, 0.1, 0.2, 0.4, 0.8)]
+        answers = [evaluate_policy(away(c), batch) for c in (0.0, 0.1, 0.2, 0.4, 0.8)]
+        shares = [effective_sample_size(weights, answer, batch)["effective_share"] for answer in answers]
         worth[weights] = np.array(shares)
         np.testing.assert_allclose(worth[weights][0], 1, rtol=1e-10)
         assert (np.diff(worth[weights]) < 0).all()
@@ -279,7 +282,7 @@ def test_the_effective_sample_size_is_what_kong_defined(drawn):
     w, _, tau, pi = weights_of(mdp, step_weights)
     valid = np.asarray(tau.valid)
     batch = algorithm(TO_GO, ImportanceWeighted(step_weights))._batch(State(pi, None, (), ()), tau, None)
-    info = ImportanceWeighted(step_weights).info(pi, batch)
+    info = ImportanceWeighted(step_weights).info(Outputs(pi, batch), batch)
     flat = w.ravel()[valid.ravel()]
     np.testing.assert_allclose(info["effective_sample_size"], flat.sum() ** 2 / (flat**2).sum(), rtol=1e-10)
     np.testing.assert_allclose(info["effective_share"], info["effective_sample_size"] / flat.size, rtol=1e-10)

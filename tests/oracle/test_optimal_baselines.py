@@ -115,7 +115,7 @@ def test_of_many_trajectories_the_estimated_one_is_the_best(drawn):
     for product in (scalar_product, per_parameter):
         method = algorithm(TotalReturn(GAMMA), OptimalBaseline(product, all_samples))
         batch = method._batch(State(policy, None, (), ()), many, None)
-        got = eqx.filter_jit(eqx.filter_grad(method.objective))(policy, batch).logits
+        got = eqx.filter_jit(eqx.filter_grad(method.objective.evaluate))(policy, batch).logits
         own = np.asarray(product(jnp.asarray(g), jnp.asarray(g))).sum(axis=0)
         b = np.asarray(product(jnp.asarray(h), jnp.asarray(g))).sum(axis=0) / np.where(own > 0, own, 1)
         np.testing.assert_allclose(np.ravel(got), (h - b * g).mean(axis=0), rtol=1e-8, atol=1e-10)
@@ -158,6 +158,6 @@ def test_one_step_of_ascent_is_along_it(double):
     tau = mdp.trajectories(policy)
     new, info = eqx.filter_jit(method.learn)(method.init(policy), Behavior(policy), tau, jax.random.key(0))
     batch = method._batch(method.init(policy), tau, None)
-    want = eqx.filter_jit(eqx.filter_grad(method.objective))(policy, batch).logits
+    want = eqx.filter_jit(eqx.filter_grad(method.objective.evaluate))(policy, batch).logits
     np.testing.assert_allclose(new.policy.logits - policy.logits, want, rtol=1e-10, atol=1e-12)
     assert method.objective.sampling_unit == "trajectory" and np.isfinite(float(info["kl"]))

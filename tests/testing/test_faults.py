@@ -140,7 +140,7 @@ class Descent(eqx.Module):
 
     def __call__(self, objective, params, batch, opt, key):
         theta, unravel = ravel(params)
-        g = jax.grad(lambda x: objective(unravel(x), batch))(theta)
+        g = jax.grad(lambda x: objective.evaluate(unravel(x), batch))(theta)
         good = jnp.all(jnp.isfinite(g))
         new = jnp.where(good, theta + 0.1 * jnp.where(good, g, 0), theta)
         return self.answer(theta, g, new, unravel, opt)

@@ -35,22 +35,22 @@ class Along(Objective):
 
     g: jax.Array
 
-    def __call__(self, params, batch):
-        return jnp.sum(self.g * params)
+    def __call__(self, outputs, batch):
+        return jnp.sum(self.g * outputs.params)
 
 
 class PerRow(Objective):
     """J(θ) = Σ Φ θ₀ / scale: its gradient is the rows' credit."""
 
-    def __call__(self, params, batch):
-        return total(batch.credit * jnp.broadcast_to(params[:1], batch.credit.shape), batch)
+    def __call__(self, outputs, batch):
+        return total(batch.credit * jnp.broadcast_to(outputs.params[:1], batch.credit.shape), batch)
 
 
 class Product(Objective):
     """J = Σ θ · frozen · whole numbers: everything that it is handed counts."""
 
-    def __call__(self, params, batch):
-        theta, frozen, numbers, _ = params
+    def __call__(self, outputs, batch):
+        theta, frozen, numbers, _ = outputs.params
         return jnp.sum(theta * frozen.value * numbers.astype(float))
 
 

@@ -34,7 +34,7 @@ def test_equals_the_formula_with_a_dense_inverse(actions, thinning, key):
     pi = policy(actions, key, hidden=(4,))
     rows, delta, damping = batch(pi, jr.key(5), (64,)), 0.01, 0.1
     theta, unravel = ravel(pi)
-    g = jax.grad(lambda v: score(unravel(v), rows))(theta)
+    g = jax.grad(lambda v: score.evaluate(unravel(v), rows))(theta)
     some = jax.tree.map(lambda x: x[::thinning] if x.ndim else x, rows)
     f = jax.vmap(fisher_product(unravel, theta, some, damping))(jnp.eye(theta.size))
     x = jnp.linalg.solve(f, g)

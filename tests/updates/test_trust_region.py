@@ -38,7 +38,7 @@ def test_an_accepted_step_improves_and_stays_inside(actions, key):
     new, _, info = step(TrustRegion(0.01), pi, rows)
     assert info["accepted_steps"] == 1
     assert mean_kl(pi, new, rows) <= 0.01 + 1e-6
-    gain = importance(new, rows) - importance(pi, rows)
+    gain = importance.evaluate(new, rows) - importance.evaluate(pi, rows)
     assert gain >= 0
     np.testing.assert_allclose(info["surrogate_improvement"], gain, atol=1e-6)
 
@@ -55,7 +55,7 @@ def test_the_first_length_that_will_do_is_taken(key):
     np.testing.assert_allclose(ravel(new)[0], theta + 0.9**i * full, atol=1e-5)
     for j in range(i):
         tried = unravel(theta + 0.9**j * full)
-        assert mean_kl(pi, tried, rows) > 0.05 or importance(tried, rows) < importance(pi, rows)
+        assert mean_kl(pi, tried, rows) > 0.05 or importance.evaluate(tried, rows) < importance.evaluate(pi, rows)
 
 
 def test_accepting_the_full_step_is_the_natural_gradient(key):
@@ -73,10 +73,10 @@ class Worse(Objective):
 
     start: jax.Array
 
-    def __call__(self, params, batch):
-        gone = ravel(params)[0] - self.start
+    def __call__(self, outputs, batch):
+        gone = ravel(outputs.params)[0] - self.start
         fall = 1e6 * jax.lax.stop_gradient(jnp.sum(jnp.abs(gone)))
-        return importance(params, batch) - fall
+        return importance(outputs, batch) - fall
 
 
 def test_if_no_length_will_do_nothing_changes(key):

@@ -29,7 +29,7 @@ def gradient(credit: Credit, objective: Objective, state: State, tau: Trajectory
     theta, rest = trainable(state.policy)
     old = lax.stop_gradient(evaluate_policy(state.policy, tau))
     batch = to_sampling_unit(objective, make_batch(credit, state, mask_invalid(tau), old))
-    return jax.grad(lambda theta: objective(eqx.combine(theta, rest), batch))(theta)
+    return jax.grad(lambda theta: objective.evaluate(eqx.combine(theta, rest), batch))(theta)
 
 
 def to_sampling_unit(objective: Objective, batch: Batch) -> Batch:

@@ -16,8 +16,7 @@ from logpi.core.trees import resolve, scan, select
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
-from logpi.objectives.clipped_value import ClippedValue
-from logpi.objectives.value import CriticTerm, Value, value
+from logpi.objectives.value import CriticObjective, value
 from logpi.policies.behavior import Behavior
 from logpi.policies.critic import ActorCritic
 from logpi.policies.evaluate import evaluate_policy
@@ -59,7 +58,7 @@ class PolicyGradient(eqx.Module):
     update: Update
     fit: Update | Literal["joint"] | None = None
     vf_coef: Number = 0.5
-    critic_objective: Value | ClippedValue = value
+    critic_objective: CriticObjective = value
     epochs: int = eqx.field(static=True, default=1)
     recompute_advantages: bool = eqx.field(static=True, default=False)
     target_kl: Number | None = None
@@ -114,7 +113,7 @@ class PolicyGradient(eqx.Module):
         k_update, k_fit = jr.split(key)
         update, fit = self.update, self.fit
         if fit == "joint":
-            both = self.objective + self.vf_coef * CriticTerm(self.critic_objective)
+            both = self.objective + self.vf_coef * self.critic_objective
             pair, opt, info = update(both, ActorCritic(state.policy, state.critic), batch, state.opt, k_update)
             return select(halted, state, State(pair.policy, pair.critic, opt, state.critic_opt)), info
         ascend = lambda: _arrays(update(self.objective, state.policy, batch, state.opt, k_update))

@@ -1,47 +1,53 @@
-"""An objective that sees its batch's credit at mean 0 and standard deviation 1."""
+"""An objective evaluated on credit of mean 0 and standard deviation 1."""
 
 import dataclasses
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float
 
 from logpi.objectives.base import Objective
+from logpi.objectives.outputs import Outputs
 from logpi.types import Batch
 
 
 class AdvantageNormalized(Objective):
-    """Φ ↦ (Φ − mean Φ) / (std Φ + 1e-8) over the valid rows of whatever batch it is handed, then the objective.
+    """Objective on normalized credit: Φ ↦ (Φ − mean Φ) / (std Φ + 1e-8), over the valid rows of the batch at hand.
 
     Around PPO's objective and under minibatches this is the usual per-minibatch advantage normalization. A batch of
     one row, or of equal credit, gets Φ = 0.
+
+    - `objective`: the objective that is evaluated on the normalized credit.
+
+    Source: no equation of Schulman et al. 2017, but their implementation; Engstrom et al. 2020.
     """
 
     objective: Objective
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """The objective on standardized credit."""
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return the objective on normalized credit."""
         credit = normalize_advantages(batch.credit, batch.valid)
-        return self.objective(params, dataclasses.replace(batch, credit=credit))
+        return self.objective(outputs, dataclasses.replace(batch, credit=credit))
 
     @property
     def sampling_unit(self) -> str:
-        """The objective's own."""
+        """Sampling unit of the inner objective."""
         return self.objective.sampling_unit
 
     @property
     def has_meaningful_value(self) -> bool:
-        """If the objective is."""
+        """True if the inner objective's is."""
         return self.objective.has_meaningful_value
 
-    def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
-        """The objective's own figures."""
-        return self.objective.info(params, batch)
+    def info(self, outputs: Outputs, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """Return the metrics of the inner objective, on credit as it was."""
+        return self.objective.info(outputs, batch)
 
 
-def normalize_advantages(x: Float[Array, "*B"], valid: Array) -> Float[Array, "*B"]:
-    """(x − mean) / (std + 1e-8), mean and std over valid entries; 0 elsewhere.
+def normalize_advantages(x: Float[Array, "*B"], valid: Bool[Array, "*B"]) -> Float[Array, "*B"]:
+    """Compute (x − mean) / (std + 1e-8), mean and std over valid entries; 0 elsewhere.
 
-    The largest entry is subtracted first: equal entries then leave exactly 0, no rounding to be blown up to ±1.
+    The largest entry is subtracted first: equal entries then leave exactly 0, and no rounding error that the division
+    would blow up to ±1.
     """
     count = jnp.maximum(jnp.sum(valid, dtype=float), 1)
     shifted = jnp.where(valid, x - jnp.max(jnp.where(valid, x, -jnp.inf)), 0)

@@ -1,110 +1,115 @@
-"""Objectives: scalars whose gradient at θ_old is the policy gradient."""
+"""The contract of objectives, and their sum and multiple."""
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.objectives.evaluated import evaluated
-from logpi.policies.evaluate import evaluate_action_critic
+from logpi.objectives.outputs import Outputs
 from logpi.types import Batch, Number
 
 
 class Objective(eqx.Module):
-    """(params, batch) ↦ J(θ; batch), to be maximized: Σ over valid rows / batch.scale.
+    """A scalar J(θ; batch), to be maximized: Σ over valid rows / batch.scale.
 
-    Objectives add and scale: `Clipped(0.2) + 0.01 * entropy`. `unit` says what may be shuffled into minibatches:
-    single `"step"` rows, or whole `"trajectory"` columns. `info` gives figures for people.
+    A formula is written in terms of what the networks answer: `outputs.pi`, `outputs.value`, `outputs.action_value`.
+    Updates and users have θ itself: `objective.evaluate(params, batch)` is what they differentiate.
+    Objectives add and scale: `Clipped(0.2) + 0.01 * entropy`.
+
+        >>> import jax, logpi
+        >>> class SquaredLogProb(Objective):
+        ...     def __call__(self, outputs, batch):
+        ...         return total(outputs.pi.log_prob(batch.action) ** 2, batch)
+        >>> type(logpi.score + 0.1 * SquaredLogProb()).__name__
+        'Sum'
     """
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """The objective's value."""
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return J, given what the networks answer at the batch's rows."""
         raise NotImplementedError
+
+    def evaluate(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
+        """Return J(θ; batch) of a policy, a critic or an `ActorCritic`; `jax.grad` of it is the policy gradient."""
+        return self(Outputs(params, batch), batch)
 
     @property
     def sampling_unit(self) -> str:
-        """`"step"`: rows may be shuffled."""
+        """Smallest piece that may be shuffled into minibatches: a `"step"` (row) or a `"trajectory"` (column)."""
         return "step"
 
     @property
     def has_meaningful_value(self) -> bool:
-        """Whether two θ can be told apart by its value; else only its gradient means something."""
+        """True if values of J at two θ can be compared; False if its gradient alone means something."""
         return True
 
-    def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
-        """Figures for people; none unless the objective has some."""
-        del params, batch
+    def info(self, outputs: Outputs, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """Return scalar metrics of this objective; none by default."""
+        del outputs, batch
         return {}
 
     def __add__(self, other: "Objective") -> "Sum":
-        """The sum of two objectives."""
+        """Return the sum of two objectives."""
         return Sum(self, other)
 
     def __rmul__(self, factor: Number) -> "Scaled":
-        """The objective times a number or a schedule."""
+        """Return the objective times a number or a schedule."""
         return Scaled(factor, self)
 
 
 class Sum(Objective):
-    """J₁ + J₂. Its unit is the coarser of the two."""
+    """J₁ + J₂. Its sampling unit is the coarser of the two."""
 
     first: Objective
     second: Objective
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """The sum of the values."""
-        params = evaluated(params, batch)
-        return self.first(params, batch) + self.second(params, batch)
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return the sum of the values."""
+        return self.first(outputs, batch) + self.second(outputs, batch)
 
     @property
     def sampling_unit(self) -> str:
-        """`"trajectory"` if either is."""
+        """`"trajectory"` if either term's is."""
         return "trajectory" if "trajectory" in (self.first.sampling_unit, self.second.sampling_unit) else "step"
 
     @property
     def has_meaningful_value(self) -> bool:
-        """If both are."""
+        """True if both terms' is."""
         return self.first.has_meaningful_value and self.second.has_meaningful_value
 
-    def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
-        """Both objectives' figures."""
-        return self.first.info(params, batch) | self.second.info(params, batch)
+    def info(self, outputs: Outputs, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """Return the metrics of both terms."""
+        return self.first.info(outputs, batch) | self.second.info(outputs, batch)
 
 
 class Scaled(Objective):
-    """c · J."""
+    """c · J, c a number or a schedule."""
 
     factor: Number
     objective: Objective
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """The value times the factor."""
-        return self.factor * self.objective(params, batch)
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return the value times the factor."""
+        return self.factor * self.objective(outputs, batch)
 
     @property
     def sampling_unit(self) -> str:
-        """The objective's own."""
+        """Sampling unit of the scaled objective."""
         return self.objective.sampling_unit
 
     @property
     def has_meaningful_value(self) -> bool:
-        """If the objective is."""
+        """True if the scaled objective's is."""
         return self.objective.has_meaningful_value
 
-    def info(self, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
-        """The objective's own figures."""
-        return self.objective.info(params, batch)
+    def info(self, outputs: Outputs, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """Return the metrics of the scaled objective."""
+        return self.objective.info(outputs, batch)
 
 
 def total(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
-    """Σ over valid rows / scale."""
+    """Sum over valid rows, divided by the batch's scale."""
     return jnp.sum(jnp.where(batch.valid, x, 0)) / batch.scale
 
 
 def mean(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:
-    """The mean over valid rows, whatever the batch's scale."""
+    """Average over valid rows, whatever the batch's scale; 0 where no row is valid."""
     return jnp.sum(jnp.where(batch.valid, x, 0)) / jnp.maximum(jnp.sum(batch.valid, dtype=float), 1)
-
-
-def at_actions(critic: PyTree, batch: Batch) -> Float[Array, "*B"]:
-    """An action critic evaluated at every observation and action of a batch."""
-    return evaluate_action_critic(critic, batch)

@@ -1,21 +1,22 @@
-"""J = ĝᵀθ: a gradient that is already known, as an objective."""
+"""J = ĝᵀθ: a known gradient, as an objective."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from logpi.objectives.base import Objective
+from logpi.objectives.outputs import Outputs
 from logpi.types import Batch, ravel
 
 
 class LinearObjective(Objective):
-    """J(θ) = ĝᵀθ, whose gradient is ĝ wherever θ is: so that every update serves an estimate made without one.
+    """J(θ) = ĝᵀθ, whose gradient is ĝ at every θ, so that any update can use an estimate made without an objective.
 
-    - `direction`: ĝ, laid out as `logpi.types.ravel` lays out θ.
+    - `direction`: ĝ [P], laid out as `logpi.types.ravel` lays out θ.
     """
 
     direction: Float[Array, " P"]
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """ĝᵀθ; the batch changes nothing."""
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return ĝᵀθ; no network is evaluated and the batch changes nothing."""
         del batch
-        return jnp.vdot(self.direction, ravel(params)[0])
+        return jnp.vdot(self.direction, ravel(outputs.params)[0])

@@ -1,7 +1,7 @@
-"""ĝᵀθ, ĝ the score-function gradient less the baseline that makes its variance least."""
+"""J = ĝᵀθ, ĝ the score-function gradient with the baseline of least variance subtracted."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -10,29 +10,30 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
 from logpi.objectives.base import Objective
+from logpi.objectives.outputs import Outputs
 from logpi.policies.evaluate import evaluate_policy
 from logpi.types import Batch, ravel
 
-MIN_SCORE_NORM = (
-    1e-10  # of sums of squared scores, each known to 1e-7 or so; no share of the own score, or b depends on it
-)
+MIN_SCORE_NORM = 1e-10
+"""Sums of squared scores up to this count as 0; squares are accurate to about 1e-7. It is absolute, no share of the
+score of trajectory i itself, on which b_i must not depend."""
 
 
 def scalar_product(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M 1"]:
-    """x_i · y_i: one baseline for all parameters."""
+    """Compute x_i · y_i: one baseline for all parameters."""
     return jnp.sum(x * y, axis=1, keepdims=True)
 
 
 def per_parameter(x: Float[Array, "M P"], y: Float[Array, "M P"]) -> Float[Array, "M P"]:
-    """x_ik y_ik: a baseline for each parameter k."""
+    """Compute x_ik y_ik: a baseline for each parameter k."""
     return x * y
 
 
 def leave_one_out(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
-    """Σ_{j≠i} x_j: what the other trajectories say, so that the mean gradient stays what it is.
+    """Compute Σ_{j≠i} x_j: estimated from the other trajectories, b_i leaves the mean gradient unchanged.
 
-    Sums of those before and after i: the sum of all less x_i would round away what is small beside x_i, and so depend
-    on it.
+    Computed from the sums before and after i: the sum of all minus x_i would round away terms that are small beside
+    x_i, and so depend on it.
     """
     none = jnp.zeros_like(x[:1])
     before = jnp.concatenate([none, jnp.cumsum(x[:-1], axis=0)])
@@ -41,42 +42,42 @@ def leave_one_out(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
 
 
 def all_samples(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
-    """Σ_j x_j: less noise, but a bias of order 1/m, since i itself is among them."""
+    """Compute Σ_j x_j: less noise, but a bias of order 1/m, since i itself is included."""
     return jnp.broadcast_to(jnp.sum(x, axis=0, keepdims=True), x.shape)
 
 
 def cross_half(x: Float[Array, "M P"]) -> Float[Array, "M P"]:
-    """The sum over the half of the trajectories that i is not in: unbiased too."""
+    """Sum over the half of the trajectories that does not contain i: unbiased, too."""
     first = (jnp.arange(x.shape[0]) < x.shape[0] // 2)[:, None]
     halves = [jnp.sum(jnp.where(side, x, 0), axis=0, keepdims=True) for side in (first, ~first)]
     return jnp.where(first, halves[1], halves[0])
 
 
 class OptimalBaseline(Objective):
-    """ĝᵀθ with ĝ = Σ_i (h_i − b_i g_i) / scale, where g_i = Σ_t ∇log π(a_t|s_t) and h_i = Σ_t ∇log π(a_t|s_t) Φ_t.
+    """J = ĝᵀθ with ĝ = Σ_i (h_i − b_i g_i) / scale, where g_i = Σ_t ∇log π(a_t|s_t) and h_i = Σ_t ∇log π(a_t|s_t) Φ_t.
 
     b = E[h·g] / E[g·g] makes tr Cov(h − b g) least among all constants, and b_k = E[h_k g_k] / E[g_k²] each parameter's
     variance. With `TotalReturn`, h = R g and b = E[‖g‖² R] / E[‖g‖²].
 
-    - `product`: `together` for one constant, `each` for one a parameter.
-    - `pooled`: whose trajectories b_i is estimated from: `others`, `cross_half` or `everyone`.
-    - `chunk`: trajectories whose scores are computed side by side; all M · P of them are kept.
+    - `product`: `scalar_product` (default) for one constant b, `per_parameter` for one b_k per parameter.
+    - `pooled`: trajectories that b_i is estimated from: `leave_one_out` (default), `cross_half` or `all_samples`.
+    - `chunk`: number of trajectories whose scores are computed side by side, ≥ 1, default 16. Memory: M · P scores.
 
-    Columns are trajectories, so the unit is `"trajectory"`. Only the gradient means something, not the value.
+    Columns are trajectories, so the sampling unit is `"trajectory"`. Only the gradient means something, not the value.
     Source: Greensmith, Bartlett and Baxter 2004; Peters and Schaal 2008 for each parameter.
     """
 
-    product: Callable[[Any, Any], Float[Array, "M K"]] = eqx.field(static=True, default=scalar_product)
-    pooled: Callable[[Any], Float[Array, "M K"]] = eqx.field(static=True, default=leave_one_out)
+    product: Callable[[Array, Array], Array] = eqx.field(static=True, default=scalar_product)
+    pooled: Callable[[Array], Array] = eqx.field(static=True, default=leave_one_out)
     chunk: int = eqx.field(static=True, default=16)
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """ĝᵀθ, ĝ held fixed."""
-        g, h = trajectory_scores(params, batch, self.chunk)
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return ĝᵀθ, ĝ held fixed."""
+        g, h = trajectory_scores(outputs.params, batch, self.chunk)
         weight = self.pooled(self.product(g, g))
         known = weight > MIN_SCORE_NORM
         b = jnp.where(known, self.pooled(self.product(h, g)) / jnp.where(known, weight, 1), 0)
-        return jnp.sum((h - b * g) @ ravel(params)[0]) / batch.scale
+        return jnp.sum((h - b * g) @ ravel(outputs.params)[0]) / batch.scale
 
     @property
     def sampling_unit(self) -> str:
@@ -85,7 +86,7 @@ class OptimalBaseline(Objective):
 
     @property
     def has_meaningful_value(self) -> bool:
-        """No: ĝ changes with θ, and is held fixed."""
+        """False: ĝ changes with θ, and is held fixed."""
         return False
 
 
@@ -99,7 +100,11 @@ class Column(NamedTuple):
 
 
 def trajectory_scores(params: PyTree, batch: Batch, chunk: int = 16) -> tuple[Float[Array, "M P"], Float[Array, "M P"]]:
-    """(g, h): Σ_t ∇log π(a_t|s_t) and Σ_t ∇log π(a_t|s_t) Φ_t of every column, with no gradient of their own."""
+    """Compute g = Σ_t ∇log π(a_t|s_t) and h = Σ_t ∇log π(a_t|s_t) Φ_t of every column, as constants (no gradient).
+
+    - `params`: a policy, or an `ActorCritic`, whose critic has scores of 0.
+    - `chunk`: columns whose scores are computed side by side.
+    """
     theta, unravel = ravel(lax.stop_gradient(eqx.filter(params, eqx.is_array)))
     rebuilt = lambda vector: eqx.combine(unravel(vector), eqx.filter(params, eqx.is_array, inverse=True))
 

@@ -1,19 +1,19 @@
-"""J = E[ρΦ] − β E[KL(π_old‖π)]: PPO's other surrogate."""
+"""J = E[ρΦ] − β E[KL(π_old‖π)]: PPO's KL-penalized surrogate."""
 
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from logpi.objectives.base import Objective, total
-from logpi.objectives.evaluated import at_rows, evaluated
 from logpi.objectives.importance import importance
+from logpi.objectives.outputs import Outputs
 from logpi.types import Batch, Number
 
 
 class Divergence(Objective):
     """Σ KL(π_old(·|s)‖π_θ(·|s)) / scale, in nats. Its gradient at θ_old is zero."""
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """The mean divergence over the batch's states."""
-        return total(batch.old.kl(at_rows(params, batch)), batch)
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return the divergence over the batch's states, summed over valid rows and divided by the scale."""
+        return total(batch.old.kl(outputs.pi), batch)
 
 
 divergence = Divergence()
@@ -22,14 +22,13 @@ divergence = Divergence()
 class Penalized(Objective):
     """L^KLPEN = Σ [ρ Φ − β KL(π_old‖π_θ)] / scale. β = 0 is `importance`.
 
-    - `penalty`: β ≥ 0; `AdaptivePenalty` finds one as it goes.
+    - `penalty`: β ≥ 0; a number, an array or a schedule. `AdaptivePenalty` adapts one during a run.
 
     Source: Schulman et al. 2017 (PPO), eq. (8).
     """
 
     penalty: Number
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """The penalized surrogate."""
-        params = evaluated(params, batch)
-        return importance(params, batch) - self.penalty * divergence(params, batch)
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return the penalized surrogate."""
+        return importance(outputs, batch) - self.penalty * divergence(outputs, batch)

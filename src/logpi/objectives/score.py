@@ -1,9 +1,9 @@
 """J = E[log π(a|s) Φ]: the score-function surrogate."""
 
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from logpi.objectives.base import Objective, total
-from logpi.objectives.evaluated import at_rows
+from logpi.objectives.outputs import Outputs
 from logpi.types import Batch
 
 
@@ -13,9 +13,9 @@ class Score(Objective):
     Source: Williams 1992; Schulman et al. 2015 (stochastic computation graphs).
     """
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, ""]:
-        """The surrogate's value (its gradient is what means something)."""
-        return total(at_rows(params, batch).log_prob(batch.action) * batch.credit, batch)
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return the surrogate's value; its gradient is the policy gradient."""
+        return total(outputs.pi.log_prob(batch.action) * batch.credit, batch)
 
 
 score = Score()

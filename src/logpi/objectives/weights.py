@@ -1,58 +1,63 @@
-"""Importance weights: what the data of another policy μ counts for under π."""
+"""Importance weights w: the factors that turn averages over the data of another policy μ into averages under π."""
 
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
+from logpi.distributions.protocol import Distribution
 from logpi.objectives.base import mean
-from logpi.objectives.evaluated import at_rows
 from logpi.objectives.importance import LARGEST_LOG_RATIO
 from logpi.types import Batch, Number
+
+Average = Callable[[Array, Batch], Array]
+"""(w, batch) ↦ the mean of w, of a shape that divides w."""
 
 
 @runtime_checkable
 class Weights(Protocol):
-    """(π, batch) ↦ w, one for each row. `unit` is that of `Objective`; `average` is of what E_μ[w] = 1 holds."""
+    """(π at the rows, batch) ↦ w, one for each row, with E_μ[w] = 1 for the mean that `average` takes."""
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, "*B"]:
-        """The weights; also rows that only pad a trajectory have one, so that its last row has its last weight."""
+    def __call__(self, pi: Distribution, batch: Batch) -> Float[Array, "*B"]:
+        """Return the weights; rows that pad a trajectory have one, too, so that its last row has its last weight."""
         ...
 
     @property
     def sampling_unit(self) -> str:
-        """`"step"`, or `"trajectory"` where rows of a column depend on each other."""
+        """`"step"`, or `"trajectory"` where weights of a column's rows depend on each other."""
         ...
 
     @property
-    def average(self) -> Callable[[Any, Batch], Any]:
+    def average(self) -> Average:
         """(w, batch) ↦ their mean, of a shape that divides w."""
         ...
 
 
 class Ratios(eqx.Module):
-    """w = exp(what is accumulated over time of log π(a|s) − log μ(a|s)), the exponent held within ±20.
+    """w = exp(accumulate(log π(a|s) − log μ(a|s))), the exponent clipped to ±20.
 
-    - `accumulate`: log ratios, 0 in rows that are not valid, ↦ log weights.
+    - `accumulate`: maps log ratios, 0 in rows that are not valid, to log weights, both [T, N] or [B].
+    - `average`: (w, batch) ↦ their mean.
+    - `sampling_unit`: `"step"` or `"trajectory"`.
     """
 
-    accumulate: Callable[[Any], Float[Array, "*B"]] = eqx.field(static=True)
-    average: Callable[[Any, Batch], Any] = eqx.field(static=True)
+    accumulate: Callable[[Array], Array] = eqx.field(static=True)
+    average: Average = eqx.field(static=True)
     sampling_unit: str = eqx.field(static=True)
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, "*B"]:
-        """The weights."""
-        log_ratio = at_rows(params, batch).log_prob(batch.action) - batch.log_prob
-        total = self.accumulate(jnp.where(batch.valid, log_ratio, 0))
-        return jnp.exp(jnp.clip(total, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))
+    def __call__(self, pi: Distribution, batch: Batch) -> Float[Array, "*B"]:
+        """Return the weights."""
+        log_ratio = pi.log_prob(batch.action) - batch.log_prob
+        log_weight = self.accumulate(jnp.where(batch.valid, log_ratio, 0))
+        return jnp.exp(jnp.clip(log_weight, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))
 
 
 def over_columns(w: Float[Array, "T N"], batch: Batch) -> Float[Array, "T 1"]:
-    """The mean over trajectories at each time; those that have ended keep their last weight."""
-    there = jnp.any(batch.valid, axis=0, keepdims=True)
-    return jnp.sum(jnp.where(there, w, 0), axis=1, keepdims=True) / jnp.maximum(jnp.sum(there, dtype=float), 1)
+    """Average over trajectories at each time; a trajectory that has ended keeps its last weight."""
+    exists = jnp.any(batch.valid, axis=0, keepdims=True)
+    return jnp.sum(jnp.where(exists, w, 0), axis=1, keepdims=True) / jnp.maximum(jnp.sum(exists, dtype=float), 1)
 
 
 def _over_time(log_ratio: Float[Array, "T N"]) -> Float[Array, "T N"]:
@@ -76,60 +81,69 @@ unit_weights = Ratios(jnp.zeros_like, mean, "step")
 
 
 class SelfNormalized(eqx.Module):
-    """w / mean w: the weights' mean over the batch is exactly 1.
+    """w / mean w: weights whose mean over the batch is exactly 1.
 
     The estimate is bounded by the largest credit and has less variance, for a bias of order 1/m.
+
+    - `weights`: the weights to divide.
+
     Source: Owen 2013, Monte Carlo theory, methods and examples, §9.2; Precup, Sutton and Singh 2000.
     """
 
-    weights: Any
+    weights: Weights
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, "*B"]:
-        """The weights divided by their mean."""
-        w = self.weights(params, batch)
+    def __call__(self, pi: Distribution, batch: Batch) -> Float[Array, "*B"]:
+        """Return the weights divided by their mean."""
+        w = self.weights(pi, batch)
         return w / jnp.maximum(self.average(w, batch), 1e-12)
 
     @property
     def sampling_unit(self) -> str:
-        """The weights' own."""
+        """That of the inner weights."""
         return self.weights.sampling_unit
 
     @property
-    def average(self) -> Callable[[Any, Batch], Any]:
-        """The weights' own."""
+    def average(self) -> Average:
+        """That of the inner weights."""
         return self.weights.average
 
 
 class TruncatedWeights(eqx.Module):
-    """min(w, c): no datum counts for more than c. Less variance, for a bias towards μ.
+    """min(w, c): no row counts for more than c. Less variance, for a bias towards μ.
 
-    - `max_episode_steps`: c > 0.
+    - `weights`: the weights to truncate.
+    - `limit`: c > 0; a number, an array or a schedule.
 
     Source: Ionides 2008, "Truncated importance sampling".
     """
 
-    weights: Any
+    weights: Weights
     limit: Number
 
-    def __call__(self, params: PyTree, batch: Batch) -> Float[Array, "*B"]:
-        """The weights, at most c."""
-        return jnp.minimum(self.weights(params, batch), self.limit)
+    def __call__(self, pi: Distribution, batch: Batch) -> Float[Array, "*B"]:
+        """Return the weights, at most c."""
+        return jnp.minimum(self.weights(pi, batch), self.limit)
 
     @property
     def sampling_unit(self) -> str:
-        """The weights' own."""
+        """That of the inner weights."""
         return self.weights.sampling_unit
 
     @property
-    def average(self) -> Callable[[Any, Batch], Any]:
-        """The weights' own."""
+    def average(self) -> Average:
+        """That of the inner weights."""
         return self.weights.average
 
 
-def effective_sample_size(weights: Weights, params: PyTree, batch: Batch) -> dict[str, Float[Array, ""]]:
-    """`effective_sample_size` (Σw)²/Σw², how many rows or trajectories the weighted batch is worth; `effective_share`
-    of those there are. Source: Kong 1992."""
-    w, counted = weights(params, batch), batch.valid
+def effective_sample_size(weights: Weights, pi: Distribution, batch: Batch) -> dict[str, Float[Array, ""]]:
+    """Compute `effective_sample_size` (Σw)²/Σw², in rows or trajectories, and `effective_share` of those that count.
+
+    - `weights`: whose sampling unit says what is counted.
+    - `pi`: π at the batch's rows.
+
+    Source: Kong 1992.
+    """
+    w, counted = weights(pi, batch), batch.valid
     if weights.sampling_unit == "trajectory":
         w, counted = w[-1], jnp.any(counted, axis=0)
     w = jnp.where(counted, w, 0)

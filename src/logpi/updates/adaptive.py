@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.objectives.base import Objective, mean
-from logpi.objectives.evaluated import at_rows
 from logpi.objectives.penalized import divergence
+from logpi.policies.evaluate import evaluate_policy
 from logpi.types import Batch, Number
 from logpi.updates.ascent import Ascent
 
@@ -80,4 +80,4 @@ class AdaptiveRate(eqx.Module):
 
 
 def _moved(params: PyTree, batch: Batch) -> Float[Array, ""]:
-    return mean(batch.old.kl(at_rows(params, batch)), batch)
+    return mean(batch.old.kl(evaluate_policy(params, batch)), batch)

@@ -54,7 +54,7 @@ class Ascent(eqx.Module):
 
         def step(carry: PyTree, rows: Batch) -> PyTree:
             theta, opt, norms, skipped = carry
-            value, gradient = jax.value_and_grad(lambda vector: objective(unravel(vector), rows))(theta)
+            value, gradient = jax.value_and_grad(lambda vector: objective.evaluate(unravel(vector), rows))(theta)
             norm = jnp.linalg.norm(gradient)
             with jax.numpy_dtype_promotion("standard"):  # Optax's Adam takes a float to an integer power
                 change, moved = transform.update(-self._shorten(gradient, norm), opt, theta)  # it descends

@@ -7,7 +7,7 @@ import jax
 from jaxtyping import Array, Float
 
 from logpi.objectives.base import mean
-from logpi.objectives.evaluated import at_rows
+from logpi.policies.evaluate import evaluate_policy
 from logpi.types import Batch
 
 Vector = Float[Array, " P"]
@@ -24,7 +24,7 @@ def fisher_product(
 
     Source: Martens 2014, §9; Schulman et al. 2015 (TRPO), appendix C.1.
     """
-    outputs = lambda vector: at_rows(unravel(vector), batch)
+    outputs = lambda vector: evaluate_policy(unravel(vector), batch)
     here, push = jax.linearize(outputs, theta)
     pull = jax.linear_transpose(push, theta)
     _, curve = jax.linearize(jax.grad(lambda there: mean(here.kl(there), batch)), here)

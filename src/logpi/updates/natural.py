@@ -61,7 +61,7 @@ def natural_step(
     Figures: gradient_norm, `cg_residual` ‖g − Fx‖/‖g‖, `cg_iterations`, `damping`, `predicted_improvement` gᵀΔθ.
     """
     theta, unravel = ravel(params)
-    g = jax.grad(lambda vector: objective(unravel(vector), batch))(theta)
+    g = jax.grad(lambda vector: objective.evaluate(unravel(vector), batch))(theta)
     product = fisher_product(unravel, theta, every_kth(batch, settings.fisher_stride), settings.damping)
     solution = conjugate_gradient(product, g, settings.iterations)
     slope = g @ solution.x

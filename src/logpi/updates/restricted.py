@@ -39,7 +39,7 @@ class NormConstrainedStep(eqx.Module):
         """(θ', nothing, figures): gradient_norm, step_norm."""
         del key
         theta, unravel = ravel(params)
-        gradient = jax.grad(lambda vector: objective(unravel(vector), batch))(theta)
+        gradient = jax.grad(lambda vector: objective.evaluate(unravel(vector), batch))(theta)
         norm = jnp.linalg.norm(gradient)
         good = jnp.isfinite(norm) & (norm > 0)
         length = jnp.where(good, jnp.sqrt(2 * self.epsilon), 0.0)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
-from logpi.objectives.evaluated import at_rows
+from logpi.objectives.outputs import Outputs
 from logpi.types import Batch, Number
 from logpi.updates.divergence import forward
 from logpi.updates.natural import natural_step, refuse_joint
@@ -57,13 +57,14 @@ class TrustRegion(eqx.Module):
                 " gradient means something; allowed: importance, Clipped(ε), score …; or NaturalGradient as the update"
             )
         theta, unravel, step, info = natural_step(self, objective, params, batch)
-        before, old = objective(params, batch), at_rows(params, batch)
+        outputs = Outputs(params, batch)
+        before, old = objective(outputs, batch), outputs.pi
 
         def gain(vector: Array) -> tuple[Array, Array]:
             """How much better a candidate is, and whether it is safe."""
-            candidate = unravel(vector)
+            candidate = Outputs(unravel(vector), batch)
             better = objective(candidate, batch) - before
-            far = mean(self.divergence(old, at_rows(candidate, batch)), batch)
+            far = mean(self.divergence(old, candidate.pi), batch)
             return better, (better >= 0) & (far <= self.max_kl)
 
         def shorten(loop: tuple) -> tuple:
