@@ -1,6 +1,6 @@
-"""Credit: how much of what followed is put down to each action, Φ."""
+"""The contract of credits, the subtraction of a baseline, and V at the rows of a trajectory."""
 
-from typing import Any
+from collections.abc import Callable
 
 import equinox as eqx
 from jaxtyping import Array, Float, PyTree
@@ -12,28 +12,37 @@ from logpi.types import State, Trajectory
 
 
 class Credit(eqx.Module):
-    """(state, τ) ↦ (Φ, target): the weight each action gets, and what V should predict at its observation.
+    """Credit assignment (state, τ) ↦ (Φ, target), both [T, N].
 
-    `credit - baseline` subtracts a baseline, a function (state, τ, Φ) ↦ b.
+    Φ_t multiplies ∇log π(a_t|s_t) in the policy gradient; the target is what the critic is fitted to at s_t.
+    `credit - baseline` subtracts a baseline, a function (state, τ, Φ) ↦ b [T, N].
     """
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-        """Credit and target of every row; rows that are not valid mean nothing."""
+        """Return (Φ, target) of every row; rows that are not valid may hold anything."""
         raise NotImplementedError
 
-    def __sub__(self, baseline: Any) -> "WithBaseline":
-        """Φ − b."""
+    def __sub__(self, baseline: "Baseline") -> "WithBaseline":
+        """Return the credit with the baseline subtracted."""
         return WithBaseline(self, baseline)
 
 
+Baseline = Callable[[State, Trajectory, Array], Array]
+"""(state, τ, Φ) ↦ b, all [T, N]."""
+
+
 class WithBaseline(Credit):
-    """Φ_t = (credit's Φ_t) − b_t; the target is the credit's own."""
+    """Credit with a baseline: Φ_t − b_t. The target is that of the credit.
+
+    - `credit`: the credit Φ.
+    - `baseline`: (state, τ, Φ) ↦ b [T, N], such as `mean_baseline` or `LeaveOneOut()`.
+    """
 
     credit: Credit
-    baseline: Any
+    baseline: Baseline
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-        """Credit less the baseline."""
+        """Return Φ − b, and the target of the credit."""
         phi, target = self.credit(state, tau)
         return phi - self.baseline(state, tau, phi), target
 

@@ -1,4 +1,4 @@
-"""Baselines: what is subtracted from credit to lower its variance and, chosen well, leave its mean gradient alone.
+"""Baselines: functions that are subtracted from credit to lower the variance of the gradient estimate.
 
 A baseline is a function (state, τ, Φ) ↦ b["T N"], used as `credit - baseline`.
 """
@@ -13,7 +13,7 @@ from logpi.types import State, Trajectory
 
 
 def mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
-    """b = (1/N) Σ_i (1/T_i) Σ_t Φ_{t,i}: one constant, the mean over trajectories of their mean credit.
+    """Compute b = (1/N) Σ_i (1/T_i) Σ_t Φ_{t,i}: one constant, the mean credit of trajectories.
 
     Because the mean contains the trajectory it is subtracted from, the gradient shrinks: with `TotalReturn` and m
     trajectories its expectation is (1 − 1/m) ∇J.
@@ -24,10 +24,10 @@ def mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Fl
 
 
 def time_mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
-    """b_t = (1/N_t) Σ_i Φ_{t,i}, over the N_t trajectories that last beyond t: one constant for each time step.
+    """Compute b_t = (1/N_t) Σ_i Φ_{t,i}, over the N_t trajectories that last beyond t: one constant per time step.
 
     Each contains the trajectory it is subtracted from, so time step t of the gradient shrinks by 1 − 1/N_t. Raises
-    LogpiError on windows of steps, whose rows are no times of an episode.
+    LogpiError on windows of steps, whose row index is no time of an episode.
     """
     del state
     if not tau.complete:
@@ -38,11 +38,11 @@ def time_mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) 
 
 
 class LeaveOneOut(eqx.Module):
-    """b_i = mean over j ≠ i of (1/T_j) Σ_t Φ_{t,j}: the mean credit of the other trajectories; 0 where there are none.
+    """Leave-one-out baseline b_i = mean over j ≠ i of (1/T_j) Σ_t Φ_{t,j}; 0 where there is no other trajectory.
 
     Independent of the trajectory it is subtracted from, so the expected gradient is unchanged.
 
-    - `group`: trajectories i and j are compared within groups of so many neighboring columns; None for all of them.
+    - `group`: number of neighboring columns that are compared with each other, ≥ 1; None (default) for all of them.
 
     Raises LogpiError for columns that do not fall into whole groups.
     Source: Kool, van Hoof and Welling 2019, "Buy 4 REINFORCE samples, get a baseline for free!".
@@ -51,7 +51,7 @@ class LeaveOneOut(eqx.Module):
     group: int | None = eqx.field(static=True, default=None)
 
     def __call__(self, state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
-        """b, the same for all rows of a trajectory."""
+        """Return b, the same for all rows of a trajectory."""
         del state
         columns = phi.shape[1]
         size = columns if self.group is None else self.group
@@ -64,12 +64,12 @@ class LeaveOneOut(eqx.Module):
 
 
 def value_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
-    """b_t = V(s_t): any function of the state leaves the expected gradient unchanged."""
+    """Compute b_t = V(s_t): any function of the state leaves the expected gradient unchanged."""
     del phi
     return state_values(state.critic, tau)
 
 
 def _column_means(tau: Trajectory, phi: Float[Array, "T N"]) -> tuple[Float[Array, " N"], Array]:
-    """The mean credit of each trajectory, 0 for one without valid rows, and whether it has any."""
+    """Compute each trajectory's mean credit, 0 for one without valid rows, and a flag for having any."""
     count = jnp.sum(tau.valid, axis=0, dtype=float)
     return jnp.sum(jnp.where(tau.valid, phi, 0), axis=0) / jnp.maximum(count, 1), count > 0

@@ -1,13 +1,14 @@
-"""The one recursion behind returns, advantages and traces."""
+"""The backward recursion of returns, advantages and traces."""
 
 from jax import lax
 from jaxtyping import Array, Float
 
 
 def discounted_sum(x: Float[Array, "T N"], gamma: Float[Array, "T N"]) -> Float[Array, "T N"]:
-    """y_t = x_t + discount_t · y_{t+1}, with y_T = 0.
+    """Compute y_t = x_t + γ_t · y_{t+1}, with y_T = 0.
 
-    A discount of 0 cuts the sum: nothing after row t reaches it.
+    - `x`: the terms.
+    - `gamma`: the factor γ_t of each row; 0 cuts the sum: nothing after row t enters y_t.
 
         >>> import jax.numpy as jnp
         >>> discounted_sum(jnp.ones((3, 1)), jnp.full((3, 1), 0.5))[:, 0]

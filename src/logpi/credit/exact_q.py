@@ -9,9 +9,9 @@ from logpi.types import State, Trajectory
 
 
 class ExactQ(Credit):
-    """Φ_t = Q^π(s_t, a_t), exact, of the policy as it is: actor-critic with a critic that is never wrong.
+    """Exact action values Φ_t = Q^π(s_t, a_t) of the current policy: actor-critic with a perfect critic.
 
-    The target is the same. The reward's own noise is gone; with the factor γ^t of `TimeDiscounted` the mean gradient
+    The target is the same. The noise of the rewards is gone; with the factor γ^t of `TimeDiscounted` the mean gradient
     is ∇J.
 
     - `mdp`: the model of the task; observations are its unit vectors e_s. With a horizon, Q depends on time too.
@@ -22,7 +22,7 @@ class ExactQ(Credit):
     mdp: MDP
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-        """Q of every row, also as target."""
+        """Return Q of every row, also as target."""
         table = self.mdp.action_value(state.policy)
         where = jnp.argmax(tau.obs, axis=-1)
         index = (where, tau.action) if table.ndim == 2 else (tau.time, where, tau.action)

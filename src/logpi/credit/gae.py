@@ -1,4 +1,4 @@
-"""Φ_t = Â_t^GAE(γ,λ): the generalized advantage."""
+"""Φ_t = Â_t^GAE(γ,λ): generalized advantage estimation."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -10,13 +10,14 @@ from logpi.types import Number, State, Trajectory
 
 
 class GAE(Credit):
-    """Φ_t = Σ_l (γλ)^l δ_{t+l}, the mixture (1−λ) Σ_n λ^{n−1} Â_t^(n) of all n-step advantages.
+    """Generalized advantage estimation: Φ_t = Σ_l (γλ)^l δ_{t+l}, and V's target Φ_t + V(s_t), the λ-return.
 
-    λ = 0 is the TD residual, λ = 1 the return less V(s_t). The target is Φ_t + V(s_t), the λ-return. δ and the cuts
-    at episode ends are those of `TDResidual`; the window's end is a truncation.
+    Φ_t is the mixture (1−λ) Σ_n λ^{n−1} Â_t^(n) of all n-step advantages: λ = 0 gives the one-step TD residual, λ = 1
+    the Monte-Carlo return minus V(s_t). The recursion is cut where an episode terminates or truncates; V bootstraps at
+    truncations and at the window's end.
 
-    - `gamma`: γ ∈ [0, 1].
-    - `gae_lambda`: λ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1], the discount.
+    - `gae_lambda`: λ ∈ [0, 1]; lower means less variance and more bias from the critic.
 
     Source: Schulman et al. 2016, eq. (16).
     """
@@ -25,7 +26,7 @@ class GAE(Credit):
     gae_lambda: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-        """The advantage, and the λ-return."""
+        """Return the advantage, and the λ-return."""
         delta, value = td_residuals(state.critic, tau, self.gamma)
         advantage = discounted_sum(delta, jnp.where(tau.done, 0.0, self.gamma * self.gae_lambda))
         return advantage, advantage + value

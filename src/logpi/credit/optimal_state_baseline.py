@@ -1,4 +1,4 @@
-"""The state baseline that makes the variance of a row's gradient least."""
+"""The state baseline of least variance of a row's gradient."""
 
 import equinox as eqx
 import jax
@@ -11,12 +11,15 @@ from logpi.types import State, Trajectory, ravel
 
 
 class OptimalStateBaseline(eqx.Module):
-    """b*(s) = Σ_a π(a|s) ‖∇log π(a|s)‖² Q(s, a) / Σ_a π(a|s) ‖∇log π(a|s)‖², Q the learner's action critic.
+    """Optimal state baseline b*(s) = Σ_a π(a|s) ‖∇log π(a|s)‖² Q(s, a) / Σ_a π(a|s) ‖∇log π(a|s)‖².
+
+    Q is the learner's action critic.
 
     Among all functions of the state it makes tr Cov of ∇log π(a|s) (Q(s, a) − b(s)) least, for a state and action drawn
-    alone. Rows of one trajectory are correlated, and their sum can have another optimum. V(s) weighs all actions alike.
+    alone. Rows of one trajectory are correlated, and their sum can have another optimum. V(s) weights actions by π(a|s)
+    only.
 
-    - `chunk`: rows whose scores, one for each action, are computed side by side.
+    - `chunk`: number of rows whose scores, one for each action, are computed side by side; ≥ 1, default 256.
 
     Needs a policy over finitely many actions. Source: Greensmith, Bartlett and Baxter 2004.
     """
@@ -24,7 +27,7 @@ class OptimalStateBaseline(eqx.Module):
     chunk: int = eqx.field(static=True, default=256)
 
     def __call__(self, state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
-        """b*(s) of every row."""
+        """Return b*(s) of every row."""
         theta, unravel = ravel(state.policy)
 
         def at(obs: PyTree) -> Float[Array, ""]:

@@ -8,9 +8,9 @@ from logpi.types import Number, State, Trajectory
 
 
 class TDResidual(Credit):
-    """Φ_t = δ_t = r_t + γ (1 − terminated_t) V(s_{t+1}) − V(s_t). The target is δ_t + V(s_t).
+    """TD residual Φ_t = δ_t = r_t + γ (1 − terminated_t) V(s_{t+1}) − V(s_t). The target is δ_t + V(s_t).
 
-    - `gamma`: γ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1], the discount.
 
     Source: Schulman et al. 2016, eq. (1), item 6.
     """
@@ -18,7 +18,7 @@ class TDResidual(Credit):
     gamma: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-        """The residual, and the one-step return."""
+        """Return the residual, and the one-step return."""
         delta, value = td_residuals(state.critic, tau, self.gamma)
         return delta, delta + value
 
@@ -26,7 +26,7 @@ class TDResidual(Credit):
 def td_residuals(
     critic: PyTree, tau: Trajectory, gamma: float | Float[Array, ""]
 ) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-    """(δ, V(s)) at every row. V of the true successor counts where an episode was only truncated."""
+    """Compute (δ, V(s)) at every row. V of the true successor counts where an episode was only truncated."""
     value = state_values(critic, tau)
     next_value = next_state_values(critic, tau)
     return tau.reward + jnp.where(tau.terminated, 0.0, gamma) * next_value - value, value

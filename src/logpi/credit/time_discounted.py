@@ -1,4 +1,4 @@
-"""The γ^k factor of the exact discounted gradient."""
+"""The factor γ^t of the exact discounted gradient."""
 
 from jaxtyping import Array, Float
 
@@ -7,19 +7,20 @@ from logpi.types import Number, State, Trajectory
 
 
 class TimeDiscounted(Credit):
-    """Φ_t ↦ γ^t Φ_t, t the step within its episode: the factor of the exact discounted gradient.
+    """Time-discounted credit γ^t Φ_t, t the step within its episode: the factor of the exact discounted gradient.
 
     ∇ Σ_t γ^t r_t = E Σ_t γ^t ∇log π(a_t|s_t) (Σ_{l≥t} γ^{l−t} r_l − b_t). Practice drops the factor (without it, late
     steps count as much as early ones, and the direction is no longer that gradient's; Nota and Thomas 2020); wrapped
-    around a credit that already has its baseline, this puts it back.
+    around a credit that already has its baseline, this restores it.
 
-    - `gamma`: γ ∈ [0, 1], the credit's own.
+    - `credit`: the credit Φ, its baseline subtracted.
+    - `gamma`: γ ∈ [0, 1], the same as the credit's.
     """
 
     credit: Credit
     gamma: Number
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-        """γ^t Φ_t; the target is unchanged."""
+        """Return γ^t Φ_t, and the target of the credit."""
         phi, target = self.credit(state, tau)
         return phi * self.gamma ** tau.time.astype(phi.dtype), target

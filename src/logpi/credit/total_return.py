@@ -9,17 +9,17 @@ from logpi.types import Number, State, Trajectory
 
 
 class TotalReturn(Credit):
-    """Φ_t = R(τ) = Σ_k γ^k r_k, the same for every step of the episode. Source: Williams 1992; Liu's notes.
+    """Total return Φ_t = R(τ) = Σ_k γ^k r_k, the same for every step of the episode, also as target.
 
-    - `gamma`: γ ∈ [0, 1].
+    - `gamma`: γ ∈ [0, 1], the discount, default 1.
 
-    Needs whole episodes; raises LogpiError for windows of steps.
+    Needs whole episodes; raises LogpiError for windows of steps. Source: Williams 1992; Liu's notes.
     """
 
     gamma: Number = 1.0
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-        """R(τ) in every row, also as target."""
+        """Return R(τ) in every row, also as target."""
         del state
         if not tau.complete:
             raise LogpiError("TotalReturn needs whole episodes, not windows of steps: collect with Episodes()")

@@ -1,4 +1,4 @@
-"""Credit from one formula, the critic's target from another."""
+"""Φ of one credit, and the critic's target of another."""
 
 from jaxtyping import Array, Float
 
@@ -7,7 +7,7 @@ from logpi.types import State, Trajectory
 
 
 class WithTarget(Credit):
-    """Φ from `credit`, what V is fitted to from `target`.
+    """Credit with the critic's target of another credit: Φ from `credit`, the target from `target`.
 
     `WithTarget(GAE(γ, λ), RewardToGo(γ))` is the pair of Algorithm 1 of Lovatto's deck: advantages by GAE, and a
     baseline fitted to the discounted return R^γ_t.
@@ -17,5 +17,5 @@ class WithTarget(Credit):
     target: Credit
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-        """The one's Φ and the other's target."""
+        """Return Φ of `credit` and the target of `target`."""
         return self.credit(state, tau)[0], self.target(state, tau)[1]
