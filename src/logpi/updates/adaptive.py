@@ -1,4 +1,4 @@
-"""Updates that tune themselves by how far they moved the policy; what they learn lives in `opt`."""
+"""Updates that adapt a coefficient to the measured KL(π_old‖π); the coefficient lives in `opt`."""
 
 import dataclasses
 from typing import Any
@@ -12,47 +12,52 @@ from logpi.objectives.penalized import divergence
 from logpi.policies.evaluate import evaluate_policy
 from logpi.types import Batch, Number
 from logpi.updates.ascent import Ascent
+from logpi.updates.protocol import Update
 
 Info = dict[str, Float[Array, ""]]
 Opt = tuple[Float[Array, ""], Any]
 
 
 class AdaptivePenalty(eqx.Module):
-    """An update of J − β KL(π_old‖π), with β doubled where KL > 1.5 · target and halved where KL < target / 1.5.
+    """Adaptive KL penalty: an update of J − β KL(π_old‖π) that adapts β.
 
-    - `update`: what improves the penalized objective; give it the epochs, so that β adapts once an iteration.
-    - `target`: the mean KL to aim at, in nats.
-    - `penalty`: the first β.
+    β is doubled where the mean KL > 1.5 · target and halved where it is < target / 1.5.
+
+    - `update`: improves the penalized objective; give it the epochs, so that β adapts once an iteration.
+    - `target`: desired mean KL, > 0, in nats.
+    - `penalty`: initial β > 0, default 1.
 
     Source: Schulman et al. 2017 (PPO), §4.
     """
 
-    update: Any
+    update: Update
     target: Number
     penalty: Number = 1.0
 
     def init(self, params: PyTree) -> Opt:
-        """(β, the inner update's state)."""
+        """Return (β, the inner update's state)."""
         return jnp.asarray(self.penalty, float), self.update.init(params)
 
     def __call__(
         self, objective: Objective, params: PyTree, batch: Batch, opt: Opt, key: Key[Array, ""]
     ) -> tuple[PyTree, Opt, Info]:
-        """(θ', (β', …), the inner update's figures and `penalty`)."""
+        """Return (θ', (β', inner state), the inner update's metrics and `penalty`)."""
         beta, inner = opt
         params, inner, info = self.update(objective + (-beta) * divergence, params, batch, inner, key)
-        moved = _moved(params, batch)
-        more, less = moved > 1.5 * self.target, moved < self.target / 1.5
+        kl = _mean_kl(params, batch)
+        more, less = kl > 1.5 * self.target, kl < self.target / 1.5
         return params, (beta * jnp.where(more, 2.0, jnp.where(less, 0.5, 1.0)), inner), info | {"penalty": beta}
 
 
 class AdaptiveRate(eqx.Module):
-    """An ascent whose rate is divided by `factor` where KL > 2 · target, and multiplied where KL < target / 2.
+    """Adaptive learning rate: an ascent whose rate α follows the mean KL.
 
-    - `update`: an `Ascent`; its own rate is the first.
-    - `target`: the mean KL to aim at, in nats.
-    - `factor`: above 1.
-    - `lowest`, `highest`: what the rate is held between.
+    α is divided by `factor` where KL > 2 · target and multiplied by it where KL < target / 2.
+
+    - `update`: an `Ascent`; its learning rate is the initial α.
+    - `target`: desired mean KL, > 0, in nats.
+    - `factor`: > 1, default 1.5.
+    - `lowest`, `highest`: bounds of α, default 1e-6 and 1e-2.
 
     Source: the adaptive schedule of Schulman's 2016 PPO code, as Rudin et al. 2021 describe it.
     """
@@ -64,20 +69,20 @@ class AdaptiveRate(eqx.Module):
     highest: Number = 1e-2
 
     def init(self, params: PyTree) -> Opt:
-        """(α, the inner update's state)."""
+        """Return (α, the inner update's state)."""
         return jnp.asarray(self.update.learning_rate, float), self.update.init(params)
 
     def __call__(
         self, objective: Objective, params: PyTree, batch: Batch, opt: Opt, key: Key[Array, ""]
     ) -> tuple[PyTree, Opt, Info]:
-        """(θ', (α', …), the inner update's figures, `learning_rate` α among them)."""
+        """Return (θ', (α', inner state), the inner update's metrics, `learning_rate` α among them)."""
         rate, inner = opt
         params, inner, info = dataclasses.replace(self.update, learning_rate=rate)(objective, params, batch, inner, key)
-        moved = _moved(params, batch)
-        down, up = moved > 2 * self.target, moved < self.target / 2
+        kl = _mean_kl(params, batch)
+        down, up = kl > 2 * self.target, kl < self.target / 2
         rate = rate * jnp.where(down, 1 / self.factor, jnp.where(up, self.factor, 1.0))
         return params, (jnp.clip(rate, self.lowest, self.highest), inner), info
 
 
-def _moved(params: PyTree, batch: Batch) -> Float[Array, ""]:
+def _mean_kl(params: PyTree, batch: Batch) -> Float[Array, ""]:
     return mean(batch.old.kl(evaluate_policy(params, batch)), batch)

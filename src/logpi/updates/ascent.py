@@ -23,16 +23,17 @@ adam = functools.partial(optax.adam, eps=1e-5)
 
 
 class Ascent(eqx.Module):
-    """θ ← θ + α · optimizer(∇J(θ)), once a minibatch, `epochs` times over the batch.
+    """Gradient ascent θ ← θ + α · optimizer(∇J(θ)), once per minibatch, `epochs` times over the batch.
 
     - `optimizer`: a function of the rate α that gives an Optax optimizer: `optax.adam`, or
       `functools.partial(optax.adam, eps=1e-5)`. θ reaches it as one flat vector (an update of 320 small Adam steps
       takes half the time so), so an optimizer that treats layers differently has no layers to see.
     - `learning_rate`: α > 0; a number, an array or a schedule. A new rate never recompiles.
-    - `minibatch_size`: rows to a step; None takes the whole batch.
-    - `max_grad_norm`: ∇J is shortened to this Euclidean norm if it is longer.
+    - `minibatch_size`: rows per step, ≥ 1; None (default) takes the whole batch.
+    - `epochs`: passes over the batch, ≥ 1, default 1.
+    - `max_grad_norm`: > 0; a longer ∇J is scaled to this Euclidean norm; None (default) never.
 
-    A step whose objective or gradient is not finite is left out and counted in `skipped_updates`.
+    A step whose objective or gradient is not finite is skipped and counted in `skipped_updates`.
     """
 
     optimizer: Callable[[Any], optax.GradientTransformation] = eqx.field(static=True)
@@ -42,13 +43,13 @@ class Ascent(eqx.Module):
     max_grad_norm: Number | None = None
 
     def init(self, params: PyTree) -> PyTree:
-        """The optimizer's state for these parameters."""
+        """Return the optimizer's state for these parameters."""
         return self.optimizer(0.0).init(ravel(params)[0])
 
     def __call__(
         self, objective: Objective, params: PyTree, batch: Batch, opt: PyTree, key: Key[Array, ""]
     ) -> tuple[PyTree, PyTree, Info]:
-        """(θ', the optimizer's state, figures): gradient_norm (mean over steps), step_norm ‖θ' − θ‖ …"""
+        """Return (θ', the optimizer's state, metrics): `gradient_norm` (mean over steps), `step_norm` ‖θ' − θ‖ …"""
         theta, unravel = ravel(params)
         transform = self.optimizer(self.learning_rate)
 
@@ -84,7 +85,7 @@ class Ascent(eqx.Module):
         return gradient * jnp.minimum(1.0, self.max_grad_norm / jnp.maximum(norm, 1e-12))
 
     def _passes(self, step: Callable, start: PyTree, objective: Objective, batch: Batch, key: Array) -> tuple:
-        """The loop over epochs and minibatches; what it carried, and how many steps it made."""
+        """Loop over epochs and minibatches; return the final carry and the number of steps."""
 
         def epoch(carry: PyTree, key: Array) -> tuple[PyTree, Array]:
             parts = self._cut(objective, batch, key)

@@ -11,11 +11,11 @@ Vector = Float[Array, " P"]
 
 
 class Solution(eqx.Module):
-    """x, how well it solves F x = g, and at what cost.
+    """Solution x of F x = g, with its residual and cost.
 
-    - `residual`: ‖g − F x‖ / ‖g‖, as the recursion has it; 0 where g = 0.
-    - `iterations`: products with F.
-    - `positive`: no direction of negative (or undefined) curvature was met; if one was, x is what was found before it.
+    - `residual`: ‖g − F x‖ / ‖g‖ as tracked by the recursion; 0 where g = 0.
+    - `iterations`: number of products with F.
+    - `positive`: False if a direction of negative (or undefined) curvature was met; x is the iterate before it.
     """
 
     x: Vector
@@ -29,11 +29,11 @@ def conjugate_gradient(
 ) -> Solution:
     """Solve F x = g for a symmetric positive definite F given by `product(v) = F v`.
 
-    - `iterations`: at most so many products.
-    - `tolerance`: stop once ‖r‖² ≤ tolerance · ‖g‖².
+    - `iterations`: maximum number of products, ≥ 1.
+    - `tolerance`: stop once ‖r‖² ≤ tolerance · ‖g‖², default 1e-10.
 
-    Unlike `jax.scipy.sparse.linalg.cg` it says how well it did, takes no product to find that F · 0 = 0, and stops at
-    negative curvature. Source: Hestenes and Stiefel 1952; Nocedal and Wright 2006, algorithm 5.2.
+    Differs: unlike `jax.scipy.sparse.linalg.cg` it returns the residual, takes no product to find that F · 0 = 0, and
+    stops at negative curvature. Source: Hestenes and Stiefel 1952; Nocedal and Wright 2006, algorithm 5.2.
 
         >>> import jax.numpy as jnp
         >>> conjugate_gradient(lambda v: 2.0 * v, jnp.array([2.0, 4.0]), 5).x
@@ -41,7 +41,7 @@ def conjugate_gradient(
     """
     size = g @ g
 
-    def going(loop: tuple) -> Array:
+    def unfinished(loop: tuple) -> Array:
         _, _, _, rr, i, positive = loop
         return (i < iterations) & (rr > tolerance * size) & positive
 
@@ -52,10 +52,10 @@ def conjugate_gradient(
         positive = curvature > 0
         length = jnp.where(positive, rr / jnp.where(positive, curvature, 1), 0)
         r = jnp.where(positive, r - length * q, r)
-        following = r @ r
-        return x + length * p, r, r + following / rr * p, following, i + 1, positive
+        new_rr = r @ r
+        return x + length * p, r, r + new_rr / rr * p, new_rr, i + 1, positive
 
     start = (jnp.zeros_like(g), g, g, size, jnp.int32(0), jnp.asarray(True))
-    x, _, _, rr, i, positive = lax.while_loop(going, step, start)
+    x, _, _, rr, i, positive = lax.while_loop(unfinished, step, start)
     residual = jnp.sqrt(rr / jnp.where(size > 0, size, 1))
     return Solution(x, residual, i, positive & jnp.all(jnp.isfinite(x)))

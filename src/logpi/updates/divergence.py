@@ -1,15 +1,15 @@
-"""Which way KL is measured between the policy before a step and after."""
-
-from typing import Any
+"""The two directions of KL between the policy before a step and after it."""
 
 from jaxtyping import Array, Float
 
+from logpi.distributions.protocol import Distribution
 
-def forward(old: Any, new: Any) -> Float[Array, "*B"]:
-    """KL(π_old‖π_new): the default, and that of TRPO."""
+
+def forward(old: Distribution, new: Distribution) -> Float[Array, "*B"]:
+    """Compute KL(π_old‖π_new): the default, and that of TRPO."""
     return old.kl(new)
 
 
-def reverse(old: Any, new: Any) -> Float[Array, "*B"]:
-    """KL(π_new‖π_old): the other direction, for whoever asks for it by name."""
+def reverse(old: Distribution, new: Distribution) -> Float[Array, "*B"]:
+    """Compute KL(π_new‖π_old), the other direction."""
     return new.kl(old)

@@ -1,4 +1,4 @@
-"""The Fisher matrix of a policy, as products with it."""
+"""Products with the Fisher matrix of a policy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +16,16 @@ Vector = Float[Array, " P"]
 def fisher_product(
     unravel: Callable[[Vector], Any], theta: Vector, batch: Batch, damping: float | Array = 0.0
 ) -> Callable[[Vector], Vector]:
-    """v ↦ (F + damping · I) v,  F = E[∇log π ∇log πᵀ] = ∇² KL(π_θ‖π_θ') at θ' = θ, the mean over valid rows' states.
+    """Make the function v ↦ (F + damping · I) v,  F = E[∇log π ∇log πᵀ] = ∇² KL(π_θ‖π_θ') at θ' = θ.
+
+    - `unravel`: vector ↦ policy.
+    - `theta`: θ [P].
+    - `batch`: F is the mean over the states of its valid rows.
+    - `damping`: ≥ 0, default 0.
 
     With η(θ) the parameters of the distributions, F = Jᵀ M J, where J = ∂η/∂θ and M = ∂²KL/∂η²: exact, because ∇KL
     vanishes at θ, and a product costs one pass forward and one back where the Hessian of KL(θ) would cost twice that.
-    Everything that does not depend on v is worked out once.
+    Everything that does not depend on v is computed once.
 
     Source: Martens 2014, §9; Schulman et al. 2015 (TRPO), appendix C.1.
     """

@@ -1,4 +1,4 @@
-"""A batch cut into shuffled minibatches: every valid row once, static shapes, no empty minibatch."""
+"""Shuffled minibatches of a batch: every valid row once, static shapes, no empty minibatch."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,12 +20,14 @@ class Minibatches(eqx.Module):
 
 
 def full_batch(batch: Batch) -> Minibatches:
-    """The batch itself, as the only minibatch."""
+    """Make the batch itself the only minibatch."""
     return Minibatches(jnp.int32(1), lambda i: batch)
 
 
 def shuffled(batch: Batch, size: int, unit: str, key: Key[Array, ""]) -> Minibatches:
-    """Minibatches of `size` rows in random order; with unit "trajectory", of whole columns with about as many rows.
+    """Cut a batch into minibatches of `size` rows in random order; with unit "trajectory", of whole columns.
+
+    Columns are as many as have about `size` rows.
 
     Valid units come first in random order, and only the ⌈valid / size⌉ minibatches that hold any are counted, the
     last one masked. A minibatch's scale is the batch's, times its share of the valid rows, so that its gradient
@@ -51,19 +53,19 @@ def shuffled(batch: Batch, size: int, unit: str, key: Key[Array, ""]) -> Minibat
 
 
 def flatten_rows(batch: Batch) -> Batch:
-    """The batch with its leading axes laid out as one axis of rows."""
+    """Merge the leading axes of a batch into one axis of rows."""
     axes = batch.valid.ndim
     return _over_rows(lambda x: x.reshape(-1, *x.shape[axes:]), batch)
 
 
 def _over_rows(function: Callable[[Array], Array], batch: Batch) -> Batch:
-    """The function of every field that has rows; the scale has none."""
+    """Apply a function to every field that has rows; the scale has none."""
     names = [field.name for field in dataclasses.fields(batch) if field.name != "scale"]
     return Batch(**{name: jax.tree.map(function, getattr(batch, name)) for name in names}, scale=batch.scale)
 
 
 def _valid_first(valid: Array, size: int, key: Key[Array, ""]) -> Int[Array, " P"]:
-    """Indices, the valid ones first and in random order, padded to a multiple of `size`.
+    """List all indices, the valid ones first and in random order, padded to a multiple of `size`.
 
     One array is sorted, of random bits above the index they belong to: on the CPU four to six times as fast as
     `argsort`, whose order two rows have by chance alike where their bits agree.
@@ -77,5 +79,5 @@ def _valid_first(valid: Array, size: int, key: Key[Array, ""]) -> Int[Array, " P
 
 
 def every_kth(batch: Batch, k: int) -> Batch:
-    """Every k-th row of a batch of rows; the batch itself for k = 1."""
+    """Take every k-th row of a batch; the batch itself for k = 1."""
     return batch if k == 1 else _over_rows(lambda x: x[::k], flatten_rows(batch))

@@ -21,18 +21,18 @@ Vector = Float[Array, " P"]
 
 
 class NaturalGradient(eqx.Module):
-    """θ + √(2δ / gᵀF⁻¹g) F⁻¹g: the best step of the linearized problem under ½ Δθᵀ F Δθ ≤ δ.
+    """Natural gradient step θ + √(2δ / gᵀF⁻¹g) F⁻¹g: the best step of the linearized problem under ½ Δθᵀ F Δθ ≤ δ.
 
     F⁻¹g by conjugate gradients on Fisher-vector products. The policy that results is the same however π is
     parameterized (with no damping, to first order), and its mean KL from the old one is δ to second order.
 
     - `max_kl`: δ > 0, in nats.
-    - `iterations`: of conjugate gradients.
-    - `damping`: F + damping · I is what is solved; steadier, and shorter steps.
-    - `fisher_stride`: F is averaged over every so many rows.
+    - `iterations`: number of conjugate-gradient iterations, ≥ 1, default 10.
+    - `damping`: multiple of the identity added to F, ≥ 0, default 1e-3; more makes steps steadier and shorter.
+    - `fisher_stride`: F is averaged over every k-th row, k ≥ 1, default 1.
 
-    A zero gradient makes no step; where F has a direction of negative curvature or something is not finite, θ is
-    left as it is and `skipped_updates` counts it. Source: Kakade 2002; Lovatto's deck, Algorithm 2.
+    A zero gradient makes no step; where F has a direction of negative curvature or something is not finite, θ stays
+    unchanged and `skipped_updates` counts it. Source: Kakade 2002; Lovatto's deck, Algorithm 2.
     """
 
     max_kl: Number
@@ -41,13 +41,13 @@ class NaturalGradient(eqx.Module):
     fisher_stride: int = eqx.field(static=True, default=1)
 
     def init(self, params: PyTree) -> PyTree:
-        """Nothing to keep. Raises LogpiError for a policy and critic learned jointly."""
+        """Return the empty state. Raises LogpiError for a policy and critic learned jointly."""
         return refuse_joint(params)
 
     def __call__(
         self, objective: Objective, params: PyTree, batch: Batch, opt: PyTree, key: Key[Array, ""]
     ) -> tuple[PyTree, PyTree, Info]:
-        """(θ', nothing, figures): see `natural_step`."""
+        """Return (θ', the empty state, metrics): see `natural_step`."""
         del key
         theta, unravel, step, info = natural_step(self, objective, params, batch)
         return unravel(theta + step), opt, info | {"step_norm": jnp.linalg.norm(step)}
@@ -56,9 +56,11 @@ class NaturalGradient(eqx.Module):
 def natural_step(
     settings: Any, objective: Objective, params: PyTree, batch: Batch
 ) -> tuple[Vector, Callable[[Vector], PyTree], Vector, Info]:
-    """(θ, vector ↦ params, √(2δ / gᵀF⁻¹g) F⁻¹g, figures), with the fields of `settings` named as in NaturalGradient.
+    """Compute (θ, vector ↦ params, the step √(2δ / gᵀF⁻¹g) F⁻¹g, metrics).
 
-    Figures: gradient_norm, `cg_residual` ‖g − Fx‖/‖g‖, `cg_iterations`, `damping`, `predicted_improvement` gᵀΔθ.
+    - `settings`: has the fields of `NaturalGradient`.
+
+    Metrics: `gradient_norm`, `cg_residual` ‖g − Fx‖/‖g‖, `cg_iterations`, `damping`, `predicted_improvement` gᵀΔθ.
     """
     theta, unravel = ravel(params)
     g = jax.grad(lambda vector: objective.evaluate(unravel(vector), batch))(theta)
@@ -81,7 +83,7 @@ def natural_step(
 
 
 def refuse_joint(params: PyTree) -> tuple[()]:
-    """No state, if the parameters are a policy's alone."""
+    """Return the empty state if the parameters are those of a policy; raise LogpiError for an `ActorCritic`."""
     if isinstance(params, ActorCritic):
         raise LogpiError('a natural gradient is a policy\'s alone: give V a fit of its own instead of fit="joint"')
     return ()

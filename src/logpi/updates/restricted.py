@@ -1,4 +1,4 @@
-"""Steps of a given length along the gradient."""
+"""Gradient steps of a given Euclidean length."""
 
 import equinox as eqx
 import jax
@@ -12,12 +12,12 @@ Info = dict[str, Float[Array, ""]]
 
 
 class NormConstrainedStep(eqx.Module):
-    """θ + √(2ε) ∇J / ‖∇J‖: the best step of the linearized problem under ½ ‖Δθ‖² ≤ ε.
+    """Normalized gradient step θ + √(2ε) ∇J / ‖∇J‖: the best step of the linearized problem under ½ ‖Δθ‖² ≤ ε.
 
-    - `epsilon`: ε > 0; or `NormConstrainedStep.of_length(‖Δθ‖)`.
+    - `epsilon`: ε > 0, half the squared step length; or `NormConstrainedStep.with_length(‖Δθ‖)`.
 
-    Any objective serves, the linear one of a perturbation estimate too. A zero or non-finite gradient makes no step.
-    How far the *policy* moves is not restricted: a short step in θ can be a long one in π (see `NaturalGradient`).
+    Any objective can be used, the linear one of a perturbation estimate too. A zero or non-finite gradient makes no
+    step. The change of the *policy* is not bounded: a short step in θ can be a long one in π (see `NaturalGradient`).
     Source: Liu's notes, "restricted gradient".
     """
 
@@ -25,18 +25,18 @@ class NormConstrainedStep(eqx.Module):
 
     @classmethod
     def with_length(cls, length: float) -> "NormConstrainedStep":
-        """Steps of this Euclidean length: ε = ½ length²."""
+        """Make an update whose steps have this Euclidean length: ε = ½ length²."""
         return cls(0.5 * length**2)
 
     def init(self, params: PyTree) -> PyTree:
-        """Nothing to keep."""
+        """Return the empty state."""
         del params
         return ()
 
     def __call__(
         self, objective: Objective, params: PyTree, batch: Batch, opt: PyTree, key: Key[Array, ""]
     ) -> tuple[PyTree, PyTree, Info]:
-        """(θ', nothing, figures): gradient_norm, step_norm."""
+        """Return (θ', the empty state, metrics): `gradient_norm`, `step_norm`, `skipped_updates`."""
         del key
         theta, unravel = ravel(params)
         gradient = jax.grad(lambda vector: objective.evaluate(unravel(vector), batch))(theta)

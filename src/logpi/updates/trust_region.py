@@ -1,4 +1,4 @@
-"""The trust region: a natural step, shortened until it is safe."""
+"""The trust region of TRPO: a natural step, shortened by backtracking until KL and objective allow it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,15 +19,15 @@ Info = dict[str, Float[Array, ""]]
 
 
 class TrustRegion(eqx.Module):
-    """θ + αⁱ Δθ for the first i with J(θ + αⁱΔθ) ≥ J(θ) and mean KL ≤ δ; Δθ is the natural step of length δ.
+    """Trust-region step θ + αⁱ Δθ for the first i with J(θ + αⁱΔθ) ≥ J(θ) and mean KL ≤ δ.
 
-    If no i < `backtracks` will do, θ stays as it is, bit for bit.
+    Δθ is the natural step of length δ. If no i < `backtracks` satisfies both, θ stays unchanged, bit for bit.
 
     - `max_kl`: δ > 0, in nats; the KL is exact, over all valid rows.
-    - `iterations`, `damping`, `fisher_stride`: as in `NaturalGradient`.
-    - `backtracks`: steps tried, the full one among them.
-    - `ratio`: α in (0, 1).
-    - `divergence`: `forward_differences`, KL(π_old‖π_new), or `reverse`.
+    - `iterations`, `damping` (default 0.1), `fisher_stride`: as in `NaturalGradient`.
+    - `backtracks`: number of steps tried, the full one among them; ≥ 1, default 10.
+    - `backtrack_ratio`: α in (0, 1), default 0.8.
+    - `divergence`: `forward` (default), KL(π_old‖π_new), or `reverse`.
 
     Raises LogpiError for an objective whose values cannot be compared, such as `ImportanceWeighted`.
 
@@ -43,13 +43,13 @@ class TrustRegion(eqx.Module):
     divergence: Callable[[Any, Any], Float[Array, "*B"]] = eqx.field(static=True, default=forward)
 
     def init(self, params: PyTree) -> PyTree:
-        """Nothing to keep. Raises LogpiError for a policy and critic learned jointly."""
+        """Return the empty state. Raises LogpiError for a policy and critic learned jointly."""
         return refuse_joint(params)
 
     def __call__(
         self, objective: Objective, params: PyTree, batch: Batch, opt: PyTree, key: Key[Array, ""]
     ) -> tuple[PyTree, PyTree, Info]:
-        """(θ', nothing, figures): those of `natural_step`, and surrogate_improvement, backtracks, accepted_steps."""
+        """Return (θ', the empty state, metrics of `natural_step` and of the backtracking)."""
         del key
         if not objective.has_meaningful_value:
             raise LogpiError(
@@ -61,7 +61,7 @@ class TrustRegion(eqx.Module):
         before, old = objective(outputs, batch), outputs.pi
 
         def gain(vector: Array) -> tuple[Array, Array]:
-            """How much better a candidate is, and whether it is safe."""
+            """Compute the gain in J of a candidate θ, and whether it satisfies both conditions."""
             candidate = Outputs(unravel(vector), batch)
             better = objective(candidate, batch) - before
             far = mean(self.divergence(old, candidate.pi), batch)
