@@ -1,4 +1,4 @@
-"""From credit and objective to ĝ: the batch that a method makes of trajectories, and the gradient it takes of it."""
+"""From credit and objective to ĝ: batches made of trajectories, and the gradient of an objective on them."""
 
 import equinox as eqx
 import jax
@@ -14,7 +14,12 @@ from logpi.updates.minibatches import flatten_rows
 
 
 def make_batch(credit: Credit, state: State, tau: Trajectory, old: PyTree) -> Batch:
-    """What to learn from, time-major, with credit as the networks of `state` see it; `old` is π_old at every row."""
+    """Make the time-major batch of a trajectory, its credit computed with the networks of `state`.
+
+    - `old`: π_old(·|s) at every row.
+
+    Its scale is the number of episodes where columns are whole episodes, else the number of valid rows.
+    """
     phi, target = lax.stop_gradient(credit(state, tau))
     counted = jnp.any(tau.valid, axis=0) if tau.complete else tau.valid
     scale = jnp.maximum(jnp.sum(counted, dtype=float), 1)
@@ -22,9 +27,9 @@ def make_batch(credit: Credit, state: State, tau: Trajectory, old: PyTree) -> Ba
 
 
 def gradient(credit: Credit, objective: Objective, state: State, tau: Trajectory) -> PyTree:
-    """ĝ = ∇J(θ; batch) at the policy of `state`, in the shape of what is learned of it.
+    """Compute ĝ = ∇J(θ; batch) at the policy of `state`, as a tree like its trainable part.
 
-    The step of `PolicyGradient` with this credit and objective, under plain ascent with rate 1, is ĝ.
+    The step of `PolicyGradient` with this credit and objective, under plain ascent with learning rate 1, is ĝ.
     """
     theta, rest = trainable(state.policy)
     old = lax.stop_gradient(evaluate_policy(state.policy, tau))
@@ -33,12 +38,12 @@ def gradient(credit: Credit, objective: Objective, state: State, tau: Trajectory
 
 
 def to_sampling_unit(objective: Objective, batch: Batch) -> Batch:
-    """The batch as the objective takes it: in one axis of rows, or in whole columns where those stay together."""
+    """Lay the batch out for an objective: one axis of rows for unit "step", whole columns for unit "trajectory"."""
     return flatten_rows(batch) if objective.sampling_unit == "step" else batch
 
 
 def mask_invalid(tau: Trajectory) -> Trajectory:
-    """Rows that are not valid set to zero, so that nothing in them, not even a NaN, can reach a gradient."""
+    """Set rows that are not valid to zero, so that nothing in them, not even a NaN, can reach a gradient."""
     axes = tau.valid.ndim
     spread = lambda x: tau.valid.reshape(*tau.valid.shape, *[1] * (x.ndim - axes))
     return jax.tree.map(lambda x: jnp.where(spread(x), x, jnp.zeros_like(x)), tau)

@@ -1,4 +1,4 @@
-"""The composition: every policy-gradient method as credit, objective, update and fit."""
+"""The composition of every policy-gradient method from credit, objective, update and fit."""
 
 from typing import Any, Literal
 
@@ -27,30 +27,28 @@ from logpi.updates.protocol import Update
 
 Info = dict[str, Float[Array, ""]]
 
-COUNTS = (
-    "epochs",
-    "skipped_updates",
-    "critic_skipped_updates",
-)  # summed over epochs; other figures are means
+COUNTS = ("epochs", "skipped_updates", "critic_skipped_updates")
+"""Metrics that are summed over epochs; all others are averaged."""
 
 
 class PolicyGradient(eqx.Module):
-    """Collect τ with μ = π_θ; give each action its credit Φ; improve the objective; fit V.
+    """Policy-gradient method: collect τ with μ = π_θ, compute the credit Φ, improve the objective, fit the critic.
 
     - `credit`: (state, τ) ↦ (Φ, target).
-    - `objective`: (π, batch) ↦ J, whose gradient at θ_old is the policy gradient.
-    - `update`: how the objective is improved.
-    - `fit`: how V is learned: by an update of its own, or `"joint"`: one ascent on the sum of both objectives, with
-      one optimizer and one norm clip. None where there is no V.
-    - `vf_coef`: the weight of V's objective in a joint ascent.
-    - `critic_objective`: what the fit improves: `value` or `ClippedValue(ε)` for a critic V(s),
+    - `objective`: (outputs, batch) ↦ J, whose gradient at θ_old is the policy gradient.
+    - `update`: improves the objective.
+    - `fit`: the critic's own update, or `"joint"`: one ascent on the sum of both objectives, with one optimizer and one
+      norm clip. None (default) where there is no critic.
+    - `vf_coef`: factor of the critic's objective in a joint ascent, ≥ 0, default 0.5.
+    - `critic_objective`: the objective that the fit improves: `value` or `ClippedValue(ε)` for a critic V(s),
       `action_value` for a critic Q(s, a).
-    - `epochs`: passes over the batch. Each computes credit (anew, if `recompute_advantages`), then makes
-      one pass of `update` and one of `fit`.
-    - `target_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this.
+    - `epochs`: passes over the batch, ≥ 1, default 1. Each computes credit (again, if `recompute_advantages`), then
+      makes one pass of `update` and one of `fit`.
+    - `target_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this, in nats; None
+      (default) for no limit.
     - `min_effective_sample_share`: an epoch begins only while the effective sample size of π_θ's weights
       on the batch is at least this share of its rows (of its trajectories, for an objective that weighs those).
-    - `collect`: how much experience an iteration gathers.
+    - `collect`: amount of experience per iteration: `Steps(T)` or `Episodes()`.
     """
 
     credit: Credit
@@ -66,7 +64,7 @@ class PolicyGradient(eqx.Module):
     collect: Collect = eqx.field(static=True, default=Steps())
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
-        """The learner before any experience. Raises LogpiError where a part that is needed is missing."""
+        """Make the initial state. Raises LogpiError for a fit without a critic."""
         if self.fit is not None and critic is None:
             raise LogpiError("the algorithm has a fit but no critic to fit: pass critic=…, or fit=None")
         if self.fit == "joint":
@@ -74,16 +72,16 @@ class PolicyGradient(eqx.Module):
         return State(policy, critic, self.update.init(policy), self.fit.init(critic) if self.fit else ())
 
     def at(self, progress: Any) -> "PolicyGradient":
-        """The algorithm with its schedules at a share `progress` ∈ [0, 1] of the run's steps."""
+        """Resolve schedules at a share `progress` ∈ [0, 1] of the run's steps."""
         return resolve(self, progress)
 
     def behavior(self, state: State, key: Key[Array, ""]) -> Behavior:
-        """μ = π_θ."""
+        """Return μ = π_θ."""
         del key
         return Behavior(state.policy)
 
     def learn(self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
-        """One iteration of learning: (state, μ, τ, key) → (state', figures)."""
+        """Learn from one rollout: (state, μ, τ, key) → (state', metrics)."""
         del mu
         tau = mask_invalid(tau)
         old = lax.stop_gradient(evaluate_policy(state.policy, tau))
@@ -105,11 +103,11 @@ class PolicyGradient(eqx.Module):
         return self._absorbed(new, batch, info)
 
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
-        """What to learn from, as the objective takes it, with credit as the networks of `state` see it."""
+        """Make the batch for the objective, its credit computed with the networks of `state`."""
         return to_sampling_unit(self.objective, make_batch(self.credit, state, tau, old))
 
     def _improved(self, state: State, halted: Array, batch: Batch, key: Array) -> tuple[State, Info]:
-        """One pass of the update, and of V's own if it has one. Where π has halted, that of V goes on."""
+        """Apply one pass of the update and of the critic's fit. Where π has halted, the critic's own fit continues."""
         k_update, k_fit = jr.split(key)
         update, fit = self.update, self.fit
         if fit == "joint":
@@ -134,7 +132,7 @@ class PolicyGradient(eqx.Module):
         return far | (effective_share(self.objective, policy, batch) < self.min_effective_sample_share)
 
     def _absorbed(self, state: State, batch: Batch, info: Info) -> tuple[State, Info]:
-        """The running statistics brought up to date, and how far that alone moved the policy."""
+        """Update the running statistics, and measure how far that alone moved the policy (`statistics_kl`)."""
         rows = flatten_rows(batch) if batch.valid.ndim > 1 else batch
         networks = update_statistics((state.policy, state.critic), rows.obs, rows.target, rows.valid)
         drift = mean(evaluate_policy(state.policy, rows).kl(evaluate_policy(networks[0], rows)), rows)
@@ -142,18 +140,18 @@ class PolicyGradient(eqx.Module):
 
 
 def _arrays(learned: tuple[PyTree, PyTree, Info]) -> tuple[PyTree, PyTree, Info]:
-    """What an update changes: of the networks, what is learned."""
+    """Keep the trainable part of the parameters that an update returned: arrays alone, as devices exchange them."""
     params, opt, info = learned
     return trainable(params)[0], opt, info
 
 
 def _with(network: PyTree, theta: PyTree) -> PyTree:
-    """The network with what is learned in its place."""
+    """Put trainable parameters back into a network."""
     return eqx.combine(theta, trainable(network)[1])
 
 
 def _over_epochs(infos: dict[str, Float[Array, " epochs"]]) -> Info:
-    """Figures of the whole iteration: means over the epochs that were made, and sums of what is counted."""
+    """Aggregate metrics over epochs: means over the epochs that were made, sums of counts."""
     made = infos["epochs"]
     live = {name: x if name.startswith("critic_") else x * made for name, x in infos.items()}
     many = lambda name: float(made.size) if name.startswith("critic_") else jnp.maximum(jnp.sum(made), 1.0)

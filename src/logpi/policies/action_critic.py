@@ -1,4 +1,4 @@
-"""Action critics: what an action is worth in a state."""
+"""Action critics Q(s, a): the expected return after an action in a state."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,7 @@ from logpi.policies.policy import encoding
 
 
 class ActionCritic(eqx.Module):
-    """Q_φ: (obs, action) ↦ Q(s, a), in the task's own units of return.
+    """Action critic Q_φ: (obs, action) ↦ Q(s, a), in the task's own units of return.
 
     Any callable PyTree from one raw observation and one action, as the policy samples it, can stand in its place.
     """
@@ -26,7 +26,7 @@ class ActionCritic(eqx.Module):
     scale: ReturnScale | Identity
 
     def __call__(self, obs: PyTree, action: PyTree) -> Float[Array, ""]:
-        """Q(obs, action) for one raw observation."""
+        """Compute Q(s, a) of one raw observation and action."""
         return self.scale(self.network(jnp.concatenate([self.encode(obs), self.encode_action(action)]))[0])
 
 
@@ -39,9 +39,9 @@ def mlp_action_critic(
     normalize_returns: bool = False,
     key: Key[Array, ""],
 ) -> ActionCritic:
-    """An action critic with a tanh MLP that reads the observation and the action side by side.
+    """Make an action critic with a tanh MLP that reads the observation and the action side by side.
 
-    - `hidden`: the hidden layers' sizes.
+    - `hidden`: sizes of the hidden layers, default (64, 64).
     - `normalize`: keep running statistics of observations and normalize by them.
     - `normalize_returns`: keep running statistics of returns and learn Q/σ.
 
@@ -59,7 +59,7 @@ def mlp_action_critic(
 
 
 def _from_zero(space: spaces.Space) -> PyTree:
-    """The encoder of a policy's own actions: whole numbers count from 0 wherever the space begins."""
+    """Make the encoder of actions as a policy samples them: integers from 0, whatever the start of the space."""
     match space:
         case spaces.Discrete():
             return OneHot(int(space.n), 0)

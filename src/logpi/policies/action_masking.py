@@ -1,4 +1,4 @@
-"""Policies that are told which actions are legal."""
+"""Policies restricted to the legal actions by a mask in the observation."""
 
 import itertools
 from typing import Any
@@ -35,14 +35,14 @@ class ActionMasked(eqx.Module):
 
 
 def valid_mask(mask: Shaped[Array, " K"], sizes: tuple[int, ...]) -> Bool[Array, " K"]:
-    """Where the mask is not 0; all of a dimension's entries where it is 0 in every one of them."""
+    """Compute the legal entries: nonzero ones, or all entries of a dimension whose mask is 0 everywhere."""
     ends = itertools.accumulate(sizes)
     parts = [mask[end - n : end].astype(bool) for n, end in zip(sizes, ends, strict=True)]
     return jnp.concatenate([part | ~jnp.any(part) for part in parts])
 
 
 def masked(policy: Any, observation_space: spaces.Space, action_space: spaces.Space) -> Any:
-    """The policy itself, or `ActionMasked` where the observations hold a mask of the actions.
+    """Wrap the policy in `ActionMasked` where the observations hold an action mask; else return it unchanged.
 
     Raises LogpiError for a mask that does not fit the action space.
     """

@@ -1,4 +1,4 @@
-"""μ, the behavior policy: whose actions are taken."""
+"""The behavior policy μ, whose actions the environments execute."""
 
 import equinox as eqx
 import jax
@@ -11,10 +11,10 @@ from logpi.types import trainable
 
 
 class Behavior(eqx.Module):
-    """obs[N] ↦ Distribution[N]: one policy for all environments, or a population with one θ for each.
+    """Behavior policy μ: obs[N] ↦ Distribution[N]; one policy for all environments, or a population, one θ for each.
 
     Methods that perturb actions and methods that perturb parameters share every rollout through this one idea.
-    With `episodes_per_env`, the learned leaves of `policy` carry a leading axis N. Raises LogpiError for observations
+    With `per_environment`, the learned leaves of `policy` carry a leading axis N. Raises LogpiError for observations
     of any other number of environments.
     """
 
@@ -22,7 +22,7 @@ class Behavior(eqx.Module):
     per_environment: bool = eqx.field(static=True, default=False)
 
     def __call__(self, obs: PyTree) -> PyTree:
-        """The distributions over actions at N observations."""
+        """Compute the distributions over actions at N observations."""
         if not self.per_environment:
             return map_rows(self.policy, 1, obs)
         theta, rest = trainable(self.policy)
@@ -33,15 +33,15 @@ class Behavior(eqx.Module):
 
 
 class Greedy(eqx.Module):
-    """A policy that always takes the mode of another's distribution: how policies are evaluated."""
+    """Greedy policy: always the mode of another policy's distribution, as in evaluation."""
 
     policy: PyTree
 
     def __call__(self, obs: PyTree) -> Point:
-        """All mass on the mode of π(·|obs)."""
+        """Return the point distribution at the mode of π(·|obs)."""
         return Point(self.policy(obs))
 
 
 def sampled(policy: PyTree) -> PyTree:
-    """The policy as it is: its actions are sampled. The other way to act is `Greedy`."""
+    """Return the policy unchanged: its actions are sampled. The alternative is `Greedy`."""
     return policy

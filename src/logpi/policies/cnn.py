@@ -1,4 +1,4 @@
-"""Convolutional networks, for policies and critics that look at pictures."""
+"""Convolutional networks for policies and critics of image observations."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from logpi.policies.policy import Policy
 
 LARGE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 SMALL = ((16, 3, 1), (32, 2, 2))
-"""Filters, their width, their stride (a divisor of the width): of the layers for large pictures and for small ones."""
+"""Filters, their width, their stride (a divisor of the width): of the layers for large images and for small ones."""
 
 
 class Convolution(eqx.Module):

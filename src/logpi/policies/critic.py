@@ -1,4 +1,4 @@
-"""Critics: what a state is worth."""
+"""Critics V(s): the expected return from a state."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from logpi.policies.policy import encoding
 
 
 class Critic(eqx.Module):
-    """V_φ: obs ↦ V(s), in the task's own units of return.
+    """Critic V_φ: obs ↦ V(s), in the task's own units of return.
 
     Any callable PyTree from one raw observation to a scalar can stand in its place.
     """
@@ -23,7 +23,7 @@ class Critic(eqx.Module):
     scale: ReturnScale | Identity
 
     def __call__(self, obs: PyTree) -> Float[Array, ""]:
-        """V(obs) for one raw observation."""
+        """Compute V(s) of one raw observation."""
         return self.scale(self.network(self.encode(obs))[0])
 
 
@@ -34,7 +34,7 @@ class ActorCritic(eqx.Module):
     critic: PyTree
 
     def __call__(self, obs: PyTree) -> PyTree:
-        """π(·|obs)."""
+        """Compute π(·|obs) of one raw observation."""
         return self.policy(obs)
 
 
@@ -46,9 +46,9 @@ def mlp_critic(
     normalize_returns: bool = False,
     key: Key[Array, ""],
 ) -> Critic:
-    """A critic with a tanh MLP for the given observations.
+    """Make a critic with a tanh MLP for the given observations.
 
-    - `hidden`: the hidden layers' sizes.
+    - `hidden`: sizes of the hidden layers, default (64, 64).
     - `normalize`: keep running statistics of observations and normalize by them.
     - `normalize_returns`: keep running statistics of returns and learn V/σ.
     """

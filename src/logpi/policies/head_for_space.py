@@ -1,4 +1,4 @@
-"""Which head fits an action space."""
+"""The choice of a head for an action space."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -22,19 +22,19 @@ from logpi.policies.heads import (
 from logpi.types import Frozen
 
 Fitted = tuple[Any, int]
-"""A head, and how many numbers it reads."""
+"""A head, and the number of network outputs it reads."""
 
 
 def head_for_space(space: spaces.Space, std: str = "learned", squash: bool = False, initial_std: float = 1.0) -> Fitted:
-    """The head that fits an action space, and how many numbers it reads.
+    """Make the head for an action space, and count the network outputs it reads.
 
     Its actions have the structure and the shapes of the space's: dictionaries for Dict, tuples for Tuple; whole numbers
     from 0 for Discrete and MultiDiscrete; 0 and 1 for MultiBinary; for Box, numbers of which −1 … 1 spans the bounds.
 
-    - `std`: a Gaussian's σ. "learned": one a dimension, the same in every state; "fixed": it stays as it begins;
-      "state": another in every state, read from the network.
+    - `std`: σ of a Gaussian. "learned" (default): one per dimension, the same in every state; "fixed": constant;
+      "state": state-dependent, read from the network.
     - `squash`: keep the actions of a Box within its bounds by tanh, instead of clipping them at the bounds.
-    - `initial_std`: the first σ, in units of half the box.
+    - `initial_std`: initial σ > 0, in units of half the box, default 1.
 
     Raises LogpiError for a space that logpi has no distribution for, naming its path; and for `squash` with a Box that
     is not bounded on all sides.
@@ -67,7 +67,7 @@ def _squashed(inner: Any, outputs: int) -> Fitted:
 
 
 def _fitted(space: spaces.Space, vector: Callable[[int], Fitted], bounded: bool, path: Path) -> Fitted:
-    """The head for a space; `vector` makes that of a Box of so many numbers, with bounds if it must be `bounded`."""
+    """Make the head of a space; `vector(size)` makes that of a Box, which needs bounds if `bounded`."""
     inner = lambda: {key: _fitted(part, vector, bounded, (*path, key)) for key, part in subspaces(space).items()}
     match space:
         case spaces.Discrete():

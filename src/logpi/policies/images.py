@@ -1,4 +1,4 @@
-"""Pictures among the observations: kept as bytes, scaled where they are looked at."""
+"""Images among the observations: stored as bytes, scaled to [0, 1] by the encoder."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,31 +15,31 @@ from logpi.policies.normalization import Normalize, initial_moments
 
 
 class ImageEncoder(eqx.Module):
-    """Bytes as numbers from 0 to 1, with channels last."""
+    """Encoder of one image: bytes to floats in [0, 1], channels last."""
 
     highest: float = eqx.field(static=True)
     channels_first: bool = eqx.field(static=True)
 
     def __call__(self, x: UInt8[Array, "..."]) -> Float[Array, "H W C"]:
-        """The picture, divided by the largest byte there can be."""
+        """Divide the image by the largest value of its space."""
         x = jnp.moveaxis(x, 0, -1) if self.channels_first else x
         return x.astype(float) / self.highest
 
 
 class ImageAndVectorEncoder(eqx.Module):
-    """An observation as its pictures, in the order of their paths, and a vector of all the rest."""
+    """Encoder that separates image leaves, in the order of their paths, from a vector of all other leaves."""
 
     paths: tuple[Path, ...] = eqx.field(static=True)
     pictures: tuple[ImageEncoder, ...]
     rest: Callable[[PyTree], Float[Array, " D"]]
 
     def __call__(self, obs: PyTree) -> tuple[tuple[Float[Array, "H W C"], ...], Float[Array, " D"]]:
-        """(the pictures, the rest)."""
+        """Return (images, vector)."""
         return tuple(p(_at(obs, path)) for p, path in zip(self.pictures, self.paths, strict=True)), self.rest(obs)
 
 
 def image_leaves(space: spaces.Space, path: Path = ()) -> dict[Path, spaces.Box]:
-    """The pictures in a space, by their paths: Boxes of bytes (uint8) with three axes."""
+    """Find the images in a space by their paths: Boxes of bytes (uint8) with three axes."""
     if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3:
         return {path: space}
     if not isinstance(space, spaces.Dict | spaces.Tuple):
@@ -48,10 +48,10 @@ def image_leaves(space: spaces.Space, path: Path = ()) -> dict[Path, spaces.Box]
 
 
 def image_encoder(space: spaces.Space, normalize: bool) -> tuple[ImageAndVectorEncoder, list[tuple[int, ...]], int]:
-    """What tells pictures from the rest, each picture's shape (H, W, C), and the length of the rest.
+    """Make the encoder of images and vector; also return each image's shape (H, W, C) and the vector's length.
 
     Channels are the first axis if that is shorter than the last (stacked frames), else the last. With `normalize` the
-    rest is normalized by its running statistics; pictures never are.
+    vector is normalized by its running statistics; images never are.
     """
     found = image_leaves(space)
     rest = encoder(space, leave_out=lambda path: path in found or path == PATH)

@@ -17,7 +17,7 @@ from logpi.policies.normalization import Normalize, initial_moments
 
 
 class Policy(eqx.Module):
-    """π_θ: obs ↦ Distribution. The object *is* θ.
+    """Policy π_θ: obs ↦ Distribution, as encoder → network → head. The object *is* θ.
 
     Any callable PyTree from one raw observation to a distribution can stand in its place.
     """
@@ -27,12 +27,12 @@ class Policy(eqx.Module):
     head: Callable[[Float[Array, " F"]], Distribution]
 
     def __call__(self, obs: PyTree) -> Any:
-        """π(·|obs) for one raw observation."""
+        """Compute π(·|obs) of one raw observation."""
         return self.head(self.network(self.encode(obs)))
 
 
 def encoding(space: spaces.Space, normalize: bool) -> tuple[Any, int]:
-    """What turns raw observations into the network's input, and the length of that input; a mask of actions is none.
+    """Make the encoder from raw observations to the network's input, and return its length; an action mask is left out.
 
     Raises LogpiError for a space that logpi has no encoder for, naming its path, and for one that holds no number.
     """
@@ -53,11 +53,11 @@ def mlp_policy(
     initial_std: float = 1.0,
     key: Key[Array, ""],
 ) -> Any:
-    """A policy with a tanh MLP for the given spaces.
+    """Make a policy with a tanh MLP for the given spaces.
 
-    - `hidden`: the hidden layers' sizes.
+    - `hidden`: sizes of the hidden layers, default (64, 64).
     - `normalize`: keep running statistics of observations and normalize by them.
-    - `std`, `squash`, `initial_std`: how a Box is acted on; see `head_for_space`.
+    - `std`, `squash`, `initial_std`: the head of a Box; see `head_for_space`.
 
         >>> import jax, jax.numpy as jnp
         >>> from gymnasium import spaces
