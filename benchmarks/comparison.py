@@ -182,7 +182,7 @@ def save(found: dict[tuple[str, str], np.ndarray], grid: np.ndarray, path: Path)
 def draw(found: dict[tuple[str, str], np.ndarray], grid: np.ndarray, path: Path) -> None:
     """Draw the learning curves with their bands, and the final returns under random forces."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
-    colors = dict(zip(METHODS, plt.get_cmap("tab10").colors, strict=False))
+    colors = {name: f"C{i}" for i, name in enumerate(METHODS)}  # the colors of tab10, Matplotlib's default cycle
     for axes, task in ((left, "CartPole-v0"), (middle, "CartPole-v1")):
         for (where, name), table in found.items():
             if where == task:

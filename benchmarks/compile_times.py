@@ -24,6 +24,7 @@ def measured(env: str, name: str) -> dict[str, float]:
 
     import jax
 
+    from logpi.environments.protocol import Environment
     from logpi.loop.device import lower_device_loop
     from logpi.loop.iteration import init_carry
     from logpi.presets.registry import find_algorithm
@@ -33,6 +34,7 @@ def measured(env: str, name: str) -> dict[str, float]:
     started = time.perf_counter()
     with ExitStack() as stack:
         plan = make_plan(env, find_algorithm(name)(), None, (None, None), 0, stack)
+    assert isinstance(plan.environment, Environment)
     carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
     networks = time.perf_counter()
     program, _ = lower_device_loop(plan.algorithm, plan.environment, carry)

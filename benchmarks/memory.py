@@ -18,6 +18,7 @@ from gymnasium import spaces
 from jaxtyping import Array, Key
 
 import logpi
+from logpi.environments.protocol import Environment
 from logpi.loop.device import lower_device_loop
 from logpi.loop.iteration import init_carry
 from logpi.presets.registry import find_algorithm
@@ -67,6 +68,7 @@ def needed(name: str, length: int, num_envs: int, size: int, units: int) -> tupl
     with ExitStack() as stack:
         environment = logpi.make(Drift(size), num_envs, time_limit=1000)
         plan = make_plan(environment, find_algorithm(name)(**given), 2**30, (None, None), 0, stack)
+        assert isinstance(plan.environment, Environment)
         carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
         program, _ = lower_device_loop(plan.algorithm, plan.environment, carry, capacity=1)
         found: Any = program.compile().memory_analysis()

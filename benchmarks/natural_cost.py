@@ -25,6 +25,7 @@ from logpi.core.compilation import aot_compile
 from logpi.types import Batch, ravel
 from logpi.updates.conjugate_gradient import conjugate_gradient
 from logpi.updates.fisher import fisher_product
+from logpi.updates.protocol import Update
 
 KINDS = {
     "CartPole: 4 observations, 2 choices": (spaces.Box(-1, 1, (4,)), spaces.Discrete(2)),
@@ -50,6 +51,12 @@ def seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
+def improved(update: Update, policy: Any, rows: Batch) -> tuple[Any, dict[str, Any]]:
+    """Return the improved policy and the metrics of one update along the surrogate."""
+    new, _, metrics = update(logpi.importance, policy, rows, (), jr.key(0))
+    return new, metrics
+
+
 def programs(policy: Any, rows: Batch) -> dict[str, Callable[[], Any]]:
     """Compile the gradient and both updates."""
     theta, unravel = ravel(policy)
@@ -57,9 +64,7 @@ def programs(policy: Any, rows: Batch) -> dict[str, Callable[[], Any]]:
     gradient = aot_compile(lambda theta: (jax.grad(surrogate)(theta), None), theta)
     steps = {"gradient": lambda: gradient(theta)}
     for update in (logpi.NaturalGradient(0.01, ITERATIONS, 0.1), logpi.TrustRegion(0.01, ITERATIONS, 0.1)):
-        step = aot_compile(
-            lambda policy, rows, update=update: update(logpi.importance, policy, rows, (), jr.key(0))[::2], policy, rows
-        )
+        step = aot_compile(lambda policy, rows, update=update: improved(update, policy, rows), policy, rows)
         steps[type(update).__name__] = lambda step=step: step(policy, rows)
     return steps
 

@@ -15,10 +15,11 @@ from contextlib import ExitStack
 import jax
 
 import logpi
+from logpi.environments.protocol import Environment
 from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
 from logpi.loop.protocol import CallBudget
-from logpi.loop.vectorized import init_many
+from logpi.loop.vectorized import VectorizedLoop, init_many
 from logpi.training.many_runs import tree_stack
 from logpi.training.plan import make_plan
 
@@ -42,6 +43,7 @@ def main() -> None:
     jax.config.update("jax_num_cpu_devices", arguments.devices)
     with ExitStack() as stack:
         plan = make_plan("logpi:CartPole-v1", logpi.ppo(), FAR, (None, None), 0, stack)
+    assert isinstance(plan.environment, Environment)
     members, networks = arguments.members, (plan.policy, plan.critic)
     one = [init_carry(plan.algorithm, plan.environment, *networks, plan.key)]
     alone = make_loop(plan.algorithm, plan.environment, one[0], 0).run

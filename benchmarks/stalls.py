@@ -25,7 +25,7 @@ def shares(env: str, steps: int, evaluations: int) -> dict[str, float]:
         run = logpi.train(env, recipe, steps=steps, out=Path(out) / "run", evaluations=evaluations, workers=2)
         whole = time.perf_counter() - began - run.summary["compile_seconds"]
     spent = lambda name: sum(row[name] for row in run.metrics)
-    parts = {"collecting": spent("rollout_seconds"), "learning": spent("learn_seconds")}
+    parts: dict[str, float] = {"collecting": spent("rollout_seconds"), "learning": spent("learn_seconds")}
     parts["evaluating"] = run.summary["eval_seconds"]
     return parts | {"all else": whole - sum(parts.values())}
 

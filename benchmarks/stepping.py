@@ -6,6 +6,7 @@ python benchmarks/stepping.py --task HalfCheetah-v5 --num-envs 8 32 128
 import argparse
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ def stepping(name: str, num_envs: int):
     environment.reset(0)
     given = [drawn(space, num_envs, t) for t in range(64)]
     native = [x.astype(space.dtype) for x in given]
-    pool = getattr(environment, "_pool", None)
+    pool: Any = getattr(environment, "_pool", None)
     through = lambda steps: seconds(lambda t: environment.step(given[t % 64], nobody), steps)
     return through, lambda steps: seconds(lambda t: pool.step(native[t % 64]), steps)
 

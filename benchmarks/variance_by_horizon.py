@@ -32,9 +32,10 @@ def variances(on: Problem) -> list[float]:
     own, *others = (
         additive(listed, one, one, 1).variance for one in (method(on, n, "none") for n in ["reward-to-go", *NAMES])
     )
+    assert on.listed is not None and own is not None
     tau, chance = listed.episodes(True)
     weights = np.exp(np.asarray(on.listed.log_probability(on.policy, tau), float)) / chance
-    return [*(x / own for x in others), chance @ (weights - 1) ** 2]
+    return [*(float(x or 0.0) / own for x in others), float(chance @ (weights - 1) ** 2)]
 
 
 def sampled(task: str, horizon: int, number: int = 16_000) -> str:
