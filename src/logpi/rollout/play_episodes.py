@@ -1,0 +1,193 @@
+"""Whole episodes under a policy, on the device or on the host: for evaluation, demonstrations and the lab."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from logpi.core.collection import Episodes
+from logpi.core.compilation import aot_compile
+from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
+from logpi.policies.behavior import Behavior
+from logpi.rollout import device
+from logpi.rollout.host import HostRollout
+from logpi.rollout.log_probs import behavior_log_probs
+from logpi.rollout.next_observations import with_next_obs
+from logpi.rollout.noise import rollout_noise
+from logpi.rollout.observations import StoreNothing
+from logpi.types import Trajectory
+
+Fields = dict[str, Any]
+FIELDS = tuple(field.name for field in dataclasses.fields(Trajectory) if field.name != "complete")
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """Whole episodes, one a column, in the order of their seeds.
+
+    - `reward`, `valid`: [T, E]; a column is padded with rows that are not valid after its episode's end.
+    - `trajectory`: all fields of the same episodes; None where only outcomes were asked for.
+    """
+
+    reward: Float[np.ndarray, "T E"]
+    valid: Bool[np.ndarray, "T E"]
+    trajectory: Trajectory | None = None
+
+    @property
+    def returns(self) -> Float[np.ndarray, " E"]:
+        """Undiscounted sum of each episode's rewards, in float64."""
+        return np.where(self.valid, self.reward, 0).sum(axis=0, dtype=np.float64)
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " E"]:
+        """Number of steps of each episode."""
+        return self.valid.sum(axis=0)
+
+
+class EpisodePlayer:
+    """Plays whole episodes under policies like one μ: compiled once, used many times.
+
+    Each of the N environments plays ⌈episodes / N⌉ whole episodes; those beyond `episodes` are dropped by their
+    column, not by when they end, which would favor short ones. On the device a play is over when it has started, on
+    the host, too, unless the rollout uses workers. The record of a play must be taken before the next one starts.
+    """
+
+    def __init__(
+        self,
+        environment: Environment | HostEnvironment,
+        mu: Behavior,
+        episodes: int,
+        *,
+        outcomes_only: bool = False,
+        max_episode_steps: int | None = None,
+    ):
+        """Compile for a μ like this one.
+
+        - `episodes`: number of columns E of a record, ≥ 1.
+        - `outcomes_only`: record rewards and lengths alone; no observation is stored.
+        - `max_episode_steps`: as in `Episodes`; the environment's own time limit by default.
+        """
+        self._episodes, self._num_envs = episodes, environment.spec.num_envs
+        collect = Episodes(max_episode_steps, episodes_per_env=-(-episodes // self._num_envs))
+        self._plays: _DevicePlays | _HostPlays
+        if is_jax_environment(environment):
+            self._plays = _DevicePlays(cast(Environment, environment), mu, collect, outcomes_only)
+        else:
+            self._plays = _HostPlays(cast(HostEnvironment, environment), mu, collect, outcomes_only)
+        self._read: Callable[[Fields], EpisodeRecord] = self._outcomes if outcomes_only else self._record
+
+    @property
+    def host_rollout(self) -> HostRollout | None:
+        """The rollout of a host environment, which may be given workers; None on the device."""
+        return self._plays.rollout if isinstance(self._plays, _HostPlays) else None
+
+    def start(self, mu: Behavior, seed: int, key: Key[Array, ""] | None = None) -> None:
+        """Start playing.
+
+        - `seed`: of the environments on the host.
+        - `key`: of the actions' noise, on the device of the environments too; `jax.random.key(seed)` by default.
+        """
+        self._plays.start(mu, jr.key(seed) if key is None else key, seed)
+
+    def done(self) -> bool:
+        """Tell whether `finish` would return without waiting."""
+        return self._plays.done()
+
+    def finish(self) -> EpisodeRecord:
+        """Wait for the play that was started and return its record."""
+        return self._read(self._plays.finish())
+
+    def _outcomes(self, fields: Fields) -> EpisodeRecord:
+        return EpisodeRecord(fields["reward"][:, : self._episodes], fields["valid"][:, : self._episodes])
+
+    def _record(self, fields: Fields) -> EpisodeRecord:
+        # Copied: the next play overwrites a host rollout's buffers, which `jnp.asarray` might share.
+        tau = jax.tree.map(lambda x: jnp.array(x)[:, : self._episodes], Trajectory(**fields, complete=True))
+        return EpisodeRecord(np.asarray(tau.reward), np.asarray(tau.valid), tau)
+
+
+def play_episodes(
+    environment: Environment | HostEnvironment,
+    mu: Behavior,
+    episodes: int,
+    seed: int,
+    *,
+    key: Key[Array, ""] | None = None,
+    max_episode_steps: int | None = None,
+) -> Trajectory:
+    """Play `episodes` whole episodes under μ, one a column, on the device or on the host.
+
+    - `seed`: of the environments on the host; `key`: of all else, `jax.random.key(seed)` by default.
+    - `max_episode_steps`: as in `Episodes`.
+
+    Raises LogpiError for a task without a time limit.
+    """
+    player = EpisodePlayer(environment, mu, episodes, max_episode_steps=max_episode_steps)
+    player.start(mu, seed, key)
+    trajectory = player.finish().trajectory
+    assert trajectory is not None
+    return trajectory
+
+
+class _DevicePlays:
+    """Whole episodes as one compiled program; a play is over when `start` returns."""
+
+    def __init__(self, environment: Environment, mu: Behavior, collect: Episodes, outcomes_only: bool):
+        def play(mu: Behavior, key: Key[Array, ""]) -> tuple[tuple, Fields]:
+            tau = device.rollout(environment, mu, (), key, collect)[1]
+            names = ("reward", "valid") if outcomes_only else FIELDS
+            return (), {name: getattr(tau, name) for name in names}
+
+        self._program = aot_compile(play, mu, jr.key(0))
+        self._fields: Fields = {}
+
+    def start(self, mu: Behavior, key: Key[Array, ""], seed: int) -> None:
+        del seed
+        self._fields = jax.device_get(self._program(mu, key)[1])
+
+    def done(self) -> bool:
+        return True
+
+    def finish(self) -> Fields:
+        return self._fields
+
+
+class _HostPlays:
+    """Whole episodes by a host rollout: over when `start` returns, unless the rollout uses workers."""
+
+    def __init__(self, environment: HostEnvironment, mu: Behavior, collect: Episodes, outcomes_only: bool):
+        n, obs = environment.spec.num_envs, environment.reset(0)
+
+        def draw(mu: Behavior, key: Key[Array, ""]) -> tuple[tuple, Any]:
+            return (), rollout_noise(mu, obs, key, collect, environment.spec)
+
+        def score(mu: Behavior, obs: Any, action: Any) -> tuple[tuple, Array]:
+            return (), behavior_log_probs(mu, obs, action, n)
+
+        self._noise = aot_compile(draw, mu, jr.key(0))
+        store = StoreNothing if outcomes_only else None
+        self.rollout = HostRollout(environment, collect, mu, obs, self._noise(mu, jr.key(0))[1], store)
+        self._mu, self._outcomes_only = mu, outcomes_only
+        if not outcomes_only:
+            fields = with_next_obs(self.rollout.buffers)
+            self._score = aot_compile(score, mu, fields["obs"], fields["action"])
+
+    def start(self, mu: Behavior, key: Key[Array, ""], seed: int) -> None:
+        self._mu = mu
+        self.rollout.start(mu, jax.device_get(self._noise(mu, key)[1]), seed)
+
+    def done(self) -> bool:
+        return self.rollout.done()
+
+    def finish(self) -> Fields:
+        fields = self.rollout.finish()
+        if self._outcomes_only:
+            return fields
+        fields = with_next_obs(fields)
+        return fields | {"log_prob": self._score(self._mu, fields["obs"], fields["action"])[1]}
