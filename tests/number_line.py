@@ -1,4 +1,4 @@
-"""A backend of a user's own: N walks on the number line, none of them Gymnasium's. Imports no JAX: workers unpickle it."""
+"""Backends of a user's own: N walks on the number line. Imports no JAX: workers unpickle them."""
 
 import functools
 

@@ -1,5 +1,7 @@
-"""Acting in some of N host environments, and writing what they answer into their columns. Needs no JAX."""
+"""Collection in one process: acting in some of N host environments and filling their columns. Needs no JAX."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +9,11 @@ import numpy as np
 
 from logpi.core.collection import Collect, Steps
 from logpi.core.numpy_trees import tree_leaves, tree_map
-from logpi.environments.protocol import HostEnvironment, Step, SteppableCopies
+from logpi.environments.protocol import HostEnvironment, Restartable, Step, SteppableCopies
+from logpi.errors import LogpiError
 from logpi.numpy_policy.blocks import Act, Blocks
+from logpi.rollout.backends import Rows
+from logpi.rollout.buffers import observation_fields
 from logpi.rollout.episode_replay import EpisodeSnapshot, replay
 from logpi.rollout.observations import Store, StorePairs
 from logpi.rollout.window import collect_window
@@ -16,117 +21,165 @@ from logpi.rollout.window import collect_window
 
 @dataclass(frozen=True)
 class Shard:
-    """Which part of a rollout is whose: environments `first` … `first + count − 1` of `total`, acted for in blocks."""
+    """A process's part of a rollout: environments `first` … `first + count − 1` of `total`, acted for in blocks."""
 
     first: int
     count: int
     total: int
     block: int
 
+    @property
+    def columns(self) -> slice:
+        """The shard's environments among all."""
+        return slice(self.first, self.first + self.count)
+
 
 class Collector:
-    """Collects the share of one process, in its own arrays or in memory that several share."""
+    """A rollout backend that collects in the calling process: a rollout is complete when `start` returns.
 
-    def __init__(self, environment: HostEnvironment, collect: Collect, share: Shard):
-        """`environment` has the share's copies."""
-        self._environment, self._collect, self._share = environment, collect, share
-        # Asked once: a runtime protocol's check is too slow for a step.
-        self._copies = environment if isinstance(environment, SteppableCopies) else None
-        self._blocks = Blocks(share.first, share.count, share.block)
-        self._time = np.zeros(share.count, np.int32)
-        self._heartbeat = np.zeros(1, np.int64)
+    A worker process has one for its shard, whose buffers are shared memory; without workers the only one has all
+    environments.
+    """
+
+    def __init__(
+        self,
+        environment: HostEnvironment,
+        collect: Collect,
+        shard: Shard,
+        bind: Callable[[list[Any]], Act],
+        store: type[Store],
+        sets: list[Rows],
+        *,
+        heartbeat: np.ndarray | None = None,
+        limit_threads: Callable[[], AbstractContextManager] = nullcontext,
+    ):
+        """Collect from `environment`, which has the shard's copies.
+
+        - `bind`: from the arrays of μ to the function that acts for one block.
+        - `store`: how observations are written; `sets`: the buffers, for all `shard.total` environments.
+        - `heartbeat`: int64 [1], incremented per step, so that another process can see progress.
+        - `limit_threads`: context in which a rollout runs.
+        """
+        self._environment, self._collect, self._shard, self._bind = environment, collect, shard, bind
+        self._sets, self._stores = sets, [store(observation_fields(rows)) for rows in sets]
+        # Asked once: the check of a runtime protocol is too slow for a step.
+        self._restartable = environment if isinstance(environment, Restartable) else None
+        copies = environment if isinstance(environment, SteppableCopies) else None
+        self._fast_window = copies if store is StorePairs and isinstance(collect, Steps) else None
+        self._blocks = Blocks(shard.first, shard.count, shard.block)
+        self._time = np.zeros(shard.count, np.int32)
+        self._heartbeat = np.zeros(1, np.int64) if heartbeat is None else heartbeat
+        self._limit_threads = limit_threads
         self.obs: Any = None
 
-    def set_heartbeat(self, beat: np.ndarray) -> None:
-        """Count steps in this array, where others can see that there is progress."""
-        self._heartbeat = beat
+    @property
+    def episode(self) -> np.ndarray:
+        """Index of each environment's current episode, int [n]."""
+        return self._require_restartable().episode
 
     def begin(self, seed: int, episode: np.ndarray | None = None) -> None:
-        """Begin new episodes everywhere; or these, in environments that can."""
+        """Begin new episodes in all environments: their first, or the given ones of `Restartable` environments."""
         group = 1 if isinstance(self._collect, Steps) else self._collect.group
-        environment: Any = self._environment
         if episode is not None:
-            self.obs = environment.restart(seed, episode)
+            self.obs = self._require_restartable().restart(seed, episode)
         else:
-            self.obs = environment.reset(seed) if group == 1 else environment.reset(seed, group)
+            self.obs = self._environment.reset(seed) if group == 1 else self._environment.reset(seed, group)
         self._time[:] = 0
 
-    def resume(self, kept: EpisodeSnapshot, seed: int) -> np.ndarray:
-        """Bring the environments back to where they stood when that was kept: which began a new episode instead."""
-        self.obs, lost = replay(self._environment, seed, kept)
-        self._time[:] = np.where(lost, 0, kept["length"])
-        return lost
+    def resume(self, saved: EpisodeSnapshot, seed: int) -> np.ndarray:
+        """Replay the unfinished episodes of a snapshot; returns bool [n], True where a new episode began instead."""
+        self.obs, not_restored = replay(self._require_restartable(), seed, saved)
+        self._time[:] = np.where(not_restored, 0, saved["length"])
+        return not_restored
 
-    def collect(self, act: Act, draws: list[np.ndarray], seed: int, rows: dict[str, Any], store: Store) -> None:
-        """One rollout with this share's noise, into `rows` [T, N, ...]; whole episodes begin afresh from `seed`."""
-        self._observations, self._rows = store, rows
-        self._actions, self._sent = tree_leaves(rows["action"]), tree_leaves(rows["sent"])
-        if self._copies is not None and isinstance(store, StorePairs) and isinstance(self._collect, Steps):
-            self._play(self._copies, act, draws)
-        elif isinstance(self._collect, Steps):
-            self._window(act, draws)
-        else:
-            self.begin(seed)
-            self._episodes(act, draws, self._collect.episodes_per_env)
+    def start(self, weights: list[Any], draws: list[np.ndarray], seed: int, which: int = 0) -> None:
+        """Collect one rollout with this shard's noise into buffer set `which`; whole episodes begin from `seed`."""
+        self._rows, self._observations = self._sets[which], self._stores[which]
+        self._actions, self._env_actions = tree_leaves(self._rows["action"]), tree_leaves(self._rows["sent"])
+        with self._limit_threads():
+            act = self._bind(weights)
+            if self._fast_window is not None:
+                self._collect_fast_window(self._fast_window, act, draws)
+            elif isinstance(self._collect, Steps):
+                self._collect_window(act, draws)
+            else:
+                self.begin(seed)
+                self._collect_episodes(act, draws, self._collect.episodes_per_env)
 
-    def _play(self, environment: SteppableCopies, act: Act, draws: list[np.ndarray]) -> None:
-        mine = slice(self._share.first, self._share.first + self._share.count)
-        rows = tree_map(lambda x: x[:, mine], self._rows)
+    def done(self) -> bool:
+        """Tell whether `finish` would return without waiting: always."""
+        return True
+
+    def finish(self) -> None:
+        """Return at once: the rollout was complete when `start` returned."""
+
+    def rows(self, which: int) -> Rows:
+        """Return a buffer set; its store may have replaced arrays that were too small by larger ones."""
+        return self._sets[which] | self._stores[which].fields
+
+    def _require_restartable(self) -> Restartable:
+        if self._restartable is None:
+            raise LogpiError(f"{self._environment.spec.name} cannot begin a given episode: it has no `restart`")
+        return self._restartable
+
+    def _collect_fast_window(self, environment: SteppableCopies, act: Act, draws: list[np.ndarray]) -> None:
+        """A window in environments whose copies are stepped one by one, with little Python per step."""
+        rows = tree_map(lambda x: x[:, self._shard.columns], self._rows)
         self.obs, self._time = collect_window(
             environment, self._blocks, act, draws, self.obs, self._time, rows, self._heartbeat
         )
 
-    def _window(self, act: Act, draws: list[np.ndarray]) -> None:
-        first, count = self._share.first, self._share.count
-        nobody, everyone, columns = np.zeros(count, bool), slice(None), slice(first, first + count)
-        if count == self._share.total:
-            columns = everyone
+    def _collect_window(self, act: Act, draws: list[np.ndarray]) -> None:
+        """A window in any host environments. Draws are [T, n, …]."""
+        shard, none_idle, all_copies = self._shard, np.zeros(self._shard.count, bool), slice(None)
+        columns = all_copies if shard.count == shard.total else shard.columns
         for t in range(draws[0].shape[0]):
             obs = self.obs
-            action, native = self._blocks(act, obs, [x[t] for x in draws])
-            step = self._environment.step(native, nobody)
-            self._write((t, columns), everyone, obs, action, step)
-            for buffer, x in zip(self._sent, tree_leaves(native), strict=True):
+            action, env_action = self._blocks(act, obs, [x[t] for x in draws])
+            step = self._environment.step(env_action, none_idle)
+            self._write((t, columns), all_copies, obs, action, step)
+            for buffer, x in zip(self._env_actions, tree_leaves(env_action), strict=True):
                 buffer[t, columns] = x
             if not step.valid.all() and t:
-                self._cut(t - 1, np.flatnonzero(failed_steps(step, nobody)))
+                self._truncate(t - 1, np.flatnonzero(failed_steps(step, none_idle)))
             self._advance(step)
 
-    def _episodes(self, act: Act, draws: list[np.ndarray], per_environment: int) -> None:
-        """Draws are [k, limit, n, …]; episode e of environment i becomes column e·N + i."""
-        first, count, total = self._share.first, self._share.count, self._share.total
-        everyone, episode = np.arange(count), np.zeros(count, np.int64)
+    def _collect_episodes(self, act: Act, draws: list[np.ndarray], episodes_per_env: int) -> None:
+        """Whole episodes. Draws are [k, limit, n, …]; episode e of environment i becomes column e·N + i."""
+        first, count, total = self._shard.first, self._shard.count, self._shard.total
+        copies, episode = np.arange(count), np.zeros(count, np.int64)
         valid = self._rows["valid"]
-        for e in range(per_environment):
+        for e in range(episodes_per_env):
             valid[:, e * total + first : e * total + first + count] = False
-        while (episode < per_environment).any():
-            idle = episode >= per_environment
+        while (episode < episodes_per_env).any():
+            idle = episode >= episodes_per_env
             obs = self.obs
-            now = np.minimum(episode, per_environment - 1), self._time, everyone
-            action, native = self._blocks(act, obs, [x[now] for x in draws])
-            step = self._environment.step(native, idle)
-            some = np.flatnonzero(step.valid)
-            columns = episode * total + first + everyone
-            self._write((self._time[some], columns[some]), some, obs, action, step)
+            index = np.minimum(episode, episodes_per_env - 1), self._time, copies
+            action, env_action = self._blocks(act, obs, [x[index] for x in draws])
+            step = self._environment.step(env_action, idle)
+            stepped = np.flatnonzero(step.valid)
+            columns = episode * total + first + copies
+            self._write((self._time[stepped], columns[stepped]), stepped, obs, action, step)
             valid[:, columns[failed_steps(step, idle)]] = False  # such an episode is begun again
             self._advance(step)
             episode += step.valid & (step.terminated | step.truncated)
 
-    def _write(self, place: tuple[Any, Any], some: Any, obs: Any, action: Any, step: Step) -> None:
+    def _write(self, index: tuple[Any, Any], copies: Any, obs: Any, action: Any, step: Step) -> None:
+        """Write the step of these copies at (row, column)."""
         rows = self._rows
-        self._observations.write(place, some, obs, step)
+        self._observations.write(index, copies, obs, step)
         for buffer, x in zip(self._actions, tree_leaves(action), strict=True):
-            buffer[place] = x[some]
-        rows["reward"][place] = step.reward[some]
-        rows["time"][place] = self._time[some]
-        rows["terminated"][place] = step.terminated[some]
-        rows["truncated"][place] = step.truncated[some]
-        rows["valid"][place] = step.valid[some]
+            buffer[index] = x[copies]
+        rows["reward"][index] = step.reward[copies]
+        rows["time"][index] = self._time[copies]
+        rows["terminated"][index] = step.terminated[copies]
+        rows["truncated"][index] = step.truncated[copies]
+        rows["valid"][index] = step.valid[copies]
         self._heartbeat[0] += 1
 
-    def _cut(self, row: int, some: np.ndarray) -> None:
-        """What failed in the next row was last seen here: its episode is cut, and V of what followed still counts."""
-        columns = self._share.first + some
+    def _truncate(self, row: int, copies: np.ndarray) -> None:
+        """Truncate the episodes of copies that failed in the next row: V of their last observation still counts."""
+        columns = self._shard.first + copies
         self._rows["truncated"][row, columns] |= ~self._rows["terminated"][row, columns]
 
     def _advance(self, step: Step) -> None:
@@ -136,5 +189,5 @@ class Collector:
 
 
 def failed_steps(step: Step, idle: np.ndarray) -> np.ndarray:
-    """Environments that raised and were made anew: their step is no transition, and their episode ends before it."""
+    """Mark environments that raised and were replaced, bool [n]: their step is no transition of the MDP."""
     return step.truncated & ~step.valid & ~idle

@@ -108,7 +108,8 @@ class EpisodePlayer:
 
     def _record(self, fields: Fields) -> EpisodeRecord:
         # Copied: the next play overwrites a host rollout's buffers, which `jnp.asarray` might share.
-        tau = jax.tree.map(lambda x: jnp.array(x)[:, : self._episodes], Trajectory(**fields, complete=True))
+        columns = jax.tree.map(lambda x: jnp.array(x)[:, : self._episodes], fields)
+        tau = Trajectory(**columns, complete=True)
         return EpisodeRecord(np.asarray(tau.reward), np.asarray(tau.valid), tau)
 
 

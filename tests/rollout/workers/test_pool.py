@@ -55,7 +55,7 @@ def rollouts(source, num_envs, workers, collect, times=3, **how):
 
 
 def pids(crew):
-    return [member.process.pid for member in crew._members]
+    return [member.process.pid for member in crew._handles]
 
 
 @pytest.mark.parametrize("n", [1, 5, 31, 32, 40, 100, 1000])

@@ -1,4 +1,4 @@
-"""What a crew and its workers tell each other. Needs no JAX."""
+"""Messages between a worker pool and its workers. Needs no JAX."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class EnvironmentShard:
 
 
 class WorkerStatus(NamedTuple):
-    """Where environments stand: what they show, the episodes they are in, how many had to be made anew so far."""
+    """A worker's reply: current observations [n, ...], episode indices [n], copies replaced so far."""
 
     obs: Any
     episode: np.ndarray
@@ -37,7 +37,12 @@ class WorkerStatus(NamedTuple):
 
 @dataclass(frozen=True)
 class WorkerSetup:
-    """What a worker needs to collect: how it acts, and where it writes."""
+    """All that a worker needs to collect rollouts.
+
+    - `program`, `block`: the policy, and how many environments one call of it acts for.
+    - `store`: how observations are written.
+    - `places`: where the arrays lie in the shared memory.
+    """
 
     program: Program
     block: int

@@ -1,4 +1,4 @@
-"""Worker processes that own environments and a copy of the policy, and speak to the learner once a rollout."""
+"""Worker processes that own environments and a copy of the policy; one request and one reply per rollout."""
 
 import contextlib
 import itertools
@@ -16,21 +16,33 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
+from logpi.core.collection import Collect
 from logpi.core.numpy_trees import tree_map
 from logpi.core.processes import ignore_sigint
 from logpi.environments.protocol import SteppableCopies
 from logpi.errors import EnvironmentFailed, LogpiError
+from logpi.numpy_policy.program import Program
+from logpi.rollout.backends import Rows
 from logpi.rollout.episode_replay import EpisodeSnapshot, snapshot_shard
+from logpi.rollout.observations import Store
+from logpi.rollout.workers import shared_memory
 from logpi.rollout.workers.messages import EnvironmentShard, WorkerSetup, WorkerStatus
 
-POLL_SECONDS, GRACE_SECONDS = 0.2, 5.0  # seconds: between two looks at those who work; to end by oneself
+POLL_SECONDS = 0.2  # between two checks for workers that hang
+GRACE_SECONDS = 5.0  # for a process to end by itself before it is killed
 ENTRY = "from logpi.rollout.workers.worker import main; main()"
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
 
 
 @dataclass
 class WorkerHandle:
-    """A worker, as seen by the process that started it."""
+    """A worker, as seen by the process that started it.
+
+    - `connection`: carries requests and replies; `channel`: the same socket, for passing file descriptors.
+    - `lifeline`: closes with this process, which ends the worker.
+    - `request`: the last request sent, repeated to a replacement.
+    - `last_reply`: time of the last sign of progress; `heartbeat`: the step counter as last seen.
+    """
 
     shard: EnvironmentShard
     process: subprocess.Popen
@@ -43,170 +55,193 @@ class WorkerHandle:
 
     @property
     def columns(self) -> slice:
-        """Its environments among all."""
+        """The worker's environments among all."""
         return slice(self.shard.first, self.shard.first + self.shard.count)
 
 
 class WorkerPool:
-    """N copies of a Gymnasium environment shared out over processes, which collect whole rollouts.
+    """A rollout backend of worker processes, each with some copies of an environment and the policy as NumPy lines.
 
-    Copies are seeded by their number among all, so what they meet does not depend on how many processes there are.
-    Processes are started afresh (no fork), end with the one that started them, and hold no JAX.
+    Workers collect whole rollouts into shared memory; there is one request and one reply per worker and rollout.
+    Copies are seeded by their number among all, so the number of processes changes no bit. Processes are started
+    afresh (no fork), end with the one that started them, and import no JAX.
     """
 
-    def __init__(self, one: SteppableCopies, workers: int, restarts: int = 0, step_timeout: float = 600.0):
-        """Start them; `one` is the environment that copies are made of.
+    def __init__(self, environment: SteppableCopies, workers: int, restarts: int = 0, step_timeout: float = 600.0):
+        """Start the processes, which make copies of `environment`.
 
-        - `restarts`: how often a copy that raises, or hangs or dies with its process, may be made anew.
-        - `step_timeout`: an environment hangs that has made no step for so many seconds.
+        - `restarts`: how often a copy that raises, or hangs or dies with its process, may be replaced.
+        - `step_timeout`: seconds without a step after which a worker hangs.
         """
-        self.spec, self.restarts, self._timeout = one.spec, restarts, step_timeout
-        self._setup: tuple[WorkerSetup, int] | None = None
+        self.spec, self.restarts, self._timeout = environment.spec, restarts, step_timeout
+        self._setup: tuple[WorkerSetup, int] | None = None  # with the descriptor of the shared memory
+        self._sets: list[dict[str, Any]] = []
         self._heartbeats = np.zeros(workers, np.int64)
-        self._seed, self._lost = 0, 0
+        self._seed, self._replaced = 0, 0
         n = self.spec.num_envs
         bounds = [n * k // workers for k in range(workers + 1)]
         shares = [(a, b - a) for a, b in itertools.pairwise(bounds)]
         self._handles = [
-            spawn_worker(EnvironmentShard(_shard_factory(one, *share), *share, n, restarts)) for share in shares
+            spawn_worker(EnvironmentShard(_shard_factory(environment, *share), *share, n, restarts)) for share in shares
         ]
         self._statuses: list[WorkerStatus] = [WorkerStatus(None, np.zeros(count, np.int64), 0) for _, count in shares]
 
     @property
     def workers(self) -> int:
-        """How many processes."""
+        """Number of processes."""
         return len(self._handles)
 
     @property
     def restarted(self) -> int:
-        """How many copies had to be made anew so far."""
-        return self._lost + sum(stand.restarted for stand in self._statuses)
-
-    def setup(self, told: WorkerSetup, descriptor: int, beats: np.ndarray) -> None:
-        """Tell everyone how they act and where they write. They may still be starting: nobody answers."""
-        self._setup, self._heartbeats = (told, descriptor), beats
-        for member in self._handles:
-            self._send_setup(member)
-
-    def start(self, seed: int, which: int = 0) -> None:
-        """Begin a rollout with the weights and noise of a set of arrays, into its rows, and return at once."""
-        self._request_all("collect", (seed, which))
+        """Number of copies and workers that were replaced so far."""
+        return self._replaced + sum(status.restarted for status in self._statuses)
 
     @property
+    def obs(self) -> Any:
+        """Current observations [N, ...], the next to be acted on."""
+        return _concatenate([status.obs for status in self._statuses])
+
+    @property
+    def episode(self) -> np.ndarray:
+        """Index of each environment's current episode under its seed, int [N]."""
+        return np.concatenate([status.episode for status in self._statuses])
+
+    def setup(
+        self, program: Program, block: int, collect: Collect, store: type[Store], sets: list[dict[str, Any]]
+    ) -> None:
+        """Allocate shared memory and tell all workers how to act and where to write, before the first rollout.
+
+        Workers may still be starting: they do not reply.
+
+        - `program`, `block`: the policy, and how many environments one call of it acts for.
+        - `sets`: examples of each buffer set: `rows` to write, `draws` (noise) and `weights` to read.
+        """
+        heartbeats = np.zeros(self.workers, np.int64)
+        places, size = shared_memory.layout({"sets": sets, "heartbeats": heartbeats})
+        descriptor = shared_memory.allocate(size)
+        arrays = shared_memory.views(descriptor, places)
+        self._sets, self._heartbeats = arrays["sets"], arrays["heartbeats"]
+        self._setup = WorkerSetup(program, block, collect, store, places), descriptor
+        for handle in self._handles:
+            self._send_setup(handle)
+
+    def start(self, weights: list[Any], draws: list[np.ndarray], seed: int, which: int = 0) -> None:
+        """Start a rollout with these weights and noise into buffer set `which`, and return at once."""
+        shared = self._sets[which]
+        for buffer, x in zip([*shared["draws"], *shared["weights"]], [*draws, *weights], strict=True):
+            buffer[...] = np.asarray(x)
+        self._request_all("collect", (seed, which))
+
     def done(self) -> bool:
-        """Whether everyone has answered, or ended, so that `finish` has nobody to wait for."""
-        return len(wait([member.connection for member in self._handles], 0)) == self.workers
+        """Tell whether all workers have replied or ended, so that `finish` returns without waiting."""
+        return len(wait([handle.connection for handle in self._handles], 0)) == self.workers
 
     def finish(self) -> None:
-        """Wait until the rollout is done."""
+        """Wait until the rollout is complete. Raises EnvironmentFailed for more failures than `restarts`."""
         self._statuses = self._replies()
         if self.restarted > self.restarts:
             raise EnvironmentFailed(
                 f"copies of {self.spec.name} had to be made anew {self.restarted} times; allowed: {self.restarts}"
             )
 
+    def rows(self, which: int) -> Rows:
+        """Return the shared arrays of a buffer set."""
+        return self._sets[which]["rows"]
+
     def begin(self, seed: int) -> None:
-        """Begin new episodes everywhere, in the midst of a run."""
-        self._seed, self._statuses = seed, self._request_and_wait("begin", (seed, None))
-
-    def restart(self, seed: int, episode: np.ndarray) -> Any:
-        """Begin the given episode of each environment under this seed, as if those before it had been played."""
+        """Begin new episodes in all environments."""
         self._seed = seed
-        for member in self._handles:
-            _request(member, "begin", (seed, episode[member.columns]))
+        self._request_all("begin", (seed, None))
         self._statuses = self._replies()
-        return self.obs
 
-    def resume(self, kept: EpisodeSnapshot, seed: int) -> np.ndarray:
-        """Bring the environments back to where they stood: which of them began a new episode instead."""
+    def resume(self, saved: EpisodeSnapshot, seed: int) -> np.ndarray:
+        """Replay the unfinished episodes of a snapshot; returns bool [N], True where a new episode began instead."""
         self._seed = seed
-        for member in self._handles:
-            _request(member, "resume", (snapshot_shard(kept, member.columns), seed))
-        answers = self._replies()
-        self._statuses = [stand for stand, _ in answers]
-        return np.concatenate([lost for _, lost in answers])
-
-    @property
-    def obs(self) -> Any:
-        """What the environments show."""
-        return _concatenate([stand.obs for stand in self._statuses])
-
-    @property
-    def episode(self) -> np.ndarray:
-        """Which episode under its seed each environment is in."""
-        return np.concatenate([stand.episode for stand in self._statuses])
+        for handle in self._handles:
+            _request(handle, "resume", (snapshot_shard(saved, handle.columns), seed))
+        replies = self._replies()
+        self._statuses = [status for status, _ in replies]
+        return np.concatenate([not_restored for _, not_restored in replies])
 
     def close(self) -> None:
-        """End the processes."""
-        for member in self._handles:
-            close_pipes(member)
-        until = time.monotonic() + GRACE_SECONDS
-        for member in self._handles:
-            join_or_kill(member, until)
+        """End the processes and free the shared memory."""
+        for handle in self._handles:
+            close_pipes(handle)
+        deadline = time.monotonic() + GRACE_SECONDS
+        for handle in self._handles:
+            join_or_kill(handle, deadline)
         if self._setup is not None:
             os.close(self._setup[1])
             self._setup = None
 
-    def _request_and_wait(self, name: str, arguments: tuple[Any, ...]) -> list[Any]:
-        self._request_all(name, arguments)
-        return self._replies()
-
     def _request_all(self, name: str, arguments: tuple[Any, ...]) -> None:
-        for member in self._handles:
-            _request(member, name, arguments)
+        for handle in self._handles:
+            _request(handle, name, arguments)
 
-    def _send_setup(self, member: WorkerHandle) -> None:
+    def _send_setup(self, handle: WorkerHandle) -> None:
+        """Send how to act and where to write, and the descriptor of the shared memory beside it."""
         assert self._setup is not None
-        told, descriptor = self._setup
-        _request(member, "assign", (told, self._handles.index(member)))
+        setup, descriptor = self._setup
+        _request(handle, "assign", (setup, self._handles.index(handle)))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            socket.send_fds(member.channel, [b"m"], [descriptor])
+            socket.send_fds(handle.channel, [b"m"], [descriptor])
 
     def _replies(self) -> list[Any]:
-        """What each worker answers, in order; those that do not answer are replaced as often as they may be."""
-        answers: dict[int, Any] = {}
-        while len(answers) < self.workers:
-            waiting: dict[Any, int] = {m.connection: k for k, m in enumerate(self._handles) if k not in answers}
-            for ready in wait(list(waiting), POLL_SECONDS):
-                k = waiting[ready]
+        """Wait for one reply of each worker and return them in order of the workers.
+
+        A worker that ends without a reply, or hangs, is replaced while `restarts` allows it. Its replacement gets the
+        same request again, so the loop goes on until every worker, old or new, has replied. An error that a worker
+        sends as its reply is raised here.
+        """
+        replies: dict[int, Any] = {}
+        while len(replies) < self.workers:
+            # Mapped anew in each round: a replacement has another connection.
+            pending: dict[Any, int] = {h.connection: k for k, h in enumerate(self._handles) if k not in replies}
+            for connection in wait(list(pending), POLL_SECONDS):
+                k = pending[connection]
                 try:
-                    error, answers[k] = self._handles[k].connection.recv()
+                    error, replies[k] = self._handles[k].connection.recv()
                 except (EOFError, ConnectionResetError):
-                    answers.pop(k, None)
+                    replies.pop(k, None)
                     self._replace(k, f"ended {_exit_reason(self._handles[k].process)}")
                     continue
                 _raise_if_error(error)
-            for k in [k for k in waiting.values() if k not in answers and self._hangs(k)]:
+            for k in [k for k in pending.values() if k not in replies and self._hangs(k)]:
                 self._replace(k, f"made no step for {self._timeout:g} seconds")
-        return [answers[k] for k in range(self.workers)]
+        return [replies[k] for k in range(self.workers)]
 
     def _hangs(self, k: int) -> bool:
-        """Whether a worker that collects has been silent, and its counter of steps has stood still, for too long."""
-        member, now = self._handles[k], time.monotonic()
-        if member.request[0] != "collect":
+        """Tell whether worker k is collecting and its step counter has not changed for longer than the timeout."""
+        handle, now = self._handles[k], time.monotonic()
+        if handle.request[0] != "collect":
             return False
-        if self._heartbeats[k] != member.heartbeat:
-            member.heartbeat, member.last_reply = int(self._heartbeats[k]), now
-        return now - member.last_reply > self._timeout
+        if self._heartbeats[k] != handle.heartbeat:
+            handle.heartbeat, handle.last_reply = int(self._heartbeats[k]), now
+        return now - handle.last_reply > self._timeout
 
-    def _replace(self, k: int, what: str) -> None:
-        """Another worker in the place of one that is lost, with new episodes, asked again what that one was asked."""
-        lost, stand = self._handles[k], self._statuses[k]
-        lost.process.kill()
-        close_pipes(lost)
-        join_or_kill(lost, time.monotonic() + GRACE_SECONDS)
-        copies = lost.shard
+    def _replace(self, k: int, reason: str) -> None:
+        """Replace worker k by a new process, which begins the next episodes and gets the same request again.
+
+        Raises EnvironmentFailed if `restarts` are used up.
+        """
+        failed, status = self._handles[k], self._statuses[k]
+        failed.process.kill()
+        close_pipes(failed)
+        join_or_kill(failed, time.monotonic() + GRACE_SECONDS)
+        shard = failed.shard
         if self.restarted >= self.restarts:
-            last = copies.first + copies.count - 1
-            which = f"environment {copies.first}" if copies.count == 1 else f"environments {copies.first} … {last}"
-            raise EnvironmentFailed(f"worker {k} of {self.workers}, with {which} of {self.spec.name}, {what}") from None
-        self._lost += 1
-        self._handles[k] = member = spawn_worker(copies)
-        self._send_setup(member)
-        _request(member, "begin", (self._seed, stand.episode + 1))
-        with contextlib.suppress(EOFError, ConnectionResetError):  # lost, too: seen when it does not answer
-            _raise_if_error(member.connection.recv()[0])
-        _request(member, *lost.request)
+            last = shard.first + shard.count - 1
+            which = f"environment {shard.first}" if shard.count == 1 else f"environments {shard.first} … {last}"
+            raise EnvironmentFailed(
+                f"worker {k} of {self.workers}, with {which} of {self.spec.name}, {reason}"
+            ) from None
+        self._replaced += 1
+        self._handles[k] = handle = spawn_worker(shard)
+        self._send_setup(handle)
+        _request(handle, "begin", (self._seed, status.episode + 1))
+        with contextlib.suppress(EOFError, ConnectionResetError):  # lost, too: noticed when it does not reply
+            _raise_if_error(handle.connection.recv()[0])
+        _request(handle, *failed.request)
 
 
 def _shard_factory(environment: SteppableCopies, first: int, count: int) -> Callable[[], SteppableCopies]:
@@ -217,31 +252,31 @@ def _shard_factory(environment: SteppableCopies, first: int, count: int) -> Call
     return make
 
 
-def spawn_worker(copies: EnvironmentShard) -> WorkerHandle:
-    """Start a process that makes these copies; it hears no Ctrl-C, which is for the process that starts it."""
-    (ours, theirs), (lifeline, held) = socket.socketpair(), socket.socketpair()
+def spawn_worker(shard: EnvironmentShard) -> WorkerHandle:
+    """Start a process that makes these copies; it ignores Ctrl-C, which is for the process that starts it."""
+    (channel, worker_channel), (lifeline, worker_lifeline) = socket.socketpair(), socket.socketpair()
     # -P: modules are found where this process finds them (PYTHONPATH below), and not first in the current directory.
-    command = [sys.executable, "-P", "-c", ENTRY, str(theirs.fileno()), str(held.fileno())]
-    path = os.pathsep.join(place or os.getcwd() for place in sys.path)
+    command = [sys.executable, "-P", "-c", ENTRY, str(worker_channel.fileno()), str(worker_lifeline.fileno())]
+    path = os.pathsep.join(directory or os.getcwd() for directory in sys.path)
     with ignore_sigint():
         process = subprocess.Popen(
             command,
-            pass_fds=(theirs.fileno(), held.fileno()),
+            pass_fds=(worker_channel.fileno(), worker_lifeline.fileno()),
             stdin=subprocess.DEVNULL,
             env=os.environ | ONE_THREAD | {"PYTHONPATH": path},
         )
-    theirs.close()
-    held.close()
-    member = WorkerHandle(copies, process, Connection(os.dup(ours.fileno())), ours, lifeline)
-    member.connection.send_bytes(cloudpickle.dumps(copies))
-    return member
+    worker_channel.close()
+    worker_lifeline.close()
+    handle = WorkerHandle(shard, process, Connection(os.dup(channel.fileno())), channel, lifeline)
+    handle.connection.send_bytes(cloudpickle.dumps(shard))
+    return handle
 
 
-def _request(member: WorkerHandle, name: str, arguments: tuple[Any, ...]) -> None:
-    """Tell a worker what to do. Whether it still lives is seen when it does not answer."""
-    member.request, member.last_reply = (name, arguments), time.monotonic()
+def _request(handle: WorkerHandle, name: str, arguments: tuple[Any, ...]) -> None:
+    """Send a request. A worker that has ended is noticed when it does not reply."""
+    handle.request, handle.last_reply = (name, arguments), time.monotonic()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        member.connection.send((name, arguments))
+        handle.connection.send((name, arguments))
 
 
 def _raise_if_error(error: Exception | None) -> None:
@@ -249,22 +284,23 @@ def _raise_if_error(error: Exception | None) -> None:
         raise error
 
 
-def close_pipes(member: WorkerHandle) -> None:
-    for end in (member.connection, member.channel, member.lifeline):
+def close_pipes(handle: WorkerHandle) -> None:
+    """Close this process's ends of a worker's sockets, which ends the worker."""
+    for end in (handle.connection, handle.channel, handle.lifeline):
         end.close()
 
 
-def join_or_kill(member: WorkerHandle, until: float) -> None:
-    """Wait for a process to end; end it where it does not."""
+def join_or_kill(handle: WorkerHandle, deadline: float) -> None:
+    """Wait for a process to end until `deadline` (monotonic seconds), then kill it."""
     try:
-        member.process.wait(max(until - time.monotonic(), 0.01))
+        handle.process.wait(max(deadline - time.monotonic(), 0.01))
     except subprocess.TimeoutExpired:
-        member.process.kill()
-        member.process.wait()
+        handle.process.kill()
+        handle.process.wait()
 
 
 def _exit_reason(process: subprocess.Popen) -> str:
-    """How a process ended, in words."""
+    """The exit status or signal of a process, in words."""
     code = process.wait(GRACE_SECONDS)
     return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
 

@@ -1,10 +1,11 @@
 """A worker: a process that owns some of the environments and a copy of the policy. It never imports JAX.
 
-It is started by `crew.Crew` with two sockets: over one it is told what to do and answers, once a rollout; the other
-says nothing, and closes when the process that started it ends, however that ends: then the worker ends, too.
+`pool.WorkerPool` starts it with two sockets. One carries requests and replies, one of each per rollout. Nothing is
+sent over the other: it closes when the process that started the worker ends, however that ends, and ends the worker.
 """
 
 import contextlib
+import functools
 import os
 import pickle
 import signal
@@ -21,7 +22,6 @@ import numpy as np
 from logpi.core.collection import Steps
 from logpi.errors import EnvironmentFailed, LogpiError
 from logpi.numpy_policy.program import bind_program
-from logpi.rollout.buffers import observation_fields
 from logpi.rollout.collector import Collector, Shard
 from logpi.rollout.episode_replay import EpisodeSnapshot
 from logpi.rollout.workers import shared_memory
@@ -31,50 +31,52 @@ Work = Callable[[str, tuple], Any]
 
 
 class Worker:
-    """What a worker does, by the name that it is told."""
+    """The requests that a worker answers, each a method by its name."""
 
-    def __init__(self, copies: EnvironmentShard):
-        """Make the environments."""
-        self._environment = copies.make()
-        self._environment.restarts = copies.restarts
-        self._copies = copies
+    def __init__(self, shard: EnvironmentShard):
+        """Make the environments of a shard."""
+        self._environment, self._shard = shard.make(), shard
+        self._environment.restarts = shard.restarts
 
-    def assign(self, told: WorkerSetup, number: int, descriptor: int) -> None:
-        """Take on a share of each rollout to come, as worker `number`; the descriptor is of shared memory."""
-        copies = self._copies
-        arrays = shared_memory.views(descriptor, told.places)
-        window = slice(copies.first, copies.first + copies.count)
-        mine = (slice(None), window) if isinstance(told.collect, Steps) else (slice(None), slice(None), window)
-        self._program, self._sets = told.program, arrays["sets"]
-        self._draws = [[x[mine] for x in each["draws"]] for each in self._sets]
-        self._stores = [told.store(observation_fields(each["rows"])) for each in self._sets]
+    def assign(self, setup: WorkerSetup, number: int, descriptor: int) -> None:
+        """Prepare for rollouts as worker `number`; the descriptor is of the shared memory."""
+        shard, arrays = self._shard, shared_memory.views(descriptor, setup.places)
+        columns = Shard(shard.first, shard.count, shard.total, setup.block)
+        # Noise is [T, N, ...] for windows and [k, limit, N, ...] for whole episodes.
+        axes = (slice(None),) if isinstance(setup.collect, Steps) else (slice(None), slice(None))
+        self._draws = [[x[(*axes, columns.columns)] for x in each["draws"]] for each in arrays["sets"]]
+        self._weights = [each["weights"] for each in arrays["sets"]]
         self._collector = Collector(
-            self._environment, told.collect, Shard(copies.first, copies.count, copies.total, told.block)
+            self._environment,
+            setup.collect,
+            columns,
+            functools.partial(bind_program, setup.program),
+            setup.store,
+            [each["rows"] for each in arrays["sets"]],
+            heartbeat=arrays["heartbeats"][number : number + 1],
         )
-        self._collector.set_heartbeat(arrays["beats"][number : number + 1])
 
     def collect(self, seed: int, which: int) -> WorkerStatus:
-        """One rollout with the weights and noise of one of the sets of arrays, into its rows."""
-        act, rows = bind_program(self._program, self._sets[which]["weights"]), self._sets[which]["rows"]
-        self._collector.collect(act, self._draws[which], seed, rows, self._stores[which])
+        """Collect one rollout with the weights and noise of buffer set `which`, into its rows."""
+        self._collector.start(self._weights[which], self._draws[which], seed, which)
         return self._status()
 
     def begin(self, seed: int, episode: np.ndarray | None) -> WorkerStatus:
-        """Begin new episodes everywhere, or these, in the midst of a run."""
+        """Begin new episodes in all environments of the shard, or the given ones."""
         self._collector.begin(seed, episode)
         return self._status()
 
-    def resume(self, kept: EpisodeSnapshot, seed: int) -> tuple[WorkerStatus, np.ndarray]:
-        """Bring the environments back to where they stood; which of them began a new episode instead."""
-        lost = self._collector.resume(kept, seed)
-        return self._status(), lost
+    def resume(self, saved: EpisodeSnapshot, seed: int) -> tuple[WorkerStatus, np.ndarray]:
+        """Replay unfinished episodes; (status, bool [n]: where a new episode began instead)."""
+        not_restored = self._collector.resume(saved, seed)
+        return self._status(), not_restored
 
     def _status(self) -> WorkerStatus:
         return WorkerStatus(self._collector.obs, self._environment.episode, self._environment.restarted)
 
 
 def main() -> None:
-    """Do what one is told until there is nobody to tell."""
+    """Answer requests until the process that sends them closes the socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _yield_to_learner()
     channel, lifeline = (int(word) for word in sys.argv[1:3])
@@ -99,20 +101,19 @@ def main() -> None:
                 os.close(descriptor)
 
 
-def _make_worker(copies: bytes) -> Work:
-    """What does the work that is named, once the environments are made."""
+def _make_worker(shard: bytes) -> Work:
+    """Make the environments; the function (request, arguments) ↦ reply, which raises if they could not be made."""
     try:
-        worker = Worker(pickle.loads(copies))
+        worker = Worker(pickle.loads(shard))
     except Exception as raised:
-        told = _to_logpi_error(raised)
-        return _raise_always(
-            EnvironmentFailed(f"{told}, when it made its environments; try workers 0", getattr(told, "trace", ""))
-        )
+        error = _to_logpi_error(raised)
+        text = f"{error}, when it made its environments; try workers 0"
+        return _raise_always(EnvironmentFailed(text, error.trace if isinstance(error, EnvironmentFailed) else ""))
     return lambda name, arguments: getattr(worker, name)(*arguments)
 
 
 def _raise_always(error: LogpiError) -> Work:
-    """Raises what went wrong before, whatever is asked."""
+    """Answer every request with an earlier error."""
 
     def refuse(name: str, arguments: tuple) -> None:
         raise error
@@ -121,7 +122,7 @@ def _raise_always(error: LogpiError) -> Work:
 
 
 def _to_logpi_error(error: Exception) -> LogpiError:
-    """What can be said of it in another process."""
+    """An error that another process can unpickle."""
     if isinstance(error, LogpiError):
         return error
     what = " ".join(str(error).split())
@@ -129,14 +130,14 @@ def _to_logpi_error(error: Exception) -> LogpiError:
 
 
 def _yield_to_learner() -> None:
-    """When told what to do, let the one who tells go on: the others are to be told, too."""
+    """Run as a batch process (Linux): the learner can then message all workers before the first one preempts it."""
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _exit_with_parent(lifeline: int) -> None:
-    """End this process when the one that holds the other end has ended."""
+    """End this process when the process at the other end of the lifeline has ended."""
     while os.read(lifeline, 1):
         pass
     os._exit(1)
