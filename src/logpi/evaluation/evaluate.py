@@ -163,7 +163,7 @@ def _on_host(environment: Any, mu: Behavior, collect: Episodes, hire: Callable[[
     """Play episodes by a host rollout, and offer it to `hire` once a play takes long."""
     obs = environment.reset(0)
     noise = aot_compile(lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec)), mu, jr.key(0))
-    rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1], keep=StoreNothing)
+    rollout = HostRollout(environment, collect, mu, obs, noise(mu, jr.key(0))[1], store=StoreNothing)
     without_workers = [rollout]  # empty once the rollout was offered to `hire`
 
     def finish() -> tuple[np.ndarray, np.ndarray]:
