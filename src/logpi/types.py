@@ -10,6 +10,9 @@ import jax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
+Info = dict[str, Float[Array, ""]]
+"""Scalar metrics of one iteration or update by name, such as `kl`."""
+
 Number = Any
 """A hyper-parameter: a float, a schedule such as `LinearSchedule`, or a scalar array (a new value never recompiles).
 

@@ -1,49 +1,26 @@
-"""Cloning in the one loop: an expert acts, and the learner learns from what it did."""
+"""Learning from an expert: another policy acts, and the wrapped algorithm learns from its trajectories."""
 
-from typing import Any
+from jaxtyping import Array, Key, PyTree
 
-import equinox as eqx
-from jaxtyping import Array, Float, Key, PyTree
-
-from logpi.algorithms.policy_gradient import PolicyGradient
-from logpi.core.collection import Collect
+from logpi.algorithms.protocol import Algorithm, AlgorithmWrapper
 from logpi.policies.behavior import Behavior
-from logpi.types import State, Trajectory
+from logpi.types import State
 
 
-class ActsAsExpert(eqx.Module):
-    """The algorithm, with μ = another policy in every iteration, whatever is learned.
+class ActsAsExpert(AlgorithmWrapper[Algorithm]):
+    """Algorithm whose behavior policy μ is a fixed expert in every iteration, independent of what is learned.
 
-    With `log_likelihood` the learner clones μ; with `ImportanceWeighted`, `PerDecision` or `VTrace` it learns
-    off-policy from it.
+    With the objective `log_likelihood` the learner clones μ (behavioral cloning); with `ImportanceWeighted`,
+    `PerDecision` or `VTrace` it learns off-policy from μ.
 
-    - `expert`: μ. It is part of the method and is never learned.
-    - `algorithm`: what learns.
+    - `expert`: μ, a policy obs ↦ distribution. It is part of the method and is never learned.
+    - `algorithm`: the algorithm that learns.
     """
 
     expert: PyTree
-    algorithm: PolicyGradient
-
-    @property
-    def collect(self) -> Collect:
-        """The algorithm's own."""
-        return self.algorithm.collect
-
-    def init(self, policy: PyTree, critic: PyTree = None) -> State:
-        """The algorithm's own beginning."""
-        return self.algorithm.init(policy, critic)
-
-    def at(self, progress: Any) -> "ActsAsExpert":
-        """With the algorithm's schedules at their values."""
-        return ActsAsExpert(self.expert, self.algorithm.at(progress))
+    algorithm: Algorithm
 
     def behavior(self, state: State, key: Key[Array, ""]) -> Behavior:
-        """μ = the expert."""
+        """Return μ = the expert."""
         del state, key
         return Behavior(self.expert)
-
-    def learn(
-        self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]
-    ) -> tuple[State, dict[str, Float[Array, ""]]]:
-        """The algorithm's own."""
-        return self.algorithm.learn(state, mu, tau, key)

@@ -1,5 +1,6 @@
 """The composition of every policy-gradient method from credit, objective, update and fit."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import equinox as eqx
@@ -10,13 +11,14 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.algorithms.batch import make_batch, mask_invalid, to_sampling_unit
 from logpi.algorithms.diagnostics import divergence, effective_share, explained_variance, update_metrics
+from logpi.algorithms.protocol import CriticKind
 from logpi.core.collection import Collect, Steps
 from logpi.core.parallel import run_concurrently
 from logpi.core.trees import resolve, scan, select
 from logpi.credit.base import Credit
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
-from logpi.objectives.value import CriticObjective, value
+from logpi.objectives.value import CriticObjective, action_value, value
 from logpi.policies.behavior import Behavior
 from logpi.policies.critic import ActorCritic
 from logpi.policies.evaluate import evaluate_policy
@@ -63,13 +65,31 @@ class PolicyGradient(eqx.Module):
     min_effective_sample_share: Number | None = None
     collect: Collect = eqx.field(static=True, default=Steps())
 
+    @property
+    def num_envs_required(self) -> None:
+        """None: μ = π_θ acts in any number of environments."""
+        return None
+
+    @property
+    def critic_kind(self) -> CriticKind | None:
+        """Kind of critic that `fit` learns: Q(s, a) under the objective `action_value`, else V(s)."""
+        if self.fit is None:
+            return None
+        return "action" if self.critic_objective is action_value else "state"
+
+    @property
+    def learns_separately(self) -> bool:
+        """True if V has an update of its own, neither joint nor absent."""
+        return self.fit is not None and self.fit != "joint"
+
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
         """Make the initial state. Raises LogpiError for a fit without a critic."""
         if self.fit is not None and critic is None:
             raise LogpiError("the algorithm has a fit but no critic to fit: pass critic=…, or fit=None")
         if self.fit == "joint":
-            return State(policy, critic, self.update.init(ActorCritic(policy, critic)), ())
-        return State(policy, critic, self.update.init(policy), self.fit.init(critic) if self.fit else ())
+            return State(policy=policy, critic=critic, opt=self.update.init(ActorCritic(policy, critic)), critic_opt=())
+        critic_opt = self.fit.init(critic) if self.fit else ()
+        return State(policy=policy, critic=critic, opt=self.update.init(policy), critic_opt=critic_opt)
 
     def at(self, progress: Any) -> "PolicyGradient":
         """Resolve schedules at a share `progress` ∈ [0, 1] of the run's steps."""
@@ -113,7 +133,7 @@ class PolicyGradient(eqx.Module):
         if fit == "joint":
             both = self.objective + self.vf_coef * self.critic_objective
             pair, opt, info = update(both, ActorCritic(state.policy, state.critic), batch, state.opt, k_update)
-            return select(halted, state, State(pair.policy, pair.critic, opt, state.critic_opt)), info
+            return select(halted, state, replace(state, policy=pair.policy, critic=pair.critic, opt=opt)), info
         ascend = lambda: _arrays(update(self.objective, state.policy, batch, state.opt, k_update))
         if fit is None:
             (theta, opt, info), critic, critic_opt = ascend(), state.critic, state.critic_opt
@@ -123,7 +143,7 @@ class PolicyGradient(eqx.Module):
             critic = _with(state.critic, phi)
             info |= {f"critic_{name}": x for name, x in fit_info.items()}
         policy, opt = select(halted, (state.policy, state.opt), (_with(state.policy, theta), opt))
-        return State(policy, critic, opt, critic_opt), info
+        return State(policy=policy, critic=critic, opt=opt, critic_opt=critic_opt), info
 
     def _too_far(self, policy: PyTree, batch: Batch) -> Array:
         far = jnp.asarray(False) if self.target_kl is None else divergence(policy, batch) > self.target_kl
@@ -134,9 +154,9 @@ class PolicyGradient(eqx.Module):
     def _absorbed(self, state: State, batch: Batch, info: Info) -> tuple[State, Info]:
         """Update the running statistics, and measure how far that alone moved the policy (`statistics_kl`)."""
         rows = flatten_rows(batch) if batch.valid.ndim > 1 else batch
-        networks = update_statistics((state.policy, state.critic), rows.obs, rows.target, rows.valid)
-        drift = mean(evaluate_policy(state.policy, rows).kl(evaluate_policy(networks[0], rows)), rows)
-        return State(networks[0], networks[1], state.opt, state.critic_opt), info | {"statistics_kl": drift}
+        policy, critic = update_statistics((state.policy, state.critic), rows.obs, rows.target, rows.valid)
+        drift = mean(evaluate_policy(state.policy, rows).kl(evaluate_policy(policy, rows)), rows)
+        return replace(state, policy=policy, critic=critic), info | {"statistics_kl": drift}
 
 
 def _arrays(learned: tuple[PyTree, PyTree, Info]) -> tuple[PyTree, PyTree, Info]:

@@ -1,38 +1,44 @@
-"""Reuse of the last batches."""
+"""Replay of recent batches: several rollouts in one learning step."""
 
-from typing import Any
+from dataclasses import replace
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
-from logpi.algorithms.policy_gradient import PolicyGradient
+from logpi.algorithms.protocol import Algorithm, AlgorithmWrapper
 from logpi.core.collection import Collect, Steps
 from logpi.environments.protocol import Spec
 from logpi.policies.behavior import Behavior
 from logpi.rollout.noise import max_episode_length
-from logpi.types import State, Trajectory
+from logpi.types import Info, State, Trajectory
 
 
-class Replay(eqx.Module):
-    """The algorithm, learning each time from the last K batches side by side, each with the log μ of who acted then.
+class Replay(AlgorithmWrapper[Algorithm]):
+    """Algorithm that learns in each iteration from its last K batches side by side.
 
-    What becomes of old data's being another policy's is the algorithm's to say: `ImportanceWeighted`, `PerDecision`,
-    `VTrace`. The batches lie in the learner's state; those not yet made are rows that are not valid.
+    Every row carries log μ of the policy that acted then. Correcting for old batches' being another policy's is up to
+    the wrapped algorithm: `ImportanceWeighted`, `PerDecision` or `VTrace`. The batches are part of the learner's state
+    (`State.opt` is the pair of the algorithm's own `opt` and the buffer); those not collected yet are rows that are not
+    valid.
 
-    - `algorithm`: what learns.
-    - `memory`: where they lie, the newest first: `Replay.room(…)` makes it.
+    - `algorithm`: the algorithm that learns.
+    - `buffer`: the empty buffer [T, K·N], made by `Replay.allocate`; the newest batch comes first.
 
     Running statistics of observations absorb a batch once for each time it is learned from.
     """
 
-    algorithm: PolicyGradient
+    algorithm: Algorithm
     buffer: Trajectory
 
     @staticmethod
     def allocate(batches: int, collect: Collect, spec: Spec, policy: PyTree) -> Trajectory:
-        """Room for so many batches of such a policy in such environments: [T, K·N], no row valid."""
+        """Make an empty buffer: a trajectory [T, K·N] of which no row is valid.
+
+        - `batches`: K ≥ 1, the number of rollouts it holds.
+        - `collect`: experience of one rollout, that of the algorithm.
+        - `spec`, `policy`: environment and policy, which give the shapes of observations and actions.
+        """
         if isinstance(collect, Steps):
             rows, columns = collect.num_steps, batches * spec.num_envs
         else:
@@ -41,33 +47,29 @@ class Replay(eqx.Module):
         action = jax.eval_shape(lambda obs: policy(obs).mode(), obs)
         empty = lambda x: jnp.zeros((rows, columns, *x.shape), x.dtype)
         number, flag, time = (empty(jnp.asarray(x)) for x in (0.0, False, jnp.int32(0)))
-        seen, made = jax.tree.map(empty, (obs, action))
-        return Trajectory(seen, made, number, number, seen, time, flag, flag, flag, collect.complete)
-
-    @property
-    def collect(self) -> Collect:
-        """The algorithm's own."""
-        return self.algorithm.collect
+        obs, action = jax.tree.map(empty, (obs, action))
+        return Trajectory(
+            obs=obs,
+            action=action,
+            log_prob=number,
+            reward=number,
+            next_obs=obs,
+            time=time,
+            terminated=flag,
+            truncated=flag,
+            valid=flag,
+            complete=collect.complete,
+        )
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
-        """The algorithm's own beginning, and an empty memory."""
+        """Initialize the state of the wrapped algorithm, and the empty buffer."""
         state = self.algorithm.init(policy, critic)
-        return State(state.policy, state.critic, (state.opt, self.buffer), state.critic_opt)
+        return replace(state, opt=(state.opt, self.buffer))
 
-    def at(self, progress: Any) -> "Replay":
-        """With the algorithm's schedules at their values."""
-        return Replay(self.algorithm.at(progress), self.buffer)
-
-    def behavior(self, state: State, key: Key[Array, ""]) -> Behavior:
-        """The algorithm's own."""
-        return self.algorithm.behavior(state, key)
-
-    def learn(
-        self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]
-    ) -> tuple[State, dict[str, Float[Array, ""]]]:
-        """One iteration of the algorithm on the newest batch and those before it; the oldest makes way."""
-        opt, memory = state.opt
-        memory = jax.tree.map(lambda old, new: jnp.concatenate([new, old], axis=1)[:, : old.shape[1]], memory, tau)
-        inner = State(state.policy, state.critic, opt, state.critic_opt)
-        new, info = self.algorithm.learn(inner, mu, memory, key)
-        return State(new.policy, new.critic, (new.opt, memory), new.critic_opt), info
+    def learn(self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
+        """Put τ in front of the buffer, drop the oldest batch, and learn from the whole buffer."""
+        opt, buffer = state.opt
+        newest_first = lambda old, new: jnp.concatenate([new, old], axis=1)[:, : old.shape[1]]
+        buffer = jax.tree.map(newest_first, buffer, tau)
+        new, info = self.algorithm.learn(replace(state, opt=opt), mu, buffer, key)
+        return replace(new, opt=(new.opt, buffer)), info

@@ -56,7 +56,7 @@ class Problem:
         if critic is not None and critic not in self.critics:
             available = ", ".join(self.critics) or "none"
             raise LogpiError(f"{self.name} comes without a critic for {critic}; there are: {available}")
-        return State(self.policy, None if critic is None else self.critics[critic], (), ())
+        return State(policy=self.policy, critic=None if critic is None else self.critics[critic], opt=(), critic_opt=())
 
     def acting(self, off_policy: bool) -> PyTree:
         """Policy that collects the episodes: μ if `off_policy`, else π."""

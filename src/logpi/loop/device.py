@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import Fill, finish_compile, lower
 from logpi.environments.protocol import Environment
 from logpi.loop.iteration import Carry, Info, run_iteration
@@ -27,7 +28,7 @@ class DeviceLoop:
 
     donates_carry = True
 
-    def __init__(self, algorithm: Any, environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL):
+    def __init__(self, algorithm: Algorithm, environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL):
         """Compile the program for carries with the shapes and shardings of this one."""
         self._num_envs, self._capacity = environment.spec.num_envs, capacity
         self._program = finish_compile(*lower_device_loop(algorithm, environment, carry, capacity))
@@ -52,7 +53,7 @@ class DeviceLoop:
 
 
 def lower_device_loop(
-    algorithm: Any, environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL
+    algorithm: Algorithm, environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL
 ) -> tuple[jax.stages.Lowered, Fill]:
     """Trace the program of a device loop without compiling it: (the traced program, the form of the carry)."""
     forward = shard_map_learners(
@@ -107,7 +108,7 @@ def device_call_budget(budget: CallBudget, capacity: int) -> DeviceCallBudget:
 
 
 def run_iterations(
-    algorithm: Any, environment: Environment, carry: Carry, limits: DeviceCallBudget, capacity: int
+    algorithm: Algorithm, environment: Environment, carry: Carry, limits: DeviceCallBudget, capacity: int
 ) -> tuple[Carry, tuple[Int[Array, ""], Info]]:
     """Run the iterations of one call, a pure function: (carry, (number of iterations, their metrics [capacity])).
 

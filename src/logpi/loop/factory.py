@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from logpi.algorithms.protocol import Algorithm
 from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
 from logpi.loop.device import MAX_ITERATIONS_PER_CALL, DeviceLoop
 from logpi.loop.host import make_host_loop
@@ -11,7 +12,7 @@ from logpi.rollout.workers.config import IN_PROCESS, Workers
 
 
 def make_loop(
-    algorithm: Any,
+    algorithm: Algorithm,
     environment: Environment | HostEnvironment,
     carry: Carry,
     seed: int,

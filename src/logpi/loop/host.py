@@ -15,11 +15,12 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, PyTree
 
+from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import aot_compile
 from logpi.core.seeds import TRAINING, derive
 from logpi.environments.protocol import HostEnvironment, SteppableCopies
 from logpi.errors import LogpiError
-from logpi.loop.iteration import Carry, Info, learn
+from logpi.loop.iteration import Carry, Info, iteration_keys, learn
 from logpi.loop.protocol import CallBudget
 from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
@@ -38,13 +39,13 @@ PIPELINE_FOLD = 2**30  # fold_in constant of the pipeline's first rollout; outsi
 class BehaviorProgram:
     """Compiled program that draws the behavior policy μ and the noise of one rollout."""
 
-    def __init__(self, algorithm: Any, environment: HostEnvironment, carry: Carry, obs: PyTree):
+    def __init__(self, algorithm: Algorithm, environment: HostEnvironment, carry: Carry, obs: PyTree):
         """Compile for carries like this one; of the observations `obs[N]` only shapes and dtypes matter."""
 
         def draw(carry: Carry, obs: PyTree, progress: Array) -> tuple[Behavior, PyTree]:
-            k_mu, k_rollout, _, _ = jr.split(carry.key, 4)
-            mu = algorithm.at(progress).behavior(carry.state, k_mu)
-            return mu, rollout_noise(mu, obs, k_rollout, algorithm.collect, environment.spec)
+            keys = iteration_keys(carry.key)
+            mu = algorithm.at(progress).behavior(carry.state, keys.behavior)
+            return mu, rollout_noise(mu, obs, keys.rollout, algorithm.collect, environment.spec)
 
         self._program, self._obs = aot_compile(draw, carry, obs, np.float32(0)), obs
 
@@ -56,7 +57,7 @@ class BehaviorProgram:
 class LearningProgram:
     """Compiled program that learns from one rollout; compiled again when the rollout's buffers have grown."""
 
-    def __init__(self, algorithm: Any, environment: HostEnvironment, carry: Carry, mu: Behavior, rollout: HostRollout):
+    def __init__(self, algorithm: Algorithm, environment: HostEnvironment, carry: Carry, mu: Behavior, rollout: HostRollout):
         """Compile for carries, behaviors and buffers like these."""
         self._algorithm, self._num_envs, self._rollout = algorithm, environment.spec.num_envs, rollout
         self._programs = {rollout.final_capacity: aot_compile(self._absorb, carry, mu, rollout.buffers, np.float32(0))}
@@ -74,8 +75,7 @@ class LearningProgram:
         fields = with_next_obs(fields) | {"reward": fields["reward"].astype(float)}
         log_prob = behavior_log_probs(mu, fields["obs"], fields["action"], self._num_envs)
         tau = Trajectory(**fields, log_prob=log_prob, complete=self._algorithm.collect.complete)
-        state, partial_returns, info = learn(self._algorithm, carry, mu, tau, progress)
-        return Carry(state, jr.split(carry.key, 4)[3], (), partial_returns, carry.iteration + 1), info
+        return learn(self._algorithm, carry, mu, tau, progress)
 
 
 class HostLoop:
@@ -175,7 +175,7 @@ class PipelinedHostLoop(HostLoop):
 
 
 def make_host_loop(
-    algorithm: Any, environment: HostEnvironment, carry: Carry, seed: int, workers: Workers, steps: int
+    algorithm: Algorithm, environment: HostEnvironment, carry: Carry, seed: int, workers: Workers, steps: int
 ) -> HostLoop:
     """Compile both programs, start the workers that pay in a run of so many steps, and begin the first episodes."""
     first_seed = derive(seed, TRAINING, 0)

@@ -1,14 +1,17 @@
-"""One iteration of the library's one loop: behavior, rollout, learn; and what one hands to the next."""
+"""One iteration of the training loop: behavior, rollout, learn; and the carry from one iteration to the next."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from logpi.algorithms.protocol import Algorithm
+from logpi.core.collection import Episodes
 from logpi.core.trees import copy_arrays
-from logpi.environments.protocol import Environment, is_jax_environment
+from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
 from logpi.policies.behavior import Behavior
 from logpi.rollout import device, statistics
 from logpi.types import State, Trajectory
@@ -17,7 +20,15 @@ Info = dict[str, Any]
 
 
 class Carry(eqx.Module):
-    """All that one iteration hands to the next: the learner, the key, the environments, unfinished episodes."""
+    """Everything that one iteration hands to the next.
+
+    - `state`: the learner's state.
+    - `key`: the run's random key before this iteration; `iteration_keys` splits it.
+    - `env_state`: state of the environments on the device, with their last observations; () for environments on the
+      host.
+    - `partial_returns`: undiscounted return so far of each unfinished episode.
+    - `iteration`: number of iterations made so far.
+    """
 
     state: State
     key: Key[Array, ""]
@@ -26,30 +37,71 @@ class Carry(eqx.Module):
     iteration: Int[Array, ""]
 
 
-def init_carry(algorithm: Any, environment: Any, policy: PyTree, critic: PyTree, key: Key[Array, ""]) -> Carry:
-    """The carry before the first iteration, in arrays of its own: those of the networks stay whose they are."""
+class IterationKeys(NamedTuple):
+    """Random keys of one iteration, independent of each other.
+
+    - `behavior`: draws μ (the directions of a population).
+    - `rollout`: draws action noise and the environments' transitions.
+    - `learn`: shuffles minibatches, and whatever else `learn` draws.
+    - `next`: `Carry.key` of the next iteration.
+    """
+
+    behavior: Key[Array, ""]
+    rollout: Key[Array, ""]
+    learn: Key[Array, ""]
+    next: Key[Array, ""]
+
+
+def iteration_keys(key: Key[Array, ""]) -> IterationKeys:
+    """Split the carry's key into the keys of one iteration; the only place where a loop splits it."""
+    return IterationKeys(*jr.split(key, 4))
+
+
+def init_carry(
+    algorithm: Algorithm,
+    environment: Environment | HostEnvironment,
+    policy: PyTree,
+    critic: PyTree,
+    key: Key[Array, ""],
+) -> Carry:
+    """Make the carry before the first iteration, in new arrays: the device loop donates them, the networks stay usable.
+
+    - `policy`, `critic`: networks from which learning begins; the critic is None if the algorithm fits none.
+    - `key`: the run's key, from which the environments' first states and `Carry.key` are drawn.
+    """
     k_environment, key = jr.split(key)
-    state = algorithm.init(policy, critic)
-    stands = (
-        device.init_env_state(environment, algorithm.collect, k_environment) if is_jax_environment(environment) else ()
+    collect = algorithm.collect
+    on_device = is_jax_environment(environment)
+    carry = Carry(
+        state=algorithm.init(policy, critic),
+        key=key,
+        env_state=device.init_env_state(environment, collect, k_environment) if on_device else (),
+        partial_returns=jnp.zeros(
+            environment.spec.num_envs * (collect.episodes_per_env if isinstance(collect, Episodes) else 1)
+        ),
+        iteration=jnp.int32(0),
     )
-    columns = environment.spec.num_envs * (algorithm.collect.episodes_per_env if algorithm.collect.complete else 1)
-    return copy_arrays(Carry(state, key, stands, jnp.zeros(columns), jnp.int32(0)))
+    return copy_arrays(carry)
 
 
-def learn(algorithm: Any, carry: Carry, mu: Behavior, tau: Trajectory, progress: Array) -> tuple[State, Array, Info]:
-    """What follows a rollout, wherever it was made: (state', unfinished returns, figures)."""
-    key = jr.split(carry.key, 4)[2]
-    state, info = algorithm.at(progress).learn(carry.state, mu, tau, key)
-    running = jnp.zeros_like(carry.partial_returns) if tau.complete else carry.partial_returns
-    figures, running = statistics.episode_statistics(tau, running)
-    return state, running, info | figures
+def learn(algorithm: Algorithm, carry: Carry, mu: Behavior, tau: Trajectory, progress: Array) -> tuple[Carry, Info]:
+    """Finish an iteration after its rollout τ, made on the device or on the host: (carry', metrics).
+
+    `progress` ∈ [0, 1] is the fraction of the run's environment steps before this iteration. `Carry.env_state` is left
+    as it is.
+    """
+    keys = iteration_keys(carry.key)
+    state, info = algorithm.at(progress).learn(carry.state, mu, tau, keys.learn)
+    # Whole episodes leave no unfinished return behind.
+    partial_returns = jnp.zeros_like(carry.partial_returns) if tau.complete else carry.partial_returns
+    episode_metrics, partial_returns = statistics.episode_statistics(tau, partial_returns)
+    new = replace(carry, state=state, key=keys.next, partial_returns=partial_returns, iteration=carry.iteration + 1)
+    return new, info | episode_metrics
 
 
-def run_iteration(algorithm: Any, environment: Environment, carry: Carry, progress: Array) -> tuple[Carry, Info]:
-    """One iteration on the device, a pure function: behavior, rollout, learn."""
-    k_mu, k_rollout, _, key = jr.split(carry.key, 4)
-    mu = algorithm.at(progress).behavior(carry.state, k_mu)
-    stands, tau = device.rollout(environment, mu, carry.env_state, k_rollout, algorithm.collect)
-    state, running, info = learn(algorithm, carry, mu, tau, progress)
-    return Carry(state, key, stands, running, carry.iteration + 1), info
+def run_iteration(algorithm: Algorithm, environment: Environment, carry: Carry, progress: Array) -> tuple[Carry, Info]:
+    """Run one iteration on the device, a pure function: (carry', metrics)."""
+    keys = iteration_keys(carry.key)
+    mu = algorithm.at(progress).behavior(carry.state, keys.behavior)
+    env_state, tau = device.rollout(environment, mu, carry.env_state, keys.rollout, algorithm.collect)
+    return learn(algorithm, replace(carry, env_state=env_state), mu, tau, progress)

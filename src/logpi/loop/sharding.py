@@ -15,13 +15,14 @@ import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
+from logpi.algorithms.protocol import Algorithm
 from logpi.core.parallel import LEARNERS
 from logpi.loop.iteration import Carry
 
 AXIS = "environments"
 
 
-def shard(carry: Carry, num_envs: int, algorithm: Any) -> Carry:
+def shard(carry: Carry, num_envs: int, algorithm: Algorithm) -> Carry:
     """Shard the carry's environments over all devices, where there are several and they divide `num_envs`.
 
     On two devices that are to learn π and V, the whole carry is replicated instead.
@@ -34,13 +35,18 @@ def shard(carry: Carry, num_envs: int, algorithm: Any) -> Carry:
         return carry
     mesh = Mesh(devices, (AXIS,))
     replicated, by_environment = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,)))
-    placement = lambda x: by_environment if x.ndim and x.shape[0] % num_envs == 0 else replicated
-    env_state, partial_returns = _put((carry.env_state, carry.partial_returns), placement)
-    state, key, iteration = _put((carry.state, carry.key, carry.iteration), lambda x: replicated)
-    return Carry(state, key, env_state, partial_returns, iteration)
+    replicate = lambda tree: _put(tree, lambda x: replicated)
+    split = lambda tree: _put(tree, lambda x: by_environment if x.ndim and x.shape[0] % num_envs == 0 else replicated)
+    return Carry(
+        state=replicate(carry.state),
+        key=replicate(carry.key),
+        env_state=split(carry.env_state),
+        partial_returns=split(carry.partial_returns),
+        iteration=replicate(carry.iteration),
+    )
 
 
-def idle_devices_message(num_envs: int, algorithm: Any, on_device: bool = True) -> str | None:
+def idle_devices_message(num_envs: int, algorithm: Algorithm, on_device: bool = True) -> str | None:
     """Return one line that says which devices a run leaves idle and which option changes it; None if all are used.
 
     - `on_device`: False for host environments, whose runs learn on one device.
@@ -75,10 +81,9 @@ def shard_map_learners(
     return on_both
 
 
-def splits_actor_critic(algorithm: Any) -> bool:
+def splits_actor_critic(algorithm: Algorithm) -> bool:
     """Return True if one of two CPU devices learns π and the other V, by updates of their own."""
-    alone = getattr(algorithm, "fit", None) in (None, "joint")
-    return not alone and jax.default_backend() == "cpu" and len(jax.devices()) == 2
+    return algorithm.learns_separately and jax.default_backend() == "cpu" and len(jax.devices()) == 2
 
 
 def _put(tree: PyTree, placement: Callable[[jax.Array], NamedSharding]) -> PyTree:

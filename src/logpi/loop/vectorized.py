@@ -12,6 +12,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import aot_compile, finish_compile, lower
 from logpi.core.schedules import LinearSchedule
 from logpi.environments.protocol import Environment
@@ -35,7 +36,7 @@ class StackedHyperparameters:
     - `values`: one array [M, 2] for each leaf of the algorithms that differs between them.
     """
 
-    def __init__(self, algorithms: Sequence[Any]):
+    def __init__(self, algorithms: Sequence[Algorithm]):
         """Raise LogpiError where the algorithms differ in more than numbers: that would be another program."""
         leaves, structures = zip(*(jax.tree.flatten(a, is_leaf=_is_schedule) for a in algorithms), strict=True)
         if any(structure != structures[0] for structure in structures):
@@ -51,7 +52,7 @@ class StackedHyperparameters:
             jnp.asarray([_endpoints(x) for x in columns[i]], float) for i in self._differing
         ]
 
-    def algorithm(self, row: Sequence[Float[Array, "2"]]) -> Any:
+    def algorithm(self, row: Sequence[Float[Array, "2"]]) -> Algorithm:
         """Return the algorithm with one member's row of `values`, which may be traced."""
         leaves = list(self._shared)
         for i, ends, scheduled in zip(self._differing, row, self._scheduled, strict=True):
@@ -73,7 +74,7 @@ def _endpoints(number: Any) -> tuple[Any, Any]:
 
 
 def init_many(
-    algorithms: Sequence[Any], environment: Environment, networks: tuple[PyTree, PyTree], keys: Key[Array, " M"]
+    algorithms: Sequence[Algorithm], environment: Environment, networks: tuple[PyTree, PyTree], keys: Key[Array, " M"]
 ) -> Carry:
     """Return the members' first carries, stacked; networks (policy, critic) and keys are stacked, too."""
     stacked = StackedHyperparameters(algorithms)
@@ -93,7 +94,7 @@ class VectorizedLoop:
 
     def __init__(
         self,
-        algorithms: Sequence[Any],
+        algorithms: Sequence[Algorithm],
         environment: Environment,
         carry: Carry,
         capacity: int = MAX_ITERATIONS_PER_CALL,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, PyTree
 
+from logpi.algorithms.protocol import CriticKind
 from logpi.core.collection import Collect, Episodes
 from logpi.core.seeds import DEMONSTRATION, derive
 from logpi.environments.protocol import is_jax_environment
@@ -53,10 +54,13 @@ class Watching(eqx.Module):
     """An algorithm that learns nothing and returns the collected trajectory."""
 
     collect: Collect = eqx.field(static=True)
+    num_envs_required: int | None = eqx.field(static=True, default=None)
+    critic_kind: CriticKind | None = eqx.field(static=True, default=None)
+    learns_separately: bool = eqx.field(static=True, default=False)
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
         """State with the policy alone."""
-        return State(policy, critic, (), ())
+        return State(policy=policy, critic=critic, opt=(), critic_opt=())
 
     def at(self, progress: Any) -> "Watching":
         """Return itself: no schedules."""

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, PyTree
 
+from logpi.algorithms.protocol import Algorithm
 from logpi.core.trees import scan
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make, name_of
@@ -18,7 +19,7 @@ from logpi.types import State, Trajectory
 
 
 def learn_offline(
-    algorithm: Any, tau: Trajectory, policy: PyTree, critic: PyTree = None, *, iterations: int = 1, seed: int = 0
+    algorithm: Algorithm, tau: Trajectory, policy: PyTree, critic: PyTree = None, *, iterations: int = 1, seed: int = 0
 ) -> tuple[State, dict[str, Array]]:
     """Run an algorithm's `learn` on stored trajectories: (final state, metrics [iterations]).
 
@@ -47,7 +48,9 @@ def learn_offline(
 
 
 @eqx.filter_jit
-def _iterate(algorithm: Any, state: State, tau: Trajectory, xs: tuple[Array, Array]) -> tuple[State, dict[str, Array]]:
+def _iterate(
+    algorithm: Algorithm, state: State, tau: Trajectory, xs: tuple[Array, Array]
+) -> tuple[State, dict[str, Array]]:
     """Scan `learn` over (progress, key) pairs."""
 
     def iteration(state: State, x: tuple[Array, Array]) -> tuple[State, dict[str, Array]]:

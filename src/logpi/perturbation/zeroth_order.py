@@ -74,6 +74,21 @@ class ZerothOrder(eqx.Module):
         """Refuse a population that does not fit."""
         self._layout()
 
+    @property
+    def num_envs_required(self) -> int:
+        """N: each member of the population acts in an environment of its own."""
+        return self.population
+
+    @property
+    def critic_kind(self) -> None:
+        """None: returns alone say what the gradient is."""
+        return None
+
+    @property
+    def learns_separately(self) -> bool:
+        """False: there is no critic."""
+        return False
+
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
         """The learner before any experience."""
         theta = ravel(policy)[0]

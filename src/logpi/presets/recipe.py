@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
@@ -24,6 +24,9 @@ from logpi.presets.options import (
     declared_options,
     read_option,
 )
+
+if TYPE_CHECKING:
+    import logpi.algorithms.protocol  # annotations name it in full: a recipe is made without importing JAX
 
 
 def every_preset(
@@ -58,7 +61,7 @@ class Recipe:
     """
 
     name: str
-    compose: Callable[..., Any]
+    compose: "Callable[..., logpi.algorithms.protocol.Algorithm]"
     options: Mapping[str, Option]
     defaults: Mapping[str, Any]
     given: Mapping[str, Any]
@@ -91,27 +94,29 @@ class Recipe:
             raise LogpiError(f"num_envs is {settings['num_envs']}; allowed: an even number (central differences)")
         return settings
 
-    def build(self, spec: Spec, settings: Mapping[str, Any], key: Any) -> tuple[Any, Any, Any]:
-        """Return (algorithm, policy, critic) for an environment; the critic is None where nothing fits one."""
-        from logpi.objectives.value import action_value
+    def build(
+        self, spec: Spec, settings: Mapping[str, Any], key: Any
+    ) -> "tuple[logpi.algorithms.protocol.Algorithm, Any, Any]":
+        """Return (algorithm, policy, critic) for an environment; the critic is None if the algorithm fits none."""
         from logpi.presets.networks import networks
 
         composed = self._composed(settings)
-        of_actions = getattr(composed, "critic_objective", None) is action_value
-        policy, critic = networks(spec, settings, key, of_actions)
+        policy, critic = networks(spec, settings, key, of_actions=composed.critic_kind == "action")
         policy = policy if self.start is None else self.start
-        critic = None if getattr(composed, "fit", None) is None else critic
+        critic = None if composed.critic_kind is None else critic
         return _with_noise_meter(composed, settings["noise_scale_groups"]), policy, critic
 
-    def algorithm(self, settings: Mapping[str, Any]) -> Any:
+    def algorithm(self, settings: Mapping[str, Any]) -> "logpi.algorithms.protocol.Algorithm":
         """Return the algorithm with these settings, without networks."""
         return _with_noise_meter(self._composed(settings), settings["noise_scale_groups"])
 
-    def _composed(self, settings: Mapping[str, Any]) -> Any:
+    def _composed(self, settings: Mapping[str, Any]) -> "logpi.algorithms.protocol.Algorithm":
         return self.compose(**{name: settings[name] for name in inspect.signature(self.compose).parameters})
 
 
-def _with_noise_meter(algorithm: Any, groups: int | None) -> Any:
+def _with_noise_meter(
+    algorithm: "logpi.algorithms.protocol.Algorithm", groups: int | None
+) -> "logpi.algorithms.protocol.Algorithm":
     """Return the algorithm with a meter of its gradients, if one is asked for."""
     if groups is None:
         return algorithm

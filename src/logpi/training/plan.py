@@ -9,6 +9,7 @@ import jax
 from jaxtyping import Array, Key, PyTree
 
 from logpi.algorithms.expert import ActsAsExpert
+from logpi.algorithms.protocol import Algorithm
 from logpi.core.collection import Episodes
 from logpi.core.processes import ignore_sigint
 from logpi.core.seeds import SELECTION
@@ -26,6 +27,7 @@ from logpi.rollout.workers.pool import WorkerPool
 from logpi.runs.run import load
 
 DEFAULT_STEPS = 1_000_000
+DEFAULT_NUM_ENVS = 8  # for an algorithm put together from parts
 EVALUATION_EPISODES = 20
 
 
@@ -47,7 +49,7 @@ class Plan:
     source: Any
     environment: Environment | HostEnvironment
     name: str
-    algorithm: Any
+    algorithm: Algorithm
     policy: PyTree
     critic: PyTree
     steps: int
@@ -90,7 +92,12 @@ class Plan:
 
 
 def make_plan(
-    env: Any, recipe: Any, steps: int | None, networks: tuple[PyTree, PyTree], seed: int, stack: ExitStack
+    env: Any,
+    recipe: Recipe | Algorithm,
+    steps: int | None,
+    networks: tuple[PyTree, PyTree],
+    seed: int,
+    stack: ExitStack,
 ) -> Plan:
     """Decide options, environment and networks of a run; environments opened here are closed with the stack.
 
@@ -111,12 +118,12 @@ def make_plan(
     if networks[0] is None:
         raise LogpiError("an algorithm put together from parts needs its networks: train(…, policy=…, critic=…)")
     limit = recipe.collect.max_episode_steps if isinstance(recipe.collect, Episodes) else None
-    environment = open_environment(env, getattr(recipe, "population", 8), limit, stack)
+    environment = open_environment(env, recipe.num_envs_required or DEFAULT_NUM_ENVS, limit, stack)
     settings = {"num_envs": environment.spec.num_envs}
     return Plan(env, environment, "custom", recipe, *networks, steps or DEFAULT_STEPS, settings, {}, key, seed)
 
 
-def with_expert(algorithm: Any, settings: dict[str, Any]) -> Any:
+def with_expert(algorithm: Algorithm, settings: dict[str, Any]) -> Algorithm:
     """Return the algorithm, acting as the expert that the settings name, if they name one."""
     return ActsAsExpert(load(settings["expert"]).policy, algorithm) if "expert" in settings else algorithm
 

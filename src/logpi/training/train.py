@@ -8,11 +8,13 @@ from typing import Any
 
 from jaxtyping import PyTree
 
+from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import use_persistent_cache
 from logpi.core.describe import describe
 from logpi.environments.source import name_of, recorded_arguments, with_arguments
 from logpi.errors import LogpiError
 from logpi.presets.ppo import ppo
+from logpi.presets.recipe import Recipe
 from logpi.rollout.workers.config import Workers, parse_workers
 from logpi.runs import checkpoints, configuration, progress
 from logpi.runs.directory import RunDirectory, default_path, new_run_directory
@@ -26,7 +28,7 @@ from logpi.training.plan import Plan, make_plan
 
 def train(
     env: Any,
-    algorithm: Any = None,
+    algorithm: Recipe | Algorithm | None = None,
     *,
     steps: int | None = None,
     seed: int = 0,
@@ -79,7 +81,7 @@ def resume(
     *,
     steps: int | None = None,
     env: Any = None,
-    algorithm: Any = None,
+    algorithm: Recipe | Algorithm | None = None,
     policy: PyTree = None,
     critic: PyTree = None,
     callbacks: Iterable[Callback] = (),
