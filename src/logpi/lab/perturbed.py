@@ -27,7 +27,7 @@ from logpi.perturbation.evolution import EvolutionStrategies
 from logpi.perturbation.finite_difference import FiniteDifference
 from logpi.perturbation.protocol import Estimator
 from logpi.perturbation.regression import Regression
-from logpi.perturbation.zeroth_order import ZerothOrder, rows_of
+from logpi.perturbation.zeroth_order import ZerothOrder, member_parameters
 from logpi.policies.behavior import Behavior, sampled
 from logpi.rollout import device
 from logpi.types import State, ravel, trainable
@@ -152,6 +152,6 @@ def _known(
     mu = _population(method, policy, key)[1]
     theta, rest = trainable(mu.policy)
     utility = jax.vmap(lambda theta: mdp.utility(eqx.combine(theta, rest)))(theta)
-    tangent = (rows_of(mu) - ravel(policy)[0][None]) @ gradient
+    tangent = (member_parameters(mu) - ravel(policy)[0][None]) @ gradient
     exact, flat = (method.estimate(mu, values[None])[0] for values in (utility, tangent))
     return exact, exact - flat

@@ -1,4 +1,4 @@
-"""Which members of a population stand on the two sides of each difference of returns."""
+"""Central and forward differences: which members of a population are compared for each direction."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,12 @@ from logpi.errors import LogpiError
 
 
 class PopulationLayout(NamedTuple):
-    """Member i is θ + offset[i] · Δ[row[i]]; direction j compares the members plus[j] and minus[j].
+    """Roles of the N members of a population: member i has parameters θ + offset[i] · Δ[row[i]].
 
-    `span` is how far apart they stand, in units of Δ.
+    - `row`: index of the direction that disindexs each member, int [N].
+    - `offset`: factor of its disindexment, float [N].
+    - `plus`, `minus`: indices of the two members that are compared for each direction, int [M].
+    - `separation`: distance of the two members in units of Δ.
     """
 
     row: np.ndarray
@@ -21,29 +24,30 @@ class PopulationLayout(NamedTuple):
 
 
 def central_differences(members: int) -> PopulationLayout:
-    """Antithetic pairs, θ + Δ beside θ − Δ: even terms of U cancel, so the error is O(‖Δ‖²). N / 2 directions.
+    """Lay out antithetic pairs, θ + Δ next to θ − Δ, for N / 2 directions.
 
-    Pairs share their random numbers under `Episodes(group=2)`. Raises LogpiError for an odd number.
+    Even terms of U cancel, so the error is O(‖Δ‖²). Pairs share their random numbers under `Episodes(group=2)`. Raises
+    LogpiError for an odd number of members.
 
         >>> central_differences(4).offset
         array([ 1., -1.,  1., -1.])
     """
     if members < 2 or members % 2:
         raise LogpiError(f"num_envs is {members}; allowed: an even number, as central differences come in pairs")
-    place = np.arange(members)
-    return PopulationLayout(place // 2, 1.0 - 2.0 * (place % 2), place[::2], place[1::2], 2.0)
+    index = np.arange(members)
+    return PopulationLayout(index // 2, 1.0 - 2.0 * (index % 2), index[::2], index[1::2], 2.0)
 
 
 def forward_differences(members: int) -> PopulationLayout:
-    """θ itself, then θ + Δ for every direction: the error is O(‖Δ‖). N − 1 directions.
+    """Lay out θ itself, followed by θ + Δ for each of N − 1 directions. The error is O(‖Δ‖).
 
-    All compare with the first, so all should share their random numbers: `Episodes(group=N)`. Raises LogpiError for
-    fewer than two members.
+    All members are compared with the first, so all should share their random numbers: `Episodes(group=N)`. Raises
+    LogpiError for fewer than two members.
 
         >>> forward_differences(4).offset
         array([0., 1., 1., 1.])
     """
     if members < 2:
-        raise LogpiError(f"num_envs is {members}; allowed: at least 2, as forward differences need θ itself beside it")
-    place = np.arange(members)
-    return PopulationLayout(np.maximum(place - 1, 0), (place > 0).astype(float), place[1:], 0 * place[1:], 1.0)
+        raise LogpiError(f"num_envs is {members}; allowed: at least 2, as forward differences compare with θ itself")
+    index = np.arange(members)
+    return PopulationLayout(np.maximum(index - 1, 0), (index > 0).astype(float), index[1:], 0 * index[1:], 1.0)

@@ -1,4 +1,4 @@
-"""Random directions ε with E[εεᵀ] = I, and what the estimates that draw them have in common."""
+"""Random directions ε with E[εεᵀ] = I, and the methods shared by estimators that sample them."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -12,49 +12,59 @@ from logpi.types import Number
 
 
 def gaussian(key: Key[Array, ""], count: int, size: int) -> Float[Array, "C P"]:
-    """Independent rows ε ~ N(0, I)."""
+    """Sample independent rows ε ~ N(0, I)."""
     return jr.normal(key, (count, size), float)
 
 
 def orthogonal(key: Key[Array, ""], count: int, size: int) -> Float[Array, "C P"]:
-    """Rows of length √P, uniform in direction, at right angles to each other; beyond P rows, in blocks of P.
+    """Sample orthogonal rows of length √P, uniform in direction; beyond P rows, orthogonal in blocks of P.
 
-    Whole blocks have Σ εεᵀ = C · I exactly. Source: Choromanski et al. 2018, "Structured evolution with compact
-    architectures for scalable policy optimization" (there, lengths are random too).
+    Whole blocks have Σ εεᵀ = C · I exactly.
+
+    Source: Choromanski et al. 2018, "Structured evolution with compact architectures for scalable policy optimization".
+    Differs: there, lengths are random as well.
     """
     width = min(count, size)
-    draws = jr.normal(key, (-(-count // width), size, width), float)
-    q, r = jnp.linalg.qr(draws)
-    upright = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None, :]  # without the signs, not uniform
-    return jnp.sqrt(jnp.asarray(size, float)) * jax.vmap(jnp.transpose)(upright).reshape(-1, size)[:count]
+    blocks = jr.normal(key, (-(-count // width), size, width), float)
+    q, r = jnp.linalg.qr(blocks)
+    uniform = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None, :]  # QR alone fixes the signs of r's diagonal
+    return jnp.sqrt(jnp.asarray(size, float)) * jax.vmap(jnp.transpose)(uniform).reshape(-1, size)[:count]
 
 
 @runtime_checkable
-class Drawing(Protocol):
-    """An estimate whose directions are drawn: by `draw`, `scale` long, `number` of them if that is given."""
+class SamplesDirections(Protocol):
+    """Estimator with random directions."""
 
     @property
-    def sigma(self) -> Number: ...
+    def sigma(self) -> Number:
+        """Scale of displacements."""
+        ...
 
     @property
-    def distribution(self) -> Callable: ...
+    def distribution(self) -> Callable[[Key[Array, ""], int, int], Float[Array, "C P"]]:
+        """Sampler of directions (key, C, P) ↦ ε [C, P], such as `gaussian`."""
+        ...
 
     @property
-    def num_directions(self) -> int | None: ...
+    def num_directions(self) -> int | None:
+        """Number of directions of one estimate; None for as many as one iteration tries."""
+        ...
 
 
-def default_num_directions(self: Drawing, size: int, at_once: int) -> int:
-    """m; as many as are tried at once where none is given."""
+def default_num_directions(self: SamplesDirections, size: int, per_iteration: int) -> int:
+    """Return `num_directions`, or the number that one iteration tries if it is None."""
     del size
-    return self.num_directions or at_once
+    return self.num_directions or per_iteration
 
 
-def sample_directions(self: Drawing, key: Key[Array, ""], size: int, index: Int[Array, " C"]) -> Float[Array, "C P"]:
-    """σ ε, drawn afresh."""
+def sample_directions(
+    self: SamplesDirections, key: Key[Array, ""], size: int, index: Int[Array, " C"]
+) -> Float[Array, "C P"]:
+    """Sample displacements σ ε, one per index."""
     return self.sigma * self.distribution(key, index.size, size)
 
 
-def keep_all(self: Drawing, moved: Float[Array, "C P"]) -> Float[Array, "C P"]:
-    """The displacements as they are."""
+def keep_all(self: SamplesDirections, displacements: Float[Array, "C P"]) -> Float[Array, "C P"]:
+    """Return the displacements unchanged: random ones must be stored whole."""
     del self
-    return moved
+    return displacements

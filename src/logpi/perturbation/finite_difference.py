@@ -1,4 +1,4 @@
-"""One coordinate at a time."""
+"""Finite differences: one coordinate of θ at a time."""
 
 import equinox as eqx
 import jax
@@ -10,11 +10,14 @@ from logpi.types import Number
 
 
 class FiniteDifference(eqx.Module):
-    """ĝ_j = [U(θ + δ e_j) − U(θ − δ e_j)] / 2δ; or, paired `forward_differences`, [U(θ + δ e_j) − U(θ)] / δ.
+    """Finite differences, ĝ_j = [U(θ + δ e_j) − U(θ − δ e_j)] / 2δ.
 
-    - `step`: δ > 0. The error is O(δ²), or O(δ) forward; noise in U is divided by δ.
+    With `forward_differences`, ĝ_j = [U(θ + δ e_j) − U(θ)] / δ.
 
-    Its variance is that of the quotient over the K episodes of each member, divided by K; NaN for K = 1.
+    - `step`: δ > 0. The error is O(δ²), or O(δ) for forward differences; noise in U is divided by δ.
+
+    The variance is that of the quotient over the K episodes of each member, divided by K; NaN for K = 1.
+
     Source: Liu's notes, "finite-difference gradient estimation"; Peters and Schaal 2006, "Policy gradient methods
     for robotics", on finite-difference methods.
 
@@ -26,25 +29,34 @@ class FiniteDifference(eqx.Module):
 
     step: Number
 
-    def count(self, size: int, at_once: int) -> int:
-        """As many as there are coordinates."""
-        del at_once
+    def count(self, size: int, per_iteration: int) -> int:
+        """Return P: one direction per coordinate, however many an iteration can try."""
+        del per_iteration
         return size
 
     def directions(self, key: Key[Array, ""], size: int, index: Int[Array, " C"]) -> Float[Array, "C P"]:
-        """δ e_j for each number j; nothing beyond the last coordinate."""
+        """Return δ e_j for each index j; zero beyond the last coordinate."""
         del key
         return self.step * jax.nn.one_hot(index, size, dtype=float)
 
-    def keep(self, moved: Float[Array, "C P"]) -> Float[Array, "C 1"]:
-        """δ as floats made it: the coordinate is known by its number."""
-        return jnp.sum(moved, axis=1, keepdims=True)
+    def keep(self, displacements: Float[Array, "C P"]) -> Float[Array, "C 1"]:
+        """Keep δ alone, rounded as θ ± δ was: row j moves coordinate j, so the rest of it is zero."""
+        return jnp.sum(displacements, axis=1, keepdims=True)
 
     def __call__(
-        self, kept: Float[Array, "M 1"], plus: Float[Array, "K M"], minus: Float[Array, "K M"], span: float
+        self,
+        displacements: Float[Array, "M 1"],
+        plus: Float[Array, "K M"],
+        minus: Float[Array, "K M"],
+        separation: float,
     ) -> Estimate:
-        """The quotients of differences."""
-        quotient = (plus - minus) / (span * kept[:, 0])[None]
+        """Estimate ĝ by the quotients of differences.
+
+        - `displacements`: δ of each coordinate, as kept by `keep`.
+        - `plus`, `minus`: returns of K episodes on both sides of each direction.
+        - `separation`: distance of the two sides in units of the displacement: 2 central, 1 forward.
+        """
+        quotient = (plus - minus) / (separation * displacements[:, 0])[None]
         episodes = quotient.shape[0]
-        spread = jnp.var(quotient, axis=0, ddof=1) if episodes > 1 else jnp.full(quotient.shape[1], jnp.nan)
-        return jnp.mean(quotient, axis=0), spread / episodes, {}
+        variance = jnp.var(quotient, axis=0, ddof=1) if episodes > 1 else jnp.full(quotient.shape[1], jnp.nan)
+        return jnp.mean(quotient, axis=0), variance / episodes, {}

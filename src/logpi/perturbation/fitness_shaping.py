@@ -1,18 +1,20 @@
-"""What a return is taken for, before it weighs a direction."""
+"""Fitness shaping: the map from returns to the fitness that weighs a direction."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
 def identity_shaping(returns: Float[Array, "2 M"]) -> Float[Array, "2 M"]:
-    """The returns themselves."""
+    """Return the returns unchanged: F = U."""
     return returns
 
 
 def centered_ranks(returns: Float[Array, "2 M"]) -> Float[Array, "2 M"]:
-    """Ranks among all the returns, from −½ for the least to ½ for the greatest; equal returns share their mean rank.
+    """Replace each return by its rank among all of them, scaled from −½ (least) to ½ (greatest).
 
-    Source: Salimans et al. 2017 (there, equal returns are ranked by their place).
+    Equal returns share their mean rank.
+
+    Source: Salimans et al. 2017. Differs: there, equal returns are ranked by their position.
 
         >>> centered_ranks(jnp.array([[3.0, 100.0], [1.0, 1.0]]))
         Array([[ 0.16666669,  0.5       ],

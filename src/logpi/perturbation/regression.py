@@ -1,4 +1,4 @@
-"""Random directions, all coordinates at once, by least squares."""
+"""Regression gradient: random directions of θ, and ĝ by least squares."""
 
 from collections.abc import Callable
 
@@ -12,19 +12,20 @@ from logpi.types import Number
 
 
 class Regression(eqx.Module):
-    """ĝ = argmin ‖g‖ among the minimizers of Σ_i (ΔU_i − gᵀΔ_i)², Δ_i = σ ε_i.
+    """Regression gradient: ĝ = ΔΘ⁺ΔU, the least-norm minimizer g of Σ_i (ΔU_i − gᵀΔ_i)², with Δ_i = σ ε_i.
 
-    ΔU_i = [U(θ + Δ_i) − U(θ − Δ_i)] / 2; or, paired `forward_differences`, U(θ + Δ_i) − U(θ). The solution is ΔΘ⁺ΔU,
-    found by singular values; those below ε · max(m, P) of the largest count as zero.
+    ΔU_i = [U(θ + Δ_i) − U(θ − Δ_i)] / 2, or U(θ + Δ_i) − U(θ) with `forward_differences`. The pseudo-inverse is by
+    singular value decomposition; singular values below eps · max(m, P) times the largest count as zero.
 
-    - `scale`: σ > 0.
-    - `draw`: `gaussian` or `orthogonal` directions ε.
-    - `number`: m, how many; None takes what one iteration tries. With m < P, ĝ is the gradient's projection on the
+    - `sigma`: σ > 0, the scale of displacements.
+    - `distribution`: of directions ε, `gaussian` or `orthogonal`.
+    - `num_directions`: m; None for as many as one iteration tries. With m < P, ĝ is the gradient's projection on the
       directions tried.
 
-    Figures: `rank` of ΔΘ, `condition` (largest singular value over the least that counts). The variance is that of
-    least squares with noise of any size in each ΔU_i, a residual r_i standing for r_i² / (1 − h_i) at leverage h_i
-    (MacKinnon and White 1985, "HC2"); NaN without more directions than rank.
+    Metrics: `rank` of ΔΘ, `condition` (largest singular value over the smallest that is not zero). The variance is that
+    of least squares with heteroscedastic noise: that of ΔU_i is estimated by r_i² / (1 − h_i), with residual r_i and
+    leverage h_i (MacKinnon and White 1985, "HC2"); NaN unless there are more directions than the rank.
+
     Source: Liu's notes, "linear regression gradient estimate"; Peters and Schaal 2006, "Policy gradient
     methods for robotics", on finite-difference methods.
     """
@@ -36,19 +37,28 @@ class Regression(eqx.Module):
     count, directions, keep = default_num_directions, sample_directions, keep_all
 
     def __call__(
-        self, kept: Float[Array, "M P"], plus: Float[Array, "K M"], minus: Float[Array, "K M"], span: float
+        self,
+        displacements: Float[Array, "M P"],
+        plus: Float[Array, "K M"],
+        minus: Float[Array, "K M"],
+        separation: float,
     ) -> Estimate:
-        """The least-squares solution of least norm."""
-        y = jnp.mean(plus - minus, axis=0) / span
-        left, singular, right = jnp.linalg.svd(kept, full_matrices=False)
-        counts = singular > max(kept.shape) * jnp.finfo(kept.dtype).eps * singular[0]
-        inverse = jnp.where(counts, 1 / singular, 0)
-        left = left * counts[None].astype(left.dtype)
-        seen = left.T @ y
-        residual, leverage = y - left @ seen, jnp.sum(left**2, axis=1)
-        rank = jnp.sum(counts, dtype=float)
+        """Estimate ĝ by least squares.
+
+        - `displacements`: ΔΘ, one row Δ_i per direction.
+        - `plus`, `minus`: returns of K episodes on both sides of each direction.
+        - `separation`: distance of the two sides in units of the displacement: 2 central, 1 forward.
+        """
+        y = jnp.mean(plus - minus, axis=0) / separation
+        left, singular, right = jnp.linalg.svd(displacements, full_matrices=False)
+        nonzero = singular > max(displacements.shape) * jnp.finfo(displacements.dtype).eps * singular[0]
+        inverse = jnp.where(nonzero, 1 / singular, 0)
+        left = left * nonzero[None].astype(left.dtype)
+        projected = left.T @ y
+        residual, leverage = y - left @ projected, jnp.sum(left**2, axis=1)
+        rank = jnp.sum(nonzero, dtype=float)
         noise = jnp.where(rank < len(y), residual**2 / jnp.maximum(1 - leverage, 1e-6), jnp.nan)
-        answer = lambda x: (inverse[:, None] * right).T @ x
-        variance = answer(left.T) ** 2 @ noise
+        solve = lambda x: (inverse[:, None] * right).T @ x  # ΔΘ⁺ in the basis of left singular vectors
+        variance = solve(left.T) ** 2 @ noise
         condition = singular[0] * jnp.max(inverse)
-        return answer(seen), variance, {"rank": rank, "condition": condition}
+        return solve(projected), variance, {"rank": rank, "condition": condition}

@@ -9,6 +9,7 @@ Read first: `distribution.check_distribution`, `environment.check_environment`.
 - within: agreement of a sample mean with its expected value, up to a number of standard errors.
 """
 
+from logpi.testing.algorithm import check_algorithm as check_algorithm
 from logpi.testing.distribution import check_distribution as check_distribution
 from logpi.testing.environment import check_environment as check_environment
 from logpi.testing.policy import check_policy as check_policy
