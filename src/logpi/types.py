@@ -1,4 +1,4 @@
-"""What flows through logpi: trajectories, batches, the learner's state, and the one rule for what is learned.
+"""Data types of the library: trajectories, batches, the learner's state, and the definition of learned parameters θ.
 
 Axes: T time steps, N environments, B rows of a batch (either `T N` or one flat axis).
 """
@@ -14,22 +14,25 @@ Info = dict[str, Float[Array, ""]]
 """Scalar metrics of one iteration or update by name, such as `kl`."""
 
 Number = Any
-"""A hyper-parameter: a float, a schedule such as `LinearSchedule`, or a scalar array (a new value never recompiles).
+"""A hyperparameter: a float, a schedule such as `LinearSchedule`, or a scalar array (a new value never recompiles).
 
-Schedules are resolved by `algorithm.at(progress)` before anything computes, so formulas only ever meet numbers.
+Schedules are resolved by `algorithm.at(progress)` before anything is computed, so formulas contain numbers only.
 """
 
 
 class Trajectory(eqx.Module):
-    """What N environments answered over T steps, time-major: τ.
+    """Trajectories τ of N environments over T steps, time-major.
 
-    `next_obs[t]` is the true successor of `obs[t]`, also where an episode ends; `obs[t + 1]` is where the next
-    action is taken, after a reset if there was one.
+    `next_obs[t]` is the true successor of `obs[t]`, also where an episode ends; `obs[t + 1]` is the observation of the
+    next action, after a reset if there was one.
 
+    - `obs`: raw observations.
+    - `action`: actions as sampled, before squashing or clipping.
     - `log_prob`: log μ(a|s) under the behavior policy that acted.
+    - `reward`: as the environment returned it.
     - `time`: the step's index within its episode, from 0.
     - `terminated`: the MDP ended here, so V(next_obs) := 0.
-    - `truncated`: we stopped watching here, so V(next_obs) still counts.
+    - `truncated`: the episode was cut here, so V(next_obs) still counts.
     - `valid`: the row counts; an autoreset's dummy step and the padding after an episode's end do not.
     - `complete`: every column is one whole episode (collected by `Episodes`).
     """
@@ -47,17 +50,18 @@ class Trajectory(eqx.Module):
 
     @property
     def done(self) -> Bool[Array, "T N"]:
-        """Where an episode ended, for either reason."""
+        """True where an episode ended: terminated or truncated."""
         return self.terminated | self.truncated
 
 
 class Batch(eqx.Module):
-    """The rows an objective is evaluated on.
+    """Rows that an objective is evaluated on.
 
-    - `weight`: the credit Φ each action gets.
-    - `target`: what V(obs) should predict.
-    - `old`: π_old(·|obs), the distributions the update started from.
-    - `scale`: what sums over valid rows are divided by: the number of episodes where trajectories are complete
+    - `obs`, `action`, `log_prob`, `valid`: as in `Trajectory`.
+    - `credit`: Φ of each action.
+    - `target`: regression target of the critic.
+    - `old`: π_old(·|obs), the distributions at the start of the update.
+    - `scale`: divisor of sums over valid rows: the number of episodes where trajectories are complete
       (the gradient is then ∇J), else the number of valid rows (∇J divided by the mean episode length).
     """
 
@@ -72,7 +76,11 @@ class Batch(eqx.Module):
 
 
 class State(eqx.Module):
-    """All that learning carries from one iteration to the next."""
+    """The learner's state: everything that learning carries from one iteration to the next.
+
+    - `policy`, `critic`: networks; the critic is None if the algorithm has none.
+    - `opt`, `critic_opt`: states of their updates, such as an optimizer's moments; () where there is none.
+    """
 
     policy: PyTree
     critic: PyTree
@@ -81,13 +89,13 @@ class State(eqx.Module):
 
 
 class Frozen(eqx.Module):
-    """A subtree that is carried along but never learned: running statistics, a fixed σ."""
+    """Subtree that is carried along but never learned: running statistics, a fixed σ."""
 
     value: PyTree
 
 
 def trainable(tree: PyTree) -> tuple[PyTree, PyTree]:
-    """Split a tree into what is learned, θ, and the rest; `equinox.combine` joins them again.
+    """Split a tree into the learned parameters θ and the rest; `equinox.combine` joins them again.
 
     θ is every floating-point array outside a `Frozen` subtree. Every gradient, optimizer state, perturbation and
     Fisher product in logpi goes through this one function.
@@ -106,7 +114,7 @@ def trainable(tree: PyTree) -> tuple[PyTree, PyTree]:
 
 
 def ravel(tree: PyTree) -> tuple[Float[Array, " P"], Any]:
-    """θ as one flat vector, and the function that puts a vector back into a tree like the one given."""
+    """Flatten θ of a tree into one vector, and return with it the function from a vector to the tree with that θ."""
     theta, rest = trainable(tree)
     flat, unravel = ravel_pytree(theta)
     return flat, lambda vector: eqx.combine(unravel(vector), rest)

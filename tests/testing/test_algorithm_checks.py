@@ -15,11 +15,11 @@ from logpi.algorithms.protocol import Algorithm, AlgorithmWrapper
 from logpi.errors import LogpiError
 from logpi.testing import check_algorithm
 
-STEPS = logpi.Steps(8)
+STEPS, EPISODES = logpi.Steps(8), logpi.Episodes(8)
 ENV = logpi.make("logpi:CartPole-v1", 8)
 POLICY = logpi.mlp_policy(ENV.spec.observation_space, ENV.spec.action_space, hidden=(4,), key=jr.key(0))
 ascent = logpi.Ascent(logpi.adam, logpi.LinearSchedule(1e-2, 0.0))
-reinforce = logpi.PolicyGradient(logpi.RewardToGo(0.99), logpi.score, ascent, collect=STEPS)
+reinforce = logpi.PolicyGradient(logpi.RewardToGo(0.99), logpi.score, ascent, collect=EPISODES)
 joint = logpi.PolicyGradient(logpi.GAE(0.99, 0.95), logpi.score, ascent, fit="joint", collect=STEPS)
 action_critic = logpi.PolicyGradient(
     logpi.ActionValue(0.99, 0.95), logpi.score, ascent, fit=ascent, critic_objective=logpi.action_value, collect=STEPS
@@ -34,7 +34,7 @@ ALGORITHMS = {
     "population": evolution,
     "meter": logpi.GradientNoiseMeter(reinforce, groups=2),
     "expert": logpi.ActsAsExpert(POLICY, joint),
-    "replay": logpi.Replay(reinforce, logpi.Replay.allocate(2, STEPS, ENV.spec, POLICY)),
+    "replay": logpi.Replay(reinforce, logpi.Replay.allocate(2, EPISODES, ENV.spec, POLICY)),
 }
 
 
@@ -109,7 +109,7 @@ FAULTS = {
     r"info\['reward'\] has shape \(8, 8\)": learning(lambda state, info, tau: (state, {"reward": tau.reward})),
     r"info\['norm'\] is infinite": learning(lambda state, info, tau: (state, {"norm": jnp.float32(jnp.inf)})),
     "rows that are not valid change the state: mask them": learning(
-        lambda state, info, tau: (replace(state, policy=shifted(state.policy, 0 * jnp.sum(tau.reward))), info)
+        lambda state, info, tau: (replace(state, policy=shifted(state.policy, jnp.sum(tau.reward))), info)
     ),
 }
 

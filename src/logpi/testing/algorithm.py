@@ -43,8 +43,8 @@ def check_algorithm(
     not valid, and is traced once for two iterations.
 
         >>> import logpi
-        >>> ascent = logpi.Ascent(logpi.adam, logpi.LinearSchedule(1e-3, 0.0))
-        >>> check_algorithm(logpi.PolicyGradient(logpi.RewardToGo(0.99), logpi.score, ascent, collect=logpi.Steps(8)))
+        >>> credit, ascent = logpi.RewardToGo(0.99), logpi.Ascent(logpi.adam, 1e-3)
+        >>> check_algorithm(logpi.PolicyGradient(credit, logpi.score, ascent, collect=logpi.Episodes(8)))
     """
     _members(algorithm)
     environment = make(env, algorithm.num_envs_required or NUM_ENVS)
@@ -133,8 +133,8 @@ def _learning(algorithm: Algorithm, state: State, mu: Behavior, tau: Trajectory,
     learn(new, tau)
     remedy = "let the state come out as it went in, weak types included: jnp.asarray(x, dtype) in init"
     require(len(traces) == 1, "the second iteration was traced anew", remedy)
-    zeros, nans = (learn(state, _last_row_invalid(tau, fill))[0] for fill in (0.0, jnp.nan))
-    require(_same(zeros, nans), "rows that are not valid change the state", "mask them: logpi's parts use batch.valid")
+    zeros, ones = (learn(state, _last_row_invalid(tau, fill))[0] for fill in (0.0, 1.0))
+    require(_same(zeros, ones), "rows that are not valid change the state", "mask them: logpi's parts use batch.valid")
 
 
 def _metrics(info: Any) -> None:
