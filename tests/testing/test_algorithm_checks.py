@@ -16,7 +16,7 @@ from logpi.errors import LogpiError
 from logpi.testing import check_algorithm
 
 STEPS, EPISODES = logpi.Steps(8), logpi.Episodes(8)
-ENV = logpi.make("logpi:CartPole-v1", 8)
+ENV = logpi.make("logpi:CartPole-v1", 8, 8)
 POLICY = logpi.mlp_policy(ENV.spec.observation_space, ENV.spec.action_space, hidden=(4,), key=jr.key(0))
 ascent = logpi.Ascent(logpi.adam, logpi.LinearSchedule(1e-2, 0.0))
 reinforce = logpi.PolicyGradient(logpi.RewardToGo(0.99), logpi.score, ascent, collect=EPISODES)

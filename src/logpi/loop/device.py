@@ -28,7 +28,9 @@ class DeviceLoop:
 
     donates_carry = True
 
-    def __init__(self, algorithm: Algorithm, environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL):
+    def __init__(
+        self, algorithm: Algorithm, environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL
+    ):
         """Compile the program for carries with the shapes and shardings of this one."""
         self._num_envs, self._capacity = environment.spec.num_envs, capacity
         self._program = finish_compile(*lower_device_loop(algorithm, environment, carry, capacity))

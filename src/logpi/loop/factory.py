@@ -1,7 +1,5 @@
 """Factory of training loops: the device loop for JAX environments, a host loop for all others."""
 
-from typing import Any
-
 from logpi.algorithms.protocol import Algorithm
 from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
 from logpi.loop.device import MAX_ITERATIONS_PER_CALL, DeviceLoop

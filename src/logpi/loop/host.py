@@ -57,7 +57,9 @@ class BehaviorProgram:
 class LearningProgram:
     """Compiled program that learns from one rollout; compiled again when the rollout's buffers have grown."""
 
-    def __init__(self, algorithm: Algorithm, environment: HostEnvironment, carry: Carry, mu: Behavior, rollout: HostRollout):
+    def __init__(
+        self, algorithm: Algorithm, environment: HostEnvironment, carry: Carry, mu: Behavior, rollout: HostRollout
+    ):
         """Compile for carries, behaviors and buffers like these."""
         self._algorithm, self._num_envs, self._rollout = algorithm, environment.spec.num_envs, rollout
         self._programs = {rollout.final_capacity: aot_compile(self._absorb, carry, mu, rollout.buffers, np.float32(0))}

@@ -47,7 +47,8 @@ def check_algorithm(
         >>> check_algorithm(logpi.PolicyGradient(credit, logpi.score, ascent, collect=logpi.Episodes(8)))
     """
     _members(algorithm)
-    environment = make(env, algorithm.num_envs_required or NUM_ENVS)
+    time_limit = algorithm.collect.max_episode_steps if isinstance(algorithm.collect, Episodes) else None
+    environment = make(env, algorithm.num_envs_required or NUM_ENVS, time_limit)
     require(is_jax_environment(environment), f"{env} runs on the host", "give an environment written in JAX")
     k_networks, k_start, k_behavior, k_rollout, k_learn = jr.split(jr.key(seed), 5)
     default_policy, default_critic = _networks(environment.spec, algorithm.critic_kind, k_networks)
