@@ -39,8 +39,8 @@ def test_options_reach_their_parts():
     assert (algorithm.collect.group, algorithm.collect.episodes_per_env) == (11, 3)
     algorithm = built(logpi.evolution(sigma="0.5:0.1", draw="orthogonal", directions=40, ranks=False))[0]
     parts = algorithm.estimator
-    assert (parts.draw, parts.number, parts.shaping) == (logpi.orthogonal, 40, logpi.identity_shaping)
-    assert parts.scale == logpi.LinearSchedule(0.5, 0.1)
+    assert (parts.distribution, parts.num_directions, parts.shaping) == (logpi.orthogonal, 40, logpi.identity_shaping)
+    assert parts.sigma == logpi.LinearSchedule(0.5, 0.1)
     assert built(logpi.ars(top=4))[0].estimator.top == 4
 
 

@@ -108,7 +108,7 @@ FAULTS = {
     "info is not a dict with names as keys": learning(lambda state, info, tau: (state, list(info))),
     r"info\['reward'\] has shape \(8, 8\)": learning(lambda state, info, tau: (state, {"reward": tau.reward})),
     r"info\['norm'\] is infinite": learning(lambda state, info, tau: (state, {"norm": jnp.float32(jnp.inf)})),
-    "rows that are not valid change the state: mask them": learning(
+    "rows that are not valid change what is learned: mask them": learning(
         lambda state, info, tau: (replace(state, policy=shifted(state.policy, jnp.sum(tau.reward))), info)
     ),
 }
