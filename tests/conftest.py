@@ -1,5 +1,6 @@
 """What every test runs under: strict shapes, strict dtypes, a compile cache that lasts."""
 
+import collections
 import os
 import tempfile
 from pathlib import Path
@@ -35,3 +36,15 @@ def programs_let_go():
     yield
     if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MANY:
         jax.clear_caches()
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
+def pytest_collection_modifyitems(items):
+    """Mark the cases of a test beyond the first n of `thorough_after(n)` as thorough."""
+    cases = collections.Counter()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        mark = item.get_closest_marker("thorough_after")
+        if mark is not None and cases[test] >= mark.args[0]:
+            item.add_marker(pytest.mark.thorough)
+        cases[test] += 1
