@@ -170,9 +170,9 @@ def test_every_built_in_policy_acts_in_numpy(mu, space):
 WITHOUT_JAX = """
 import pickle, sys
 sys.modules.update(jax=None, jaxtyping=None, equinox=None)  # importing them fails
-from logpi.rollout.program import acting
+from logpi.numpy_policy.program import bind_program
 programs, cases = pickle.load(sys.stdin.buffer)
-answers = [acting(program, weights)(obs, noise) for program, (weights, obs, noise) in zip(programs, cases)]
+answers = [bind_program(program, weights)(obs, noise) for program, (weights, obs, noise) in zip(programs, cases)]
 pickle.dump(answers, sys.stdout.buffer)
 """
 

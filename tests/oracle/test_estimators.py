@@ -59,7 +59,7 @@ def expectation(credit, mdp, policy, critic, tau):
 
 def plain(learning_rate=1.0):
     """θ + α ∇J."""
-    return logpi.Ascent(optax.sgd, rate)
+    return logpi.Ascent(optax.sgd, learning_rate)
 
 
 def estimate(credit, mdp, critic=None, seed=0):

@@ -62,7 +62,7 @@ def test_each_column_is_one_whole_episode_and_what_follows_is_padding(key, per_e
 
 def test_whole_episodes_without_a_time_limit_are_refused(key):
     environment = Vmap(Walk(), 2)
-    with pytest.raises(LogpiError, match=r"no time limit.*Episodes\(limit=…\)"):
+    with pytest.raises(LogpiError, match=r"no time limit.*Episodes\(max_episode_steps=…\)"):
         device.rollout(environment, behavior(environment, key), (), key, Episodes())
 
 

@@ -77,7 +77,7 @@ def population(size, key):
 
 def test_each_action_is_scored_by_the_member_that_took_it(key):
     """Episode e of environment i is column e · N + i."""
-    mu = Behavior(population(3, key), episodes_per_env=True)
+    mu = Behavior(population(3, key), per_environment=True)
     obs = jr.normal(key, (4, 6, 3))
     action = jr.randint(key, (4, 6), 0, 3)
 
@@ -92,4 +92,4 @@ def test_each_action_is_scored_by_the_member_that_took_it(key):
 
 def test_the_population_must_be_as_large_as_the_environments_are_many(key):
     with pytest.raises(LogpiError, match="the population has 4 members for 6 environments; allowed: one for each"):
-        Behavior(population(4, key), episodes_per_env=True)(jnp.zeros((6, 3)))
+        Behavior(population(4, key), per_environment=True)(jnp.zeros((6, 3)))

@@ -95,7 +95,7 @@ def test_each_column_is_one_whole_episode(mode, per_environment):
 
 
 def test_whole_episodes_without_a_time_limit_are_refused():
-    with pytest.raises(LogpiError, match=r"no time limit.*Episodes\(limit=…\)"):
+    with pytest.raises(LogpiError, match=r"no time limit.*Episodes\(max_episode_steps=…\)"):
         collected(Gymnasium(Counting, 2, "counting"), Episodes())
 
 

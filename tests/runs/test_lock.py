@@ -15,8 +15,8 @@ HOLDER = """
 import sys
 from pathlib import Path
 from logpi.runs.files import write_json
-from logpi.runs.lock import hold, this_process
-with hold(Path(sys.argv[1])):
+from logpi.runs.lock import lock_run, this_process
+with lock_run(Path(sys.argv[1])):
     write_json(Path(sys.argv[1]) / "run.json", {"process": this_process()})
     print("held", flush=True); sys.stdin.read()
 """

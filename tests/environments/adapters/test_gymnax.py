@@ -10,7 +10,7 @@ from builders import Walk
 from gymnasium import spaces
 
 import logpi
-from logpi.environments.adapters.gymnax import Gymnax, as_gymnasiums
+from logpi.environments.adapters.gymnax import Gymnax, to_gymnasium_space
 from logpi.environments.adapters.jax_compat import default_promotion
 from logpi.environments.tasks.cartpole import CartPole
 from logpi.environments.tasks.pendulum import Pendulum
@@ -34,12 +34,12 @@ SPACES = {
 
 @pytest.mark.parametrize(("theirs", "ours"), SPACES.values(), ids=SPACES)
 def test_spaces_are_gymnasiums(theirs, ours):
-    assert as_gymnasiums(theirs) == ours
+    assert to_gymnasium_space(theirs) == ours
 
 
 def test_a_space_of_another_kind_is_refused():
     with pytest.raises(LogpiError, match="not supported; supported: Box, Discrete"):
-        as_gymnasiums(object())
+        to_gymnasium_space(object())
 
 
 def test_what_it_is_made_of_keeps_the_contract():
