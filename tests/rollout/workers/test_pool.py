@@ -37,15 +37,15 @@ def collecting(source, num_envs, workers, collect, **how):
     noise = jax.device_get(rollout_noise(mu, one.example(), jr.key(1), collect, one.spec))
     rollout = HostRollout(one, collect, mu, one.example(), noise)
     one.restarts = how.get("restarts", 0)
-    crew = WorkerPool(one, workers, **how) if workers else None
+    pool = WorkerPool(one, workers, **how) if workers else None
     try:
-        if crew is not None:
-            rollout.use_workers(crew)
+        if pool is not None:
+            rollout.use_workers(pool)
         rollout.begin(7)
-        yield lambda seed: jax.tree.map(np.array, rollout.collect(mu, noise, seed)), rollout, crew or one
+        yield lambda seed: jax.tree.map(np.array, rollout.collect(mu, noise, seed)), rollout, pool or one
     finally:
-        if crew is not None:
-            crew.close()
+        if pool is not None:
+            pool.close()
 
 
 def rollouts(source, num_envs, workers, collect, times=3, **how):
@@ -54,8 +54,8 @@ def rollouts(source, num_envs, workers, collect, times=3, **how):
         return [once(seed) for seed in range(times)], rollout.snapshot()(), owner.restarted
 
 
-def pids(crew):
-    return [member.process.pid for member in crew._handles]
+def pids(pool):
+    return [member.process.pid for member in pool._handles]
 
 
 @pytest.mark.parametrize("n", [1, 5, 31, 32, 40, 100, 1000])
@@ -97,9 +97,9 @@ def test_the_number_of_workers_changes_no_bit(source, num_envs, collect, workers
 
 def test_workers_hold_no_jax():
     """What a process has mapped into its memory tells what it has imported."""
-    with collecting("CartPole-v1", 4, 2, Steps(4)) as (once, _, crew):
+    with collecting("CartPole-v1", 4, 2, Steps(4)) as (once, _, pool):
         once(0)
-        for pid in pids(crew):
+        for pid in pids(pool):
             text = Path(f"/proc/{pid}/maps").read_text()
             assert "numpy" in text and "jaxlib" not in text
 
@@ -199,9 +199,9 @@ def test_what_cannot_be_shared_out_is_refused():
 
 PARENT = """
 from test_pool import Steps, collecting, pids
-with collecting("CartPole-v1", 2, 2, Steps(4)) as (once, _, crew):
+with collecting("CartPole-v1", 2, 2, Steps(4)) as (once, _, pool):
     once(0)
-    print(*pids(crew), flush=True)
+    print(*pids(pool), flush=True)
     {then}
 """
 
@@ -218,7 +218,12 @@ def alive(pid):
 def test_no_worker_outlives_its_run(then):
     command, here = [sys.executable, "-c", PARENT.format(then=then)], Path(__file__).parent
     with subprocess.Popen(
-        command, stdin=-1, stdout=-1, text=True, cwd=here, env=os.environ | {"PYTHONPATH": str(here.parent)}
+        command,
+        stdin=-1,
+        stdout=-1,
+        text=True,
+        cwd=here,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(here.parents[1]), os.environ.get("PYTHONPATH", "")])},
     ) as parent:
         assert parent.stdout is not None
         workers = [int(word) for word in parent.stdout.readline().split()]
