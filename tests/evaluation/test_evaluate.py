@@ -72,19 +72,19 @@ def test_the_interval_is_for_the_mean():
 def test_long_evaluations_are_left_to_workers_and_no_bit_changes(policy, monkeypatch, long, times):
     """From the second on; short ones never are."""
     monkeypatch.setattr("logpi.evaluation.evaluate.WORKER_THRESHOLD_SECONDS", long)
-    crews = []
+    pools = []
 
-    def hire(rollout):
-        crews.append(WorkerPool(logpi.make("CartPole-v1", 5), 2))
-        rollout.hire(crews[-1])
+    def use_workers(rollout):
+        pools.append(WorkerPool(logpi.make("CartPole-v1", 5), 2))
+        rollout.use_workers(pools[-1])
 
     alone, together = logpi.make("CartPole-v1", 5), logpi.make("CartPole-v1", 5)
     try:
-        run, hiring = make_evaluator(alone, policy, 7), make_evaluator(together, policy, 7, hire=hire)
+        run, hiring = make_evaluator(alone, policy, 7), make_evaluator(together, policy, 7, hire=use_workers)
         for seed in (1, 2, 3):
             here, there = (begin(policy, seed).result().returns for begin in (run, hiring))
             np.testing.assert_array_equal(here, there)
-        assert len(crews) == times
+        assert len(pools) == times
     finally:
-        for crew in crews:
+        for crew in pools:
             crew.close()

@@ -11,6 +11,7 @@ from builders import bits
 from oracle.worlds import Softmax
 
 import logpi
+from logpi.core.collection import Episodes
 from logpi.environments.tasks.tabular import Tabular
 from logpi.errors import LogpiError
 from logpi.objectives.weights import cumulative_weights
@@ -48,11 +49,18 @@ def test_one_iteration_is_one_call_of_learn(tau):
 class Telling(eqx.Module):
     """An algorithm that says which key it was given."""
 
+    collect = Episodes()
+    num_envs_required = critic_kind = None
+    learns_separately = False
+
     def init(self, policy, critic=None):
         return State(policy, critic, (), ())
 
     def at(self, progress):
         return self
+
+    def behavior(self, state, key):
+        return Behavior(state.policy)
 
     def learn(self, state, mu, tau, key):
         return state, {"key": jr.key_data(key)}

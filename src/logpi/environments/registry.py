@@ -135,9 +135,10 @@ def check(env: str | EnvironmentId) -> None:
         raise LogpiError(f"{name} needs {missing}")
     tasks = backend.names()
     if task not in tasks:
-        prefix = name.partition(":")[0]
-        near = difflib.get_close_matches(task, tasks, n=3, cutoff=0.5) or (tasks if len(tasks) <= FEW else [])
-        raise LogpiError(f"unknown environment {name}; {_hint([f'{prefix}:{other}' for other in near])}")
+        every = [f"{name.partition(':')[0]}:{other}" for other in tasks]
+        near = difflib.get_close_matches(name, every, n=3, cutoff=0.5)
+        advice = f"allowed: {', '.join(every)}" if len(every) <= FEW else _hint(near)
+        raise LogpiError(f"unknown environment {name}; {advice}")
 
 
 def names() -> list[str]:

@@ -1,9 +1,10 @@
 """The registry of methods: presets by name, logpi's own and those of other packages."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from types import MappingProxyType
+from typing import Any
 
 from logpi.errors import LogpiError
 from logpi.presets.a2c import a2c
@@ -27,7 +28,7 @@ ENTRY_POINTS = "logpi.algorithms"
 _presets: dict[str, Preset] = {}
 
 
-def register(preset: Preset) -> Preset:
+def register(preset: Preset | Callable[..., Any]) -> Preset:
     """Make a preset known by its name to the command line, `resume`, `load` and `evaluate`; returns the preset.
 
     A package registers its presets without being imported first, by entry points whose name is the preset's:
