@@ -1,5 +1,6 @@
 """∇ Σ log π_θ(a|s) Φ is the score-function gradient, whatever the policy."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from builders import CHOICES, VECTORS, batch, close, gradient, policy, replaced
 
 from logpi.objectives.score import score
+from logpi.types import trainable
 
 
 def test_of_a_softmax_policy_it_is_the_sum_of_chosen_less_probable(key):
@@ -37,7 +39,8 @@ def test_of_a_gaussian_policy_it_is_the_sum_of_deviations(key):
 def test_of_any_network_it_is_the_weighted_sum_of_row_gradients(key, actions):
     pi = policy(actions, key)
     rows = batch(pi, key)
-    one = lambda obs, action: gradient(lambda pi, _: pi(obs).log_prob(action), pi, None)
+    theta, rest = trainable(pi)
+    one = lambda obs, action: jax.grad(lambda theta: eqx.combine(theta, rest)(obs).log_prob(action))(theta)
     each = jax.vmap(one)(rows.obs, rows.action)
     by_hand = jax.tree.map(lambda g: jnp.tensordot(rows.credit, g, 1) / rows.scale, each)
     close(gradient(score, pi, rows), by_hand, atol=1e-6)

@@ -11,7 +11,9 @@ from logpi.rollout.play_episodes import EpisodePlayer, play_episodes
 
 def played(environment, mu, episodes, seed):
     tau = play_episodes(environment, mu, episodes, seed)
-    return jax.tree.map(lambda x: jnp.where(tau.valid.reshape(*tau.valid.shape, *[1] * (x.ndim - 2)), x, 0), tau)
+    return jax.tree.map(
+        lambda x: jnp.where(tau.valid.reshape(*tau.valid.shape, *[1] * (x.ndim - 2)), x, jnp.zeros_like(x)), tau
+    )
 
 
 @pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "gaussian"])

@@ -148,7 +148,7 @@ VfCoef = Annotated[
     Number, Option("weight c_V of the value loss, where π and V learn together", NON_NEGATIVE, number(0))
 ]
 MaxGradNorm = Annotated[
-    Number, Option("norm that longer gradients are clipped to", POSITIVE_OR_NONE, optional(positive))
+    Number | None, Option("norm that longer gradients are clipped to", POSITIVE_OR_NONE, optional(positive))
 ]
 MaxKl = Annotated[
     Number,
