@@ -75,6 +75,7 @@ def test_every_flag_is_described_with_its_command(command, capsys):
     assert flags and flags <= set(re.findall(r"^\| `(--[\w-]+)` \|", section, re.MULTILINE))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", mostly_slow(["trpo", "vpg", "ppo-kl", "off-policy"]))
 def test_every_column_of_the_metrics_is_described(name, tmp_path):
     small = {"num_envs": 2, "num_steps": 8, "hidden": (4,)}
@@ -91,6 +92,7 @@ def test_every_public_name_is_on_one_page_of_the_reference():
     assert not [name for name in public if sum(shown.count(place) for place in places[name]) != 1]
 
 
+@pytest.mark.thorough
 def test_every_column_of_perturbations_is_described(tmp_path):
     recipe = ALGORITHMS["regression"](num_envs=4, max_episode_steps=8)
     run = logpi.train("logpi:CartPole-v1", recipe, steps=32, evaluations=0, out=tmp_path)

@@ -19,6 +19,7 @@ def test_there_are_examples():
     assert len(EXAMPLES) >= 11
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name.removeprefix("logpi."))
 def test_the_example_does_what_it_says(example):
     result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example)

@@ -98,6 +98,7 @@ def first(request):
     return request.param, *jax.device_get(run(policy, jr.key(3)))
 
 
+@pytest.mark.thorough
 def test_every_ratio_is_one(first):
     _, _, log_prob, rho, valid, _ = first
     assert valid.all() and rho.shape == (MINIBATCH,) and np.isfinite(log_prob).all()

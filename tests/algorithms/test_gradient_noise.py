@@ -48,6 +48,7 @@ def learner():
     return method, method.init(policy), tau
 
 
+@pytest.mark.thorough
 def test_the_groups_mean_is_the_gradient_of_the_batch():
     method, state, tau = learner()
     figures = logpi.GradientNoiseMeter(method, 4).learn(state, logpi.Behavior(state.policy), tau, jr.key(1))[1]
@@ -56,6 +57,7 @@ def test_the_groups_mean_is_the_gradient_of_the_batch():
     np.testing.assert_allclose(both, jnp.sum(whole**2), rtol=1e-4)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("groups", [3, 9, 1])
 def test_groups_that_would_be_unequal_are_refused(groups):
     method, state, tau = learner()

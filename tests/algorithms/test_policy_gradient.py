@@ -88,6 +88,7 @@ class Reporting(Objective):
         return {"scale": batch.scale, "rows": jnp.sum(batch.valid, dtype=float)}
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("name", mostly_slow(METHODS, 2))
 def test_rows_that_are_not_valid_leave_no_trace(key, name):
     """Whatever stands in them, NaN or a million: state and figures stay the same, bit for bit."""

@@ -38,6 +38,7 @@ def logpi(*words, cwd=None):
     return subprocess.run([sys.executable, "-m", "logpi", *words], capture_output=True, text=True, cwd=cwd)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("line", BAD)
 def test_bad_input_fails_fast_in_one_line(line, tmp_path):
     started = time.perf_counter()
@@ -67,6 +68,7 @@ def make_env():
 """
 
 
+@pytest.mark.thorough
 def test_train_and_evaluate_an_environment_of_ones_own(tmp_path):
     (tmp_path / "mine.py").write_text(ENVIRONMENT)
     small = "--num-envs 2 --num-steps 16 --minibatch-size 16 --epochs 1 --hidden 8 --evaluations 0".split()
@@ -85,6 +87,7 @@ def test_train_and_evaluate_an_environment_of_ones_own(tmp_path):
     assert result["mean"] == pytest.approx(sum(result["returns"]) / 3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
 def test_a_signal_ends_the_run_and_keeps_what_was_trained(sent, status, tmp_path):
     words = "train logpi:CartPole-v1 --steps 100000000 --evaluations 0 --out here".split()
@@ -114,6 +117,7 @@ def make_env():
 """
 
 
+@pytest.mark.thorough
 def test_a_second_interrupt_ends_at_once_and_what_was_saved_stays(tmp_path):
     (tmp_path / "slow.py").write_text(SLOW)
     words = "train slow:make_env --num-envs 2 --num-steps 1024 --evaluations 0 --out here".split()
@@ -206,6 +210,7 @@ def test_arguments_of_the_environment_are_literals_or_text():
 SMALL = "--num-envs 2 --num-steps 16 --minibatch-size 16 --epochs 1 --hidden 8 --evaluations 1".split()
 
 
+@pytest.mark.thorough
 def test_arguments_belong_to_the_run(tmp_path):
     """The policy of a map of 64 fields is evaluated, and goes on, on a map of 64 fields; FrozenLake's own has 16."""
     arguments = ["--env-arg", "map_name=8x8", "--env-arg", "is_slippery=False"]
@@ -229,6 +234,7 @@ gymnasium.register("Mine-v0", entry_point=CartPoleEnv, max_episode_steps=20)
 """
 
 
+@pytest.mark.thorough
 def test_a_module_that_registers_environments(tmp_path):
     """It is imported where the user names it, and nowhere else; a file here replaces no installed module."""
     (tmp_path / "mine.py").write_text(MODULE)

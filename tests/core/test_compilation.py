@@ -45,6 +45,7 @@ def prepared(recipe, env="logpi:CartPole-v1", steps=2**20, stack=None):
     return plan, init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("name", mostly_slow(LINES, ("ppo", "trpo")))
 def test_a_program_is_no_larger_than_it_was(name):
     """Epochs, minibatches, environments, time, conjugate gradients and backtracking are loops, never written out."""
@@ -73,6 +74,7 @@ CASES = {
 }
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("name", CASES)
 def test_one_program_serves_every_iteration(events, name):
     """Twenty updates with ends of episodes anywhere: one compilation, no transfer unasked for, nothing piled up."""
@@ -153,6 +155,7 @@ print(sums.lower(jnp.zeros(100_000)).compile().memory_analysis().temp_size_in_by
 """
 
 
+@pytest.mark.thorough
 def test_what_does_not_depend_on_each_other_runs_in_order():
     """One array is then enough between eight sums that need one each; tests are told so by XLA_FLAGS, users are not."""
     plain = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
@@ -160,6 +163,7 @@ def test_what_does_not_depend_on_each_other_runs_in_order():
     assert int(told.stdout) < 2 * 400_000
 
 
+@pytest.mark.thorough
 def test_more_epochs_take_no_more_memory():
     """Nothing is copied for each of them."""
     few, many = (between(logpi.ppo(num_envs=64, num_steps=64, epochs=epochs)) for epochs in (2, 10))

@@ -22,6 +22,7 @@ from logpi.credit.td_residual import TDResidual
 WINDOW = random_window(np.random.default_rng(6), 12, 30)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("n", [1, 2, 20])
 def test_equals_n_rewards_and_one_bootstrap(n):
     with double_precision():

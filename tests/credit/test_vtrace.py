@@ -58,6 +58,7 @@ def by_definition(tau, ratio, limit, trace_limit, gae_lambda):
     return phi, v
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(
     ("limit", "trace_limit", "gae_lambda"), [(1.0, 1.0, 1.0), (1.3, 0.8, 0.7), (np.inf, np.inf, 1.0)]
 )
@@ -71,6 +72,7 @@ def test_equals_the_definition(limit, trace_limit, gae_lambda):
                 np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("limit", [1.0, np.inf])
 def test_on_ones_own_data_it_is_gae_and_the_n_step_return(limit):
     """π = μ: Φ and target are those of λ = 1, which are n-step's for n = T."""
@@ -83,6 +85,7 @@ def test_on_ones_own_data_it_is_gae_and_the_n_step_return(limit):
                     np.testing.assert_allclose(one, two, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.thorough
 def test_with_a_decay_its_target_is_the_lambda_return():
     with double_precision():
         for tau in random_windows(np.float64, (1, 3, 8)):

@@ -71,6 +71,7 @@ def test_the_script_has_ends_of_both_kinds():
     assert {row[-2:] for rows in TRUTH for row in rows} == {(False, False), (True, False), (False, True)}
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("make", BACKENDS.values(), ids=BACKENDS)
 def test_transitions_are_those_of_a_loop_by_hand(make):
     """Also after a reset in the very step in which an episode ended everywhere."""

@@ -133,6 +133,7 @@ def test_a_module_that_the_user_imported_is_trusted_with_its_ids_alone(module):
         import_modules(["no_such_module"])
 
 
+@pytest.mark.thorough
 def test_worker_processes_make_the_environments_of_a_users_module(module, tmp_path):
     """They import nothing but what the factory names."""
     name = f"{module}:Room-v0"

@@ -54,6 +54,7 @@ def test_a_time_limit_truncates(key):
     assert not step.terminated.any() and step.valid.all()
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("limit", [5, 6, None])
 def test_termination_goes_before_the_time_limit(key, limit):
     """An end of the MDP on the limit's own step is an end of the MDP."""

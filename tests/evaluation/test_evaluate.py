@@ -16,6 +16,7 @@ def policy():
     return logpi.mlp_policy(env.spec.observation_space, env.spec.action_space, hidden=(8,), key=jax.random.key(3))
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("env", ["CartPole-v1", "logpi:CartPole-v1"])
 def test_the_seed_decides_the_episodes(policy, env):
     first, again, other = (logpi.evaluate(policy, env, episodes=7, seed=seed) for seed in (1, 1, 2))
@@ -68,6 +69,7 @@ def test_the_interval_is_for_the_mean():
     assert 0.88 <= covered <= 0.99  # 95 % nominal; the bootstrap of 50 draws is a little short
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(("long", "times"), [(0.0, 1), (1e9, 0)])
 def test_long_evaluations_are_left_to_workers_and_no_bit_changes(policy, monkeypatch, long, times):
     """From the second on; short ones never are."""

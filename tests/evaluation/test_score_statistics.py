@@ -31,6 +31,7 @@ def test_tasks_are_drawn_from_their_own_scores():
     assert bootstrap_interval(apart, np.mean) == (50.0, 50.0)
 
 
+@pytest.mark.thorough
 def test_the_interval_covers_about_as_often_as_it_says():
     """Ten normal scores, 500 times: of so few, a percentile bootstrap is known to cover a little less than 95 %."""
     rng = np.random.default_rng(2)

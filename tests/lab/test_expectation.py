@@ -49,6 +49,7 @@ RULES = [
 ]
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(("name", "baseline", "m"), RULES, ids=lambda x: str(x))
 def test_each_rule_is_the_mean_over_every_batch(name, baseline, m, listed):
     with double_precision():
@@ -63,6 +64,7 @@ def test_each_rule_is_the_mean_over_every_batch(name, baseline, m, listed):
 BIASED = {"mean", "time-mean", "self-normalized"}
 
 
+@pytest.mark.thorough_after(2)
 @pytest.mark.parametrize(("name", "baseline", "m"), RULES, ids=lambda x: str(x))
 def test_what_is_unbiased_has_the_gradient_for_its_mean_and_what_is_not_has_not(name, baseline, m, listed):
     with double_precision():

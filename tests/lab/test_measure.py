@@ -38,6 +38,7 @@ def measured(seed, estimator, baseline):
     return found, np.asarray(exact_gradient(on), np.float64), _mean(EpisodeTable(on), one, estimator, baseline, 4).value
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(("estimator", "baseline"), PAIRS)
 @pytest.mark.parametrize("seed", range(5))
 def test_the_sampled_mean_is_within_four_standard_errors_of_the_exact_one(seed, estimator, baseline):
@@ -85,6 +86,7 @@ def test_every_mean_is_met_and_three_per_cent_more_is_not(estimator, baseline):
             assert abs(more.z) > 4 or more.p <= 1e-4, seed
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("estimator", ["trajectory-weights", "step-weights"])
 def test_from_another_policys_episodes_too(estimator):
     found, gradient, expected = measured(0, estimator, "none")
@@ -92,6 +94,7 @@ def test_from_another_policys_episodes_too(estimator):
     assert abs(said.z) <= 4 and said.p > 1e-4
 
 
+@pytest.mark.thorough
 def test_every_estimator_is_given_the_same_episodes():
     """Two names for one estimator, V(s) and Σ_a π Q, agree in every figure."""
     rows = measure(world(0), estimators=["reward-to-go"], baselines=["value", "action-mean"], batches=8000, batch=4)
@@ -110,6 +113,7 @@ def test_rows_come_in_the_order_asked_for_and_only_where_both_fit():
     assert named == set(BASELINES)
 
 
+@pytest.mark.thorough
 def test_what_is_unknown_or_does_not_fit_is_refused():
     for words, arguments in {
         "unknown estimator foo; allowed: total-return": {"estimators": ["foo"]},

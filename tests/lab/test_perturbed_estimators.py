@@ -40,6 +40,7 @@ def said(one, scale=1.0):
 NAMES = ["finite-difference-central", "evolution-strategies"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", mostly_slow(PERTURBED, NAMES))
 def test_the_sampled_mean_is_within_four_standard_errors_of_the_exact_one(name):
     one = sampled(name)

@@ -51,6 +51,7 @@ def test_what_is_not_known_is_left_blank_and_nothing_is_minus_nothing():
     assert "-0.0 " not in text_of(row(exact_bias=-1e-9))
 
 
+@pytest.mark.thorough
 def test_the_command_writes_a_table_that_programs_can_read_and_a_picture(tmp_path, capsys):
     assert main([*WORDS, "--out", str(tmp_path / "here"), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
@@ -80,6 +81,7 @@ BAD = {
 }
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("line", BAD)
 def test_bad_input_is_one_line(line, capsys):
     assert main(line.split()) == 2

@@ -46,6 +46,7 @@ def test_the_first_ratio_is_one_and_what_is_sent_is_not_what_is_stored(key):
     )
 
 
+@pytest.mark.thorough
 def test_what_a_cut_episode_was_worth_is_read_from_its_true_last_leaves(key):
     """V = the sum of all leaves: at a truncation δ = r + γ V(last) − V(obs), by hand, not V of the fresh start."""
     from builders import on_host, policy

@@ -90,6 +90,7 @@ def within(values, expected, tolerance):
     return bool(jnp.all(jnp.abs(values - expected) <= tolerance))
 
 
+@pytest.mark.thorough
 def test_value_of_a_constant_reward(solved):
     method, values, _ = solved
     if method != "reinforce":

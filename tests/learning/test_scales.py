@@ -45,6 +45,7 @@ def test_ppo_hits_within_five_percent(seed, tmp_path):
     assert logpi.evaluate(run.policy, Aim, episodes=200, max_episode_steps=4).mean >= 0.95 * 4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("double", mostly_slow([True, False]), ids=["x64", "float32"])
 def test_observations_of_64_bits_are_cast_once(double, tmp_path):
     """RELIABILITY 35: kept as float32 whatever JAX is set to; the programs, compiled ahead, take both rollouts."""

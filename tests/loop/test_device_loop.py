@@ -57,6 +57,7 @@ def bits(tree):
     return [np.asarray(raw(x)).tobytes() for x in jax.tree.leaves(tree) if isinstance(x, jax.Array | np.ndarray)]
 
 
+@pytest.mark.thorough
 def test_the_same_bits_however_iterations_are_cut_into_calls(loop):
     carry, rows = loop.rows([1] * 7)
     assert len(rows) == 7 and len({float(row["learning_rate"]) for row in rows}) == 7
@@ -96,6 +97,7 @@ def test_progress_depends_on_the_steps_taken_alone():
     np.testing.assert_allclose(shares.pop(), steps / budget, rtol=1e-7)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", mostly_slow(["windows", "episodes"]))
 def test_a_callback_sees_every_iteration_as_it_ends_and_changes_no_bit(tmp_path, name):
     train = lambda out, **o: logpi.train("logpi:CartPole-v1", RECIPES[name], steps=3000, out=tmp_path / out, **o)
@@ -106,6 +108,7 @@ def test_a_callback_sees_every_iteration_as_it_ends_and_changes_no_bit(tmp_path,
     assert evaluated(alone) == evaluated(watched) and len(evaluated(alone)) == 5
 
 
+@pytest.mark.thorough
 def test_what_was_passed_in_is_still_there_afterwards(tmp_path):
     env = logpi.make("logpi:CartPole-v1", 4)
     spaces = env.spec.observation_space, env.spec.action_space

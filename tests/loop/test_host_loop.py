@@ -73,6 +73,7 @@ def test_pipelined_the_policy_that_acts_is_one_update_behind():
     assert len({tuple(key) for key in keys}) == len(keys) == 5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("workers", mostly_slow([logpi.Workers(2, pipeline=True), logpi.Workers(2, restarts=1)]))
 def test_a_run_with_workers_is_its_own_copy(tmp_path, workers):
     recipe = logpi.ppo(num_envs=4, num_steps=32, minibatch_size=32, epochs=2, hidden=(8,))
@@ -94,6 +95,7 @@ def test_a_pipelined_run_learns(tmp_path):
         assert logpi.evaluate(run.policy, "CartPole-v1", episodes=100, seed=1).mean >= 475
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("before", "after"), mostly_slow([(2, 3), (0, 2), (2, 0)]))
 def test_a_run_goes_on_with_any_number_of_workers(tmp_path, before, after):
     """Bit for bit the run that was never ended: episodes under way are brought back in whoever has them."""

@@ -77,6 +77,7 @@ logpi.train("logpi:CartPole-v1", recipe, steps=48, out="run", evaluations=0)
 """
 
 
+@pytest.mark.thorough
 def test_devices_that_a_run_leaves_idle_are_named_with_the_option_that_uses_them(tmp_path):
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-c", IDLE]

@@ -145,6 +145,7 @@ def jitted(mu, obs, noise):
     return jax.device_get(act(obs, noise))
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("mu", [mu for _, mu in BEHAVIORS], ids=[name for name, _ in BEHAVIORS])
 def test_numpy_takes_the_actions_that_jax_takes(key, mu):
     """To 1e-5, for observations that the actor was not made with."""

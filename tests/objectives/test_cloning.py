@@ -82,6 +82,7 @@ def test_its_maximum_is_the_frequencies():
     np.testing.assert_allclose(info["log_likelihood"], np.log(rows).mean(), rtol=1e-3)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["softmax", "gaussian"])
 def test_of_any_policy_it_is_the_mean_log_probability_over_valid_rows(key, actions):
     pi = policy(actions, key)

@@ -70,6 +70,7 @@ def test_the_unit_is_the_coarser_one(objective, unit):
     assert objective.sampling_unit == unit
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["softmax", "gaussian"])
 @pytest.mark.parametrize(
     "objective",

@@ -38,6 +38,7 @@ def tau():
     return collect_episodes(UNIFORM, ENVIRONMENT, episodes=400)
 
 
+@pytest.mark.thorough
 def test_one_iteration_is_one_call_of_learn(tau):
     state, figures = learn_offline(CORRECTED, tau, UNIFORM, seed=3)
     key = jr.split(jr.key(3), 1)[0]
@@ -77,6 +78,7 @@ def test_every_iteration_has_a_key_of_its_own_and_the_seed_says_which(tau, monke
     assert seeds == [7]
 
 
+@pytest.mark.thorough
 def test_schedules_run_over_the_iterations(tau):
     method = eqx.tree_at(
         lambda m: m.update.learning_rate, CORRECTED, logpi.LinearSchedule(0.4, 0.0), is_leaf=lambda x: x is None
@@ -85,6 +87,7 @@ def test_schedules_run_over_the_iterations(tau):
     np.testing.assert_allclose(figures["learning_rate"], [0.4, 0.3, 0.2, 0.1], rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_from_aimless_data_it_finds_a_policy_that_is_almost_the_best(tau):
     """What a uniform policy saw is enough: U rises from its own to 95 % of the optimum; ESS falls on the way."""
     state, figures = learn_offline(CORRECTED, tau, UNIFORM, iterations=60)
@@ -94,6 +97,7 @@ def test_from_aimless_data_it_finds_a_policy_that_is_almost_the_best(tau):
     assert share[0] > 0.9 and share[-1] < 0.5 * share[0]
 
 
+@pytest.mark.thorough
 def test_cloning_the_same_data_learns_nothing_of_what_is_good(tau):
     policy = clone(tau, ENVIRONMENT, logpi.cloning(epochs=20, hidden=()))
     assert abs(float(MDP.utility(policy) - MDP.utility(UNIFORM))) < 0.1 * float(MDP.utility(UNIFORM))
@@ -108,6 +112,7 @@ def test_a_clone_does_what_the_expert_did(tau):
     assert float(MDP.utility(copied)) > 2 * float(MDP.utility(UNIFORM))
 
 
+@pytest.mark.thorough
 def test_training_begins_from_the_policy_it_is_given(tmp_path):
     """A rate next to nothing leaves it as it was, bit for bit; the recipe itself still begins anew."""
     recipe = logpi.reinforce(learning_rate=1e-30)
@@ -122,6 +127,7 @@ def test_gathered_episodes_are_whole_and_scored_by_who_acted(tau):
     assert abs(float(tau.reward.sum(axis=0).mean()) - float(MDP.utility(UNIFORM))) < 0.3
 
 
+@pytest.mark.thorough
 def test_the_host_gives_the_same_kind_of_episodes_and_other_seeds_other_ones():
     env = logpi.make("CartPole-v1", 1)
     policy = logpi.mlp_policy(env.spec.observation_space, env.spec.action_space, hidden=(4,), key=jr.key(0))

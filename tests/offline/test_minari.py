@@ -121,6 +121,7 @@ def test_so_many_episodes_as_asked_for():
     assert read_minari(discrete(), episodes=2).reward.shape == (5, 2)
 
 
+@pytest.mark.thorough
 def test_log_mu_is_not_known_and_cloning_does_not_ask(key):
     tau = read_minari(discrete())
     assert bool(jnp.isnan(tau.log_prob[tau.valid]).all())

@@ -39,6 +39,7 @@ def clocked(mdp):
     return dataclasses.replace(timed, horizon=mdp.horizon), timed, Softmax(table(timed))
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("credit", WITH_Q.values(), ids=WITH_Q.keys())
 def test_with_the_exact_q_the_mean_gradient_is_that_of_the_utility(credit, drawn):
     listed, timed, policy = clocked(drawn(3))
@@ -67,6 +68,7 @@ def test_a_wrong_q_biases_it_as_computed(drawn):
     assert np.linalg.norm(target - finite.gradient(policy.logits)) > 0.01 * np.linalg.norm(target)
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("gae_lambda", [0.0, 0.6, 1.0])
 def test_the_exact_q_is_the_fixed_point_of_its_targets(gae_lambda, drawn):
     """E[target_t | s_t, a_t] = Q(s_t, a_t) at Q = Q^π, whatever λ."""

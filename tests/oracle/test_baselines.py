@@ -35,6 +35,7 @@ class Shrunk(Credit):
         return phi * self.share[:, None], target
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("credit", [TotalReturn(GAMMA), TO_GO], ids=["R(τ)", "γ^t · reward-to-go"])
 def test_leaving_oneself_out_leaves_the_mean_gradient_alone(credit, drawn):
     small = drawn(2)
@@ -51,6 +52,7 @@ def test_the_mean_of_a_batch_shrinks_the_mean_gradient(drawn):
     np.testing.assert_allclose(got, small.gradient(policy.logits) / 2, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.thorough_after(1)
 def test_the_mean_of_each_time_shrinks_the_gradient_by_who_is_there(drawn):
     """E ĝ = Σ_t E[(1 − 1/N_t) ∇log π(a_t|s_t) Φ_t]: N_t is known before a_t, so others' credit adds nothing."""
     small = drawn(2)
@@ -62,6 +64,7 @@ def test_the_mean_of_each_time_shrinks_the_gradient_by_who_is_there(drawn):
     np.testing.assert_allclose(got, target, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.thorough
 def test_of_episodes_of_one_length_that_is_one_less_one_over_m(double):
     mdp = WORLDS["two-state"](2)
     got = expectation(algorithm(TO_GO - time_mean_baseline), mdp, policy_on(mdp), m=2)
@@ -78,6 +81,7 @@ def test_the_mean_of_each_time_is_the_mean_over_those_who_are_there(double):
         np.testing.assert_allclose(b[t], np.asarray(tau.reward)[t, valid[t]].mean(), rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_groups_are_strangers_to_each_other(double):
     """b of one group is LeaveOneOut of that group alone."""
     mdp = WORLDS["ending"](3)
@@ -109,6 +113,7 @@ def test_what_does_not_fit_is_refused(double):
         time_mean_baseline(state, window, tau.reward)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(
     "baseline", [LeaveOneOut(), mean_baseline, time_mean_baseline], ids=["others", "mean", "mean by time"]
 )

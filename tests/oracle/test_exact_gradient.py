@@ -12,11 +12,13 @@ from logpi.policies.policy import mlp_policy
 from logpi.types import ravel
 
 
+@pytest.mark.thorough_after(1)
 def test_gradient_is_that_of_finite_differences(mdp):
     logits = table(mdp)
     np.testing.assert_allclose(mdp.gradient(logits), numeric(mdp.utility, logits), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.thorough_after(1)
 def test_gradient_of_a_table_for_each_time(finite):
     logits = table(finite, by_time=True)
     np.testing.assert_allclose(finite.gradient(logits), numeric(finite.utility, logits), rtol=1e-6, atol=1e-8)
@@ -36,11 +38,13 @@ def test_the_policy_gradient_theorem(mdp):
     np.testing.assert_allclose(by_advantage, mdp.gradient(logits), rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.thorough_after(3)
 def test_gradient_has_the_shape_of_the_policy(mdp):
     logits = table(mdp)
     np.testing.assert_allclose(mdp.gradient(Softmax(logits)).logits, mdp.gradient(logits), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("name", ["ending"])
 def test_gradient_of_a_network(mdp, key):
     """Along a random direction in θ, for the library's own policy."""
@@ -51,6 +55,7 @@ def test_gradient_of_a_network(mdp, key):
     np.testing.assert_allclose(ravel(mdp.gradient(policy))[0] @ direction, slope, rtol=1e-6)
 
 
+@pytest.mark.thorough_after(1)
 def test_fisher_is_the_curvature_of_the_mean_kl(mdp):
     """F = ∇² Σ_s d̄(s) KL(π_θ‖π_θ')(s) at θ' = θ, d̄ the normalized occupancy; it is symmetric and positive."""
     logits = table(mdp)

@@ -39,6 +39,7 @@ def lqr(double, request):
     return regulator(request.param)
 
 
+@pytest.mark.thorough_after(1)
 def test_gradient_is_that_of_finite_differences(lqr):
     flat, unravel = ravel_pytree(linear())
     by_steps = numeric(lambda theta: lqr.utility(unravel(theta)), flat)
@@ -100,6 +101,7 @@ def episodes(lqr, policy, key, count):
     return np.asarray(reward, float) * lqr.gamma ** np.arange(lqr.horizon), np.asarray(score, float)
 
 
+@pytest.mark.thorough
 def test_monte_carlo(key):
     """The mean return and the mean of Σ_t ∇log π_t Σ_{l≥t} γ^l r_l are within 4 standard errors."""
     lqr = regulator(3)

@@ -191,6 +191,7 @@ def by_hand(mdp, reshape):
     return target, pi, mu
 
 
+@pytest.mark.thorough_after(1)
 def test_normalized_by_themselves_they_have_the_bias_computed_by_hand(drawn):
     mdp = drawn(2)
     target, pi, mu = by_hand(mdp, lambda w: w / w.mean())
@@ -201,6 +202,7 @@ def test_normalized_by_themselves_they_have_the_bias_computed_by_hand(drawn):
     assert np.linalg.norm(target - mdp.gradient(pi.logits)) > 0.01 * np.linalg.norm(target)
 
 
+@pytest.mark.thorough_after(1)
 def test_truncated_they_have_the_bias_computed_by_hand(drawn):
     mdp = drawn(2)
     target, pi, mu = by_hand(mdp, lambda w: np.minimum(w, 1.2))
@@ -289,6 +291,7 @@ def test_the_effective_sample_size_is_what_kong_defined(drawn):
     np.testing.assert_allclose(info["largest_weight"], flat.max(), rtol=1e-10)
 
 
+@pytest.mark.thorough
 def test_played_by_another_policy_and_averaged_it_is_the_gradient():
     mdp = drawn_by(3, 2)
     pi = Softmax(table(mdp))

@@ -5,6 +5,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from worlds import WORLDS, stationary, table
 
 from logpi.oracle import problems
@@ -18,6 +19,7 @@ def deterministic(mdp):
     return jnp.where(jax.nn.one_hot(actions, mdp.actions) > 0, 0.0, NEVER)
 
 
+@pytest.mark.thorough
 def test_no_deterministic_policy_is_better(double):
     for name in ("two-state", "chain", "random", "ending", "grid"):
         mdp = WORLDS[name](None)
@@ -27,6 +29,7 @@ def test_no_deterministic_policy_is_better(double):
         np.testing.assert_allclose(mdp.utility(best.policy), best.utility, rtol=1e-12)
 
 
+@pytest.mark.thorough_after(1)
 def test_the_optimality_equation(mdp):
     """max_a Q(s, a) = V(s) everywhere, and no random policy is better."""
     best = mdp.optimal()
@@ -41,6 +44,7 @@ def test_a_clock_makes_the_best_policy_stationary(double):
     np.testing.assert_allclose(time_augmented(mdp).optimal().utility, mdp.optimal().utility, rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_known_optima(double):
     """The cliff's best is 13 steps; a square without slip, its sides; a long chain, ever to the right."""
     np.testing.assert_allclose(problems.cliff().optimal().utility, -13)
@@ -65,6 +69,7 @@ def test_a_tie_never_keeps_an_undiscounted_task_from_ending(double):
     np.testing.assert_allclose(best.utility, 1)
 
 
+@pytest.mark.thorough_after(1)
 def test_a_clock_changes_no_utility(double, name):
     """V and Q by time become V and Q by state."""
     mdp = WORLDS[name](3)

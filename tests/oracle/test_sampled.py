@@ -21,6 +21,7 @@ CASES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("method", "m"), mostly_slow(CASES.values()), ids=CASES.keys())
 def test_the_mean_of_many_estimates_is_the_gradient(method, m):
     assert_unbiased(method, MDP, POLICY, MDP.gradient(POLICY.logits), m=m)

@@ -28,6 +28,7 @@ def shaped(mdp, gamma=GAMMA):
     return eqx.tree_at(lambda m: m.reward, mdp, mdp.reward + gamma * after[None, None, :] - worth[:, None, None])
 
 
+@pytest.mark.thorough_after(1)
 def test_the_utility_of_every_policy_moves_by_the_same_constant(drawn):
     """U' = U − E Φ(s₀), V' = V − Φ, Q' = Q − Φ, without a horizon and, time being in the state, with one."""
     for mdp in (drawn(None), time_augmented(drawn(3))):
@@ -47,6 +48,7 @@ def test_the_best_policy_stays_the_best(drawn):
     np.testing.assert_array_equal(jnp.argmax(plain, axis=-1)[alive], jnp.argmax(other, axis=-1)[alive])
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize(
     "credit", [TotalReturn(GAMMA), TimeDiscounted(RewardToGo(GAMMA), GAMMA)], ids=["R(τ)", "to go"]
 )

@@ -25,6 +25,7 @@ def by_time(mdp, x):
     return (x, x) if mdp.horizon is None else (x, np.concatenate([x[1:], np.zeros_like(x[:1])]))
 
 
+@pytest.mark.thorough_after(3)
 def test_bellman(mdp):
     """Q(s, a) = Σ P (R + γ V(s')), V = Σ_a π Q, A = Q − V, U = ρ0·V."""
     logits = table(mdp)
@@ -38,6 +39,7 @@ def test_bellman(mdp):
     assert not np.any(value[..., np.asarray(mdp.terminal)])
 
 
+@pytest.mark.thorough_after(3)
 def test_occupancy_is_the_sum_over_time(mdp):
     """d(s) = Σ_t γ^t P(s_t = s), step by step; U = Σ_s d(s) Σ_a π(a|s) r(s, a)."""
     logits = table(mdp)
@@ -66,6 +68,7 @@ def test_the_performance_difference_identity(mdp):
     np.testing.assert_allclose(mdp.utility(new) - mdp.utility(old), gain, rtol=1e-9)
 
 
+@pytest.mark.thorough_after(1)
 def test_a_long_horizon_is_an_infinite_one(name, double):
     mdp = WORLDS[name](300)
     logits = table(mdp)
@@ -82,12 +85,14 @@ def test_an_undiscounted_task_that_ends(double):
     np.testing.assert_allclose(mdp.action_value(np.array([[-99.0, 99.0], [0, 0]])), [[-2.5, -2], [0, 0]], atol=1e-12)
 
 
+@pytest.mark.thorough_after(1)
 def test_a_table_and_a_callable_are_the_same_policy(mdp):
     logits = table(mdp)
     for answer in (mdp.utility, mdp.value, mdp.action_value, mdp.occupancy):
         np.testing.assert_allclose(answer(logits), answer(Softmax(logits)), **CLOSE)
 
 
+@pytest.mark.thorough_after(1)
 def test_a_table_for_each_time(finite):
     """One table repeated is that table; a change at the last step changes only what is worth something before it."""
     logits = table(finite)

@@ -20,6 +20,7 @@ def returns(tau):
     return jnp.sum(GAMMA ** tau.time.astype(float) * tau.reward, axis=0)
 
 
+@pytest.mark.thorough_after(1)
 def test_probabilities_sum_to_one_and_returns_to_the_utility(finite):
     logits = table(finite)
     tau = finite.trajectories(logits)
@@ -29,12 +30,14 @@ def test_probabilities_sum_to_one_and_returns_to_the_utility(finite):
     np.testing.assert_allclose(chance @ returns(tau), finite.utility(logits), rtol=1e-11)
 
 
+@pytest.mark.thorough_after(1)
 def test_a_policy_for_each_time(finite):
     logits = table(finite, by_time=True)
     tau = finite.trajectories(logits)
     np.testing.assert_allclose(probability(finite, logits, tau) @ returns(tau), finite.utility(logits), rtol=1e-11)
 
 
+@pytest.mark.thorough_after(1)
 def test_trajectories_are_whole_episodes_and_all_different(finite):
     """Each ends once, `terminated`, in its last valid row; rows follow on each other."""
     tau = finite.trajectories(table(finite))
@@ -54,6 +57,7 @@ def test_log_prob_is_the_policys(finite):
     np.testing.assert_allclose(by_rows, log_actions(finite, logits, tau), rtol=1e-12)
 
 
+@pytest.mark.thorough_after(1)
 def test_the_gradient_of_log_p_needs_no_model(finite):
     """∇ log p_π(τ), with P and ρ0, is Σ_t ∇log π(a_t|s_t), without; its expectation is 0."""
     logits = table(finite)
@@ -66,6 +70,7 @@ def test_the_gradient_of_log_p_needs_no_model(finite):
     np.testing.assert_allclose(mean, 0, atol=1e-13)
 
 
+@pytest.mark.thorough_after(1)
 def test_the_likelihood_ratio_gradient(finite):
     """∇U = E[∇log p_π(τ) R(τ)]."""
     logits = table(finite)

@@ -91,6 +91,7 @@ def test_the_natural_gradient_is_the_advantage(endless):
     np.testing.assert_allclose(centered, advantage, rtol=1e-5, atol=1e-8 * np.abs(advantage).max())
 
 
+@pytest.mark.thorough_after(1)
 def test_the_update_s_step_is_along_the_advantage(endless):
     """`NaturalGradient` on a batch in which every state stands once: Δθ, centered in each state, is a multiple of A."""
     old = TablePolicy(table(endless))

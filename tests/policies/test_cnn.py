@@ -30,6 +30,7 @@ def by_xla(convolutions, x):
     return jnp.ravel(x)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("shape", [(37, 50, 3), (7, 8, 3), (1, 1, 2)])
 def test_layers_are_those_of_xlas_convolution(shape):
     network = stirred(Convolutions(shape, key=jr.key(0)), jr.key(1), 0.05)

@@ -44,6 +44,7 @@ def test_a_network_of_one_layer_has_the_last_gain():
     np.testing.assert_allclose(np.linalg.svd(layer.weight)[1], 0.01, rtol=1e-4)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("layer", NET.layers, ids=str)
 def test_gradients_are_those_of_the_plain_product_in_both_modes(layer):
     """∂/∂W of Σ_b δ_b · (x_b W + b) is Σ_b x_b δ_bᵀ, ∂/∂x_b is W δ_b; forward mode, and reverse over it, agree."""

@@ -95,6 +95,7 @@ def two_iterations(algorithm, critic, limit=3):
     return ravel(done.state.policy)[0], info
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("critic", [NONE, V, Q])
 @pytest.mark.parametrize(("objective", "update"), mostly_slow(EVERY, SOME), ids=map(" · ".join, EVERY))
 def test_every_credit_composes(objective, update, critic):
@@ -139,6 +140,7 @@ ILLEGAL = {
 }
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("name", ILLEGAL)
 def test_what_makes_no_sense_says_why(name):
     (credit, critic, *collect), parts, reason = ILLEGAL[name]

@@ -86,6 +86,7 @@ def test_a_registered_method_is_known_to_the_command_line(registered, tmp_path, 
     assert main(["train", "CartPole-v1", "tempered", "--temperature", "-1"]) == 2
 
 
+@pytest.mark.thorough
 def test_its_run_is_resumed_by_directory(registered, tmp_path):
     train = lambda out, steps: logpi.train(
         "logpi:CartPole-v1",
@@ -107,6 +108,7 @@ def test_a_name_is_registered_once(registered):
         registry.register(lambda: None)
 
 
+@pytest.mark.thorough
 def test_a_run_of_a_method_that_is_not_registered_says_so(tmp_path):
     logpi.train("logpi:CartPole-v1", tempered(num_envs=2), steps=16, evaluations=0, out=tmp_path / "run")
     with pytest.raises(logpi.LogpiError, match="was trained by tempered, which is not registered here"):

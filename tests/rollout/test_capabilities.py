@@ -46,6 +46,7 @@ def assert_equal(one, other):
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("collect", [Steps(20), Episodes(episodes_per_env=2)], ids=["window", "episodes"])
 def test_workers_change_no_bit_of_a_users_backend(collect):
     assert_equal(rollouts(NumberLines(5), collect), rollouts(NumberLines(5), collect, workers=2))
@@ -74,6 +75,7 @@ def test_unfinished_episodes_are_brought_back(kind):
     assert_equal(go_on(one), go_on(other))
 
 
+@pytest.mark.thorough
 def test_a_backend_without_a_factory_gets_no_workers():
     tiny = logpi.ppo(num_envs=2, num_steps=8, minibatch_size=16, hidden=(4,))
     for environment in (NumberLines(2, shareable=False), WholeLines(2)):
@@ -81,6 +83,7 @@ def test_a_backend_without_a_factory_gets_no_workers():
             logpi.train(environment, tiny, steps=32, evaluations=0, workers=2)
 
 
+@pytest.mark.thorough
 def test_a_users_backend_trains_with_workers():
     tiny = logpi.ppo(num_envs=4, num_steps=16, minibatch_size=32, hidden=(4,))
     train = lambda workers: logpi.train(NumberLines(4), tiny, steps=128, evaluations=0, workers=workers)

@@ -86,6 +86,7 @@ def test_episodes_run_on_from_one_window_to_the_next(key):
     assert tau.valid.all()
 
 
+@pytest.mark.thorough
 def test_actions_follow_the_key_and_nothing_else_repeats(key):
     """Steps and environments draw independently: no correlation beyond four standard errors."""
     environment = Vmap(Pendulum(), 50, 200)

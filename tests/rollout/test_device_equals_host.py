@@ -26,12 +26,14 @@ def pairs(key, collect, **options):
             yield field.name, *(np.asarray(getattr(tau, field.name))[rows] for tau in (here, there))
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("collect", COLLECTS, ids=str)
 def test_discrete_trajectories_are_equal(key, collect):
     for name, here, there in pairs(key, collect):
         np.testing.assert_allclose(here, there, atol=1e-5 if name == "log_prob" else 0, rtol=0, err_msg=name)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("collect", COLLECTS, ids=str)
 def test_continuous_trajectories_are_equal_to_rounding(key, collect):
     for name, here, there in pairs(key, collect, continuous=True):

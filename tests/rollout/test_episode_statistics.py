@@ -51,6 +51,7 @@ def windows(tau, length):
         yield part, {name: float(x) for name, x in figures.items()}
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("dummies", [False, True], ids=["plain", "with dummy rows"])
 @pytest.mark.parametrize("length", [3, 7, 100])
 def test_returns_and_lengths_are_those_of_the_script(length, dummies):

@@ -47,6 +47,7 @@ def on_the_host(collect, key):
     return on_host(host, behavior(host, key), collect, key)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(("rollout", "group"), [(on_the_device, 2), (on_the_host, 2), (on_the_host, 6)])
 def test_equal_policies_live_equal_lives_within_a_group_and_others_between_groups(rollout, group, key):
     tau = rollout(Episodes(episodes_per_env=2, group=group), key)

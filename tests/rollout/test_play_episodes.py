@@ -16,6 +16,7 @@ def played(environment, mu, episodes, seed):
     )
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "gaussian"])
 def test_episodes_are_the_same_on_the_device_and_on_the_host(key, continuous):
     on_device, on_host = walks(4, 12, continuous)
@@ -25,6 +26,7 @@ def test_episodes_are_the_same_on_the_device_and_on_the_host(key, continuous):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), one, other)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("k", [0, 1], ids=["device", "host"])
 def test_a_record_outlives_the_next_play_and_outcomes_are_those_of_the_trajectory(key, k):
     environment = walks(4, 12)[k]

@@ -43,6 +43,7 @@ class Huge(gymnasium.Env):
         return np.zeros(2, np.float32), 1e30 * (1 + action), self._t == 5, False, {}
 
 
+@pytest.mark.thorough
 def test_a_run_of_nothing_else_is_ended_with_its_first_policy(tmp_path):
     recipe = logpi.trpo(num_envs=2, num_steps=8, hidden=(4,), critic_epochs=1)
     with pytest.raises(NothingLearned) as error:

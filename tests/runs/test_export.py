@@ -108,6 +108,7 @@ def narrow(tree):
     return jax.tree.map(lambda x: jnp.asarray(x, halves.get(np.asarray(x).dtype)), tree)
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("name", CASES)
 def test_the_file_takes_the_policys_mode_in_the_environments_units(name, alone):
     pi, _, acted = CASES[name]

@@ -34,6 +34,7 @@ def test_there_is_a_golden_directory_of_every_earlier_schema():
     assert {path.parent.name for path in RUNS} == {f"schema-{n}" for n in range(migrations.OLDEST, migrations.SCHEMA)}
 
 
+@pytest.mark.thorough
 @named
 def test_it_is_resumed_as_the_version_that_wrote_it_did(golden, tmp_path, capsys):
     shutil.copytree(golden, tmp_path / "run")
@@ -53,6 +54,7 @@ def test_it_is_resumed_as_the_version_that_wrote_it_did(golden, tmp_path, capsys
     assert same(arrays_of(logpi.load(tmp_path / "run").policy), arrays_of(rest.policy), rtol=0)
 
 
+@pytest.mark.thorough_after(1)
 @named
 @pytest.mark.parametrize("which", ["final", "best"])
 def test_it_is_loaded_and_evaluated(golden, which, tmp_path):

@@ -129,6 +129,7 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_is_refused_in_one_line_and_runs_nothing(run, attack):
     attack(run)

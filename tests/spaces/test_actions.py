@@ -126,6 +126,7 @@ def test_whole_numbers_come_back_from_zero_and_vectors_between_minus_one_and_one
     np.testing.assert_allclose(ends, [[-1], [1], [0]])
 
 
+@pytest.mark.thorough
 def test_a_number_is_finite_however_great_it_is():
     """Its square need not be."""
     box = spaces.Box(-1, 1, (2,))

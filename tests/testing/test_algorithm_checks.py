@@ -38,6 +38,7 @@ ALGORITHMS = {
 }
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("algorithm", ALGORITHMS.values(), ids=ALGORITHMS)
 def test_every_algorithm_keeps_the_contract(algorithm):
     assert isinstance(algorithm, Algorithm)
@@ -114,6 +115,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(("message", "algorithm"), FAULTS.items(), ids=FAULTS)
 def test_each_violation_is_named(message, algorithm):
     with pytest.raises(LogpiError, match=message):

@@ -70,6 +70,7 @@ DISTRIBUTIONS = {
 }
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize(("message", "faults"), DISTRIBUTIONS.items(), ids=DISTRIBUTIONS)
 def test_a_fault_of_a_distribution_is_named(message, faults):
     p, q = (
@@ -123,6 +124,7 @@ POLICIES = {
 }
 
 
+@pytest.mark.thorough_after(2)
 @pytest.mark.parametrize(("message", "fault"), POLICIES.items(), ids=POLICIES)
 def test_a_fault_of_a_policy_is_named(message, fault):
     with pytest.raises(LogpiError, match=message):

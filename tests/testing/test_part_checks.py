@@ -70,21 +70,25 @@ ENVIRONMENTS = {
 }
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("make", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS)
 def test_every_distribution_is_one(make):
     check_distribution(make(1), make(2), draws=4000)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(("seen", "actions"), mostly_slow(SPACES.values(), 3), ids=SPACES)
 def test_every_policy_is_one(seen, actions, key):
     check_policy(policy(actions, key, seen), seen, actions)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("update", UPDATES.values(), ids=UPDATES)
 def test_every_update_is_one(update):
     check_update(update)
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("env", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_every_environment_is_one(env):
     with warnings.catch_warnings():

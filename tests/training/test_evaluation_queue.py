@@ -96,6 +96,7 @@ def test_sigterm_ends_the_wait_and_drops_what_is_held():
     assert recorded == [([2], 5.0, "after 2")]
 
 
+@pytest.mark.thorough
 def test_rows_are_the_same_whether_or_not_the_run_went_on(tmp_path, monkeypatch):
     """Evaluated by processes of their own from the second time on; callbacks have every evaluation waited for."""
     monkeypatch.setattr(evaluate, "WORKER_THRESHOLD_SECONDS", 0.0)

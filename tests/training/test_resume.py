@@ -34,6 +34,7 @@ def until(iteration):
     return lambda record: record["iteration"] == iteration
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("env", "algorithm"),
     mostly_slow(
@@ -57,6 +58,7 @@ def test_the_run_that_goes_on_is_the_run_that_was_never_ended(tmp_path, env, alg
     assert fingerprint(best[0])[0] == fingerprint(best[1])[0]
 
 
+@pytest.mark.thorough
 def test_whole_episodes_have_nothing_to_replay(tmp_path, capsys):
     recipe = logpi.reinforce(num_envs=2, hidden=(4,), episodes=2, max_episode_steps=20, learning_rate=1e-2)
     train = lambda name, **o: logpi.train("CartPole-v1", recipe, steps=400, evaluations=0, out=tmp_path / name, **o)
@@ -67,6 +69,7 @@ def test_whole_episodes_have_nothing_to_replay(tmp_path, capsys):
     assert "did not replay" not in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_it_goes_on_from_a_checkpoint_before_the_end_and_makes_no_row_twice(tmp_path):
     """As after SIGKILL: rows and checkpoints beyond the one that is left are made again."""
     whole = trained(tmp_path / "whole", "CartPole-v1", checkpoint_seconds=0)
@@ -79,6 +82,7 @@ def test_it_goes_on_from_a_checkpoint_before_the_end_and_makes_no_row_twice(tmp_
     assert [row["iteration"] for row in read_metrics(tmp_path / "whole" / "metrics.jsonl")] == list(range(1, 11))
 
 
+@pytest.mark.thorough
 def test_a_larger_budget_goes_on_from_the_end(tmp_path):
     first = trained(tmp_path, steps=128)
     more = logpi.resume(tmp_path, steps=256)
@@ -86,11 +90,13 @@ def test_a_larger_budget_goes_on_from_the_end(tmp_path):
     assert read_json(tmp_path / "run.json")["steps"] == 256
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_done_has_nothing_more_to_do(tmp_path):
     run = trained(tmp_path, steps=128)
     assert fingerprint(logpi.resume(tmp_path)) == fingerprint(run)
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_ended_before_it_began_begins(tmp_path):
     whole = trained(tmp_path / "whole", steps=128)
     shutil.copytree(tmp_path / "whole", tmp_path / "ended")
@@ -98,6 +104,7 @@ def test_a_run_that_was_ended_before_it_began_begins(tmp_path):
     assert fingerprint(logpi.resume(tmp_path / "ended")) == fingerprint(whole)
 
 
+@pytest.mark.thorough
 def test_if_no_checkpoint_can_be_read_that_is_said(tmp_path):
     trained(tmp_path, steps=128)
     for place in (tmp_path / "checkpoints").iterdir():
@@ -143,6 +150,7 @@ class Counting(gymnasium.Env):
         return np.full(1, Counting.calls, np.float32), 1.0, False, False, {}
 
 
+@pytest.mark.thorough
 def test_an_environment_that_does_not_replay_is_told_apart_and_begins_anew(tmp_path, capsys):
     make = lambda: gymnasium.wrappers.TimeLimit(Counting(), 10)
     trained(tmp_path, make, evaluations=0, callbacks=[until(1)])
@@ -151,6 +159,7 @@ def test_an_environment_that_does_not_replay_is_told_apart_and_begins_anew(tmp_p
     assert rest.metrics[-1]["return_max"] == 10  # what was lost is not counted: no episode is longer than its limit
 
 
+@pytest.mark.thorough
 def test_a_vector_environment_begins_new_episodes_and_that_is_said(tmp_path, capsys):
     mode = gymnasium.vector.AutoresetMode.SAME_STEP
     copies = [lambda: gymnasium.make("CartPole-v1")] * 4
@@ -161,6 +170,7 @@ def test_a_vector_environment_begins_new_episodes_and_that_is_said(tmp_path, cap
     assert [row["steps"] for row in rest.metrics] == list(range(64, STEPS + 1, 64))
 
 
+@pytest.mark.thorough
 def test_other_networks_and_other_tasks_are_refused_by_leaf(tmp_path):
     trained(tmp_path, steps=64)
     said = read_json(tmp_path / "run.json")
@@ -218,6 +228,7 @@ def whole(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("whole"), "CartPole-v1", checkpoint_seconds=0)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("number", mostly_slow([signal.SIGTERM, signal.SIGINT]), ids=["TERM", "INT"])
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(tmp_path, whole, phase, number):
@@ -250,6 +261,7 @@ def whole_on_the_device(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("whole"), evaluations=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", mostly_slow([signal.SIGTERM, signal.SIGINT]), ids=["TERM", "INT"])
 def test_a_signal_during_a_call_on_the_device_keeps_all_of_its_iterations(
     tmp_path, monkeypatch, whole_on_the_device, number
@@ -263,6 +275,7 @@ def test_a_signal_during_a_call_on_the_device_keeps_all_of_its_iterations(
     assert fingerprint(logpi.resume(tmp_path / "ended")) == fingerprint(whole_on_the_device)
 
 
+@pytest.mark.thorough
 def test_an_error_in_a_call_on_the_device_leaves_what_was_saved_before(tmp_path, monkeypatch, whole_on_the_device):
     def fail():
         raise RuntimeError("no memory left")
@@ -274,6 +287,7 @@ def test_an_error_in_a_call_on_the_device_leaves_what_was_saved_before(tmp_path,
     assert fingerprint(logpi.resume(tmp_path)) == fingerprint(whole_on_the_device)
 
 
+@pytest.mark.thorough
 def test_what_was_trained_before_an_error_is_kept(tmp_path):
     def fails(record):
         if record["iteration"] == 3:
@@ -286,6 +300,7 @@ def test_what_was_trained_before_an_error_is_kept(tmp_path):
     assert fingerprint(logpi.resume(tmp_path / "failed")) == fingerprint(whole)
 
 
+@pytest.mark.thorough
 def test_a_full_disk_is_said_and_the_older_checkpoint_stays(tmp_path, capsys):
     import resource
 

@@ -47,11 +47,13 @@ def tables(tmp_path_factory):
     return functools.cache(lambda name: sweep(name, RATES[name]))
 
 
+@pytest.mark.thorough
 def test_a_row_for_each_point_and_seed(tables):
     points = [(row["learning_rate"], row["seed"]) for row in tables("good")]
     assert points == [(rate, seed) for rate in RATES["good"] for seed in (3, 5)]
 
 
+@pytest.mark.thorough
 def test_one_of_many_is_its_single_run_to_the_last_digits_and_goes_on_alone(tables, tmp_path):
     row = tables("good")[3]
     single = alone(tmp_path, 5, learning_rate=3e-3)

@@ -28,6 +28,7 @@ def in_another_process(tmp_path, env, seed, name):
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("env", mostly_slow(["CartPole-v1", "logpi:CartPole-v1"]))
 def test_same_seed_same_bits_in_another_process(tmp_path, env):
     first, again = (in_another_process(tmp_path, env, 3, name) for name in ("first", "again"))
@@ -36,6 +37,7 @@ def test_same_seed_same_bits_in_another_process(tmp_path, env):
     assert first != " ".join(fingerprint(other)) + "\n"
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("env", ["logpi:CartPole-v1", "CartPole-v1"])
 def test_evaluating_leaves_training_as_it_was(tmp_path, env):
     plain = trained(tmp_path / "plain", env)
@@ -64,6 +66,7 @@ def thousand():
     return gymnasium.wrappers.TimeLimit(Thousand(), 50)
 
 
+@pytest.mark.thorough
 def test_evaluation_reports_raw_returns_and_leaves_statistics_alone(tmp_path):
     recipe = logpi.ppo(**TINY, normalize_observations=True, normalize_returns=True)
     run = logpi.train(thousand, recipe, steps=512, evaluations=0, out=tmp_path)
@@ -83,6 +86,7 @@ def test_one_iteration_is_always_made(tmp_path):
     assert trained(tmp_path, steps=1).summary["steps"] == 64
 
 
+@pytest.mark.thorough
 def test_dummy_rows_are_not_counted(tmp_path):
     """In NEXT_STEP mode the step after an end is no transition."""
     mode = gymnasium.vector.AutoresetMode.NEXT_STEP
@@ -124,6 +128,7 @@ def test_a_loaded_policy_is_the_trained_one(tmp_path):
     assert fingerprint(loaded) == fingerprint(run)
 
 
+@pytest.mark.thorough
 def test_a_hand_built_algorithm_with_its_own_networks(tmp_path):
     env = logpi.make("CartPole-v1", 2)
     policy = logpi.mlp_policy(env.spec.observation_space, env.spec.action_space, hidden=(8,), key=jax.random.key(0))
@@ -155,6 +160,7 @@ def test_parts_that_do_not_fit_fail_before_the_first_step(tmp_path):
         logpi.train("CartPole-v1", algorithm, policy=policy, steps=100, out=tmp_path)
 
 
+@pytest.mark.thorough
 def test_a_run_directory_is_not_overwritten(tmp_path):
     trained(tmp_path, steps=64)
     with pytest.raises(logpi.LogpiError, match="already holds a run"):

@@ -74,6 +74,7 @@ def test_one_plain_step_is_the_rate_times_the_gradient(key, rows):
     assert info["learning_rate"] == 0.25 and info["skipped_updates"] == 0
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("actions", [CHOICES, VECTORS], ids=["softmax", "gaussian"])
 def test_one_plain_step_of_a_policy_follows_the_policy_gradient(key, actions):
     pi = policy(actions, key)
@@ -83,6 +84,7 @@ def test_one_plain_step_of_a_policy_follows_the_policy_gradient(key, actions):
     close(trainable(new)[0], by_hand, atol=1e-7)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_steps_are_those_of_plain_optax_on_the_tree(key, rows, name):
     """Three epochs on the whole batch: θ as one vector takes the same way as θ as a tree."""
@@ -173,6 +175,7 @@ def test_rates_can_be_swept_by_vmap(key, rows):
     np.testing.assert_array_equal(swept, theta[None] + rates[:, None] * g[None])
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("minibatch_size", [None, 7])
 def test_the_way_taken_is_fixed_by_the_key(key, rows, minibatch_size):
     """The same key gives the same bits; another key another order, if there is an order."""

@@ -69,6 +69,7 @@ def relative(a, b):
     return float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b))
 
 
+@pytest.mark.thorough
 def test_products_are_the_mean_outer_product_of_scores(case):
     kind, theta, unravel, rows = case
     assert relative(by_products(theta, unravel, rows), by_scores(kind, theta, unravel, rows)) < 1e-4
@@ -106,6 +107,7 @@ def test_only_valid_rows_count(case):
     np.testing.assert_allclose(by_products(theta, unravel, half), by_products(theta, unravel, alone), atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_damping_adds_to_the_diagonal(case):
     _, theta, unravel, rows = case
     damped = dense(fisher_product(unravel, theta, rows, 0.5), theta.size)

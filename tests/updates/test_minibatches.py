@@ -64,6 +64,7 @@ def test_columns_stay_together_where_trajectories_are_the_unit(pi, key, size, va
     assert sorted(found) == np.flatnonzero(np.any(rows.valid, axis=0)).tolist()
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("unit", ["step", "trajectory"])
 @pytest.mark.parametrize("scale", [4.0, 24.0])
 def test_gradients_weighted_by_their_share_add_up_to_the_batchs(pi, key, unit, scale):

@@ -104,6 +104,7 @@ def test_the_other_direction_of_kl_is_its_own_constraint(key):
     assert abs(backward - mean_kl(pi, new, rows)) > 1e-4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("task", mostly_slow([logpi.CartPole(), logpi.Pendulum()]), ids=["CartPole", "Pendulum"])
 def test_over_two_hundred_updates_every_accepted_step_is_safe(task):
     environment = logpi.Vmap(task, 4, 200)
@@ -119,6 +120,7 @@ def test_over_two_hundred_updates_every_accepted_step_is_safe(task):
     assert (info["kl"][~accepted] == 0).all() and (info["step_norm"][~accepted] == 0).all()
 
 
+@pytest.mark.thorough
 def test_settings_are_numbers_that_can_be_swept(key):
     """One trace serves every δ."""
     pi = policy(CHOICES, key)

@@ -41,6 +41,7 @@ WORLDS = {
 }
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("name", mostly_slow(WORLDS, 2))
 def test_the_mean_return_is_the_utility(name, key):
     """Monte Carlo by the library's own rollouts, within 4 standard errors of the oracle."""
@@ -74,6 +75,7 @@ def test_it_moves_and_pays_as_its_tables_say(key):
         np.testing.assert_allclose(frequency, mdp.transition[state, action], atol=5 * 0.5 / here.sum() ** 0.5)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("task", TASKS)
 def test_by_name(task, key):
     """Every named problem has a start, observations in its space, and a time limit."""

@@ -77,6 +77,7 @@ def test_the_mask_is_the_one_of_the_moment(mode):
     assert ends.min() >= 2
 
 
+@pytest.mark.thorough
 def test_policies_take_legal_actions_only(tmp_path):
     """`Alternating` asserts it, while training and evaluating."""
     algorithm = logpi.a2c(num_envs=2, num_steps=8, hidden=(4,))

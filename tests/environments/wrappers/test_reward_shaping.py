@@ -4,6 +4,7 @@ import gymnasium
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import pytest
 from builders import Counting, Walk, WalkOnHost, behavior, on_device
 
 from logpi.core.collection import Episodes
@@ -24,6 +25,7 @@ def paid_by_hand(tau):
     return np.asarray(tau.next_obs)[..., 0] + GAMMA * np.where(tau.terminated, 0, after) - before
 
 
+@pytest.mark.thorough
 def test_every_step_pays_the_difference_of_potentials(key):
     plain, shaped = (Vmap(single, 16, 12) for single in (Walk(), RewardShaping(Walk(), potential, GAMMA)))
     mu = behavior(plain, key)
@@ -35,6 +37,7 @@ def test_every_step_pays_the_difference_of_potentials(key):
     np.testing.assert_array_equal(tau.action, bare.action)
 
 
+@pytest.mark.thorough
 def test_it_telescopes_to_minus_the_first_potential(key):
     """Σ γ^t r' = Σ γ^t r − Φ(s₀) in every episode that terminates, a random number of steps long."""
     plain, shaped = (Vmap(single, 64, 60) for single in (Walk(), RewardShaping(Walk(), potential, GAMMA)))

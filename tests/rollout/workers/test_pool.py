@@ -75,6 +75,7 @@ def test_blocks_cover_each_environment_once_whoever_acts(n):
     assert sizes == {(size, 2)}
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(
     ("source", "num_envs", "collect", "workers"),
     mostly_slow(
@@ -114,6 +115,7 @@ def test_an_environment_that_raises_is_named(workers):
     assert 'raise OSError("the simulator is gone")' in e.value.trace
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(("kind", "how"), [(Dying, "with exit status 7"), (Killed, "by signal SIGKILL")])
 def test_a_worker_that_dies_is_named(kind, how):
     with pytest.raises(
@@ -214,6 +216,7 @@ def alive(pid):
         return False
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("then", ["input()", "raise SystemExit(3)", "pass"], ids=["killed", "raised", "ended"])
 def test_no_worker_outlives_its_run(then):
     command, here = [sys.executable, "-c", PARENT.format(then=then)], Path(__file__).parent
