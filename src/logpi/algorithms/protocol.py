@@ -11,7 +11,7 @@ from logpi.policies.behavior import Behavior
 from logpi.types import Info, State, Trajectory
 
 CriticKind = Literal["state", "action"]
-"""Which value function a critic predicts: `"state"` for V(s), `"action"` for Q(s, a)."""
+"""Value function that a critic predicts: `"state"` for V(s), `"action"` for Q(s, a)."""
 
 
 @runtime_checkable

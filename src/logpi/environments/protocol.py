@@ -122,7 +122,7 @@ class SteppableCopies(Restartable, Protocol):
 
     @property
     def restarted(self) -> int:
-        """How many copies were replaced so far."""
+        """Number of copies replaced so far."""
         ...
 
     def example(self) -> Any:

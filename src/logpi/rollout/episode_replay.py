@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.environments.protocol import Restartable
 
 EpisodeSnapshot = dict[str, Any]
 
@@ -49,7 +50,7 @@ def snapshot(episode: np.ndarray, obs: Any, pieces: list[tuple[Any, ...]]) -> Ep
 
 
 def snapshot_shard(kept: EpisodeSnapshot, mine: slice) -> EpisodeSnapshot:
-    """What was kept of some neighboring environments."""
+    """Return the part of a snapshot that belongs to a range of neighboring environments."""
     ends = np.cumsum(kept["length"])
     first = (ends - kept["length"])[mine]
     rows = slice(first[0], ends[mine][-1])
@@ -57,7 +58,7 @@ def snapshot_shard(kept: EpisodeSnapshot, mine: slice) -> EpisodeSnapshot:
     return own | {"action": tree_map(lambda x: x[rows], kept["action"])}
 
 
-def replay(environment: Any, seed: int, kept: EpisodeSnapshot) -> tuple[Any, np.ndarray]:
+def replay(environment: Restartable, seed: int, kept: EpisodeSnapshot) -> tuple[Any, np.ndarray]:
     """Bring every environment back to where it stood: (what they show now, which ones could not be brought back).
 
     One that does not show again what it had shown does not replay: it begins its next episode.
@@ -71,7 +72,7 @@ def replay(environment: Any, seed: int, kept: EpisodeSnapshot) -> tuple[Any, np.
 
 
 def _replay_actions(
-    environment: Any, seed: int, kept: EpisodeSnapshot, episode: Any, length: Any
+    environment: Restartable, seed: int, kept: EpisodeSnapshot, episode: Any, length: Any
 ) -> tuple[Any, np.ndarray]:
     """Begin these episodes and take their first `length` steps: (what is shown, where an episode ended too soon)."""
     obs, ended = environment.restart(seed, episode), np.zeros(len(length), bool)
