@@ -21,7 +21,7 @@ from logpi.environments.protocol import Environment
 from logpi.environments.source import EnvironmentId, arguments_of, name_of, with_arguments
 from logpi.errors import LogpiError
 
-FEW = 12  # as many tasks are all named in an error; of more, those with similar names
+FEW = 12  # where no name is similar, as many tasks are all named in an error
 ENTRY_POINTS = "logpi.environments"
 GYMNASIUM_ID = re.compile(r"([\w-]+/)?[\w.-]+-v\d+")
 
@@ -135,9 +135,10 @@ def check(env: str | EnvironmentId) -> None:
         raise LogpiError(f"{name} needs {missing}")
     tasks = backend.names()
     if task not in tasks:
-        every = [f"{name.partition(':')[0]}:{other}" for other in tasks]
-        near = difflib.get_close_matches(name, every, n=3, cutoff=0.5)
-        advice = f"allowed: {', '.join(every)}" if len(every) <= FEW else _hint(near)
+        prefix = name.partition(":")[0]
+        near = [f"{prefix}:{other}" for other in difflib.get_close_matches(task, tasks, n=3, cutoff=0.5)]
+        every = ", ".join(f"{prefix}:{other}" for other in tasks)
+        advice = f"allowed: {every}" if not near and 0 < len(tasks) <= FEW else _hint(near)
         raise LogpiError(f"unknown environment {name}; {advice}")
 
 

@@ -74,7 +74,7 @@ def test_a_task_that_it_lacks_is_answered_with_the_nearest(pretended):
     check("gymnax:CartPole-v1")
     with pytest.raises(LogpiError, match="unknown environment gymnax:CartPol-v0; did you mean gymnax:CartPole-v1"):
         check("gymnax:CartPol-v0")
-    with pytest.raises(LogpiError, match="unknown environment gymnax:xyz; did you mean gymnax:CartPole-v1, gymnax:P"):
+    with pytest.raises(LogpiError, match="unknown environment gymnax:xyz; allowed: gymnax:CartPole-v1, gymnax:P"):
         check("gymnax:xyz")
 
 
