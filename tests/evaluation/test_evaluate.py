@@ -60,6 +60,15 @@ def test_a_task_without_a_limit_needs_one(policy):
     assert logpi.evaluate(policy, unlimited, episodes=2, max_episode_steps=20).lengths.max() <= 20
 
 
+def test_an_environment_that_the_user_made_stays_open(policy, monkeypatch):
+    environment, closed = logpi.make("CartPole-v1", 2), []
+    monkeypatch.setattr(type(environment), "close", lambda self: closed.append(self))
+    logpi.evaluate(policy, environment, episodes=2)
+    assert closed == []
+    logpi.evaluate(policy, "CartPole-v1", episodes=1)
+    assert len(closed) == 1
+
+
 def test_the_interval_is_for_the_mean():
     same = Evaluation(np.full(10, 3.0), np.ones(10))
     assert same.mean == 3 and same.ci == (3, 3)
@@ -82,11 +91,12 @@ def test_long_evaluations_are_left_to_workers_and_no_bit_changes(policy, monkeyp
 
     alone, together = logpi.make("CartPole-v1", 5), logpi.make("CartPole-v1", 5)
     try:
-        run, hiring = make_evaluator(alone, policy, 7), make_evaluator(together, policy, 7, hire=use_workers)
+        run = make_evaluator(alone, policy, 7)
+        shared = make_evaluator(together, policy, 7, use_workers=use_workers)
         for seed in (1, 2, 3):
-            here, there = (begin(policy, seed).result().returns for begin in (run, hiring))
+            here, there = (begin(policy, seed).result().returns for begin in (run, shared))
             np.testing.assert_array_equal(here, there)
         assert len(pools) == times
     finally:
-        for crew in pools:
-            crew.close()
+        for pool in pools:
+            pool.close()

@@ -11,17 +11,12 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Key, PyTree
 
-from logpi.core.collection import Episodes
 from logpi.core.compilation import aot_compile
 from logpi.environments.protocol import is_jax_environment
 from logpi.lab.expectation import Mean
 from logpi.lab.problem import Problem
 from logpi.policies.behavior import Behavior
-from logpi.policies.evaluate import evaluate_behavior
-from logpi.rollout import device
-from logpi.rollout.host import HostRollout
-from logpi.rollout.next_observations import with_next_obs
-from logpi.rollout.noise import rollout_noise
+from logpi.rollout.play_episodes import EpisodePlayer
 from logpi.types import State, Trajectory
 
 SIDE_BY_SIDE = 16  # environments stepped together on the host
@@ -46,39 +41,26 @@ class Sample(NamedTuple):
 
 def episodes(problem: Problem, policy: PyTree, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
     """Collect `number` whole episodes of a policy, one per column; also return the seconds it took."""
-    first = problem.make(1)
-    return (_on_device if is_jax_environment(first) else _on_host)(problem, Behavior(policy), number, key)
-
-
-def _on_device(problem: Problem, mu: Behavior, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
-    environment = problem.make(number)
-    play = lambda environment, mu, key: ((), device.rollout(environment, mu, (), key, Episodes())[1])
-    return timed(aot_compile(play, environment, mu, key), environment, mu, key)
-
-
-def _on_host(problem: Problem, mu: Behavior, number: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
-    environment = problem.make(SIDE_BY_SIDE)
+    mu, first = Behavior(policy), problem.make(1)
+    if is_jax_environment(first):
+        return _play(EpisodePlayer(problem.make(number), mu, number), mu, 0, key)
+    first.close()
     k_seed, k_noise = jr.split(key)
-    seed = int(jr.randint(k_seed, (), 0, 2**31 - 1))
-    n = environment.spec.num_envs
-    collect = Episodes(episodes_per_env=-(-number // n))
+    environment = problem.make(SIDE_BY_SIDE)
     try:
-        obs = environment.reset(seed)
-        draw = lambda mu, key: ((), rollout_noise(mu, obs, key, collect, environment.spec))
-        noise = jax.device_get(aot_compile(draw, mu, k_noise)(mu, k_noise)[1])
-        rollout = HostRollout(environment, collect, mu, obs, noise)
-        started = time.perf_counter()
-        fields = with_next_obs(rollout.collect(mu, noise, seed))
-        seconds = time.perf_counter() - started
+        return _play(EpisodePlayer(environment, mu, number), mu, int(jr.randint(k_seed, (), 0, 2**31 - 1)), k_noise)
     finally:
         environment.close()
-    scores = aot_compile(lambda mu, fields: ((), _scored(mu, fields)), mu, fields)
-    tau = Trajectory(**fields, log_prob=scores(mu, fields)[1], complete=True)
-    return jax.tree.map(lambda x: jnp.asarray(x)[:, :number], tau), seconds
 
 
-def _scored(mu: Behavior, fields: dict[str, Any]) -> Array:
-    return evaluate_behavior(mu, fields["obs"]).log_prob(fields["action"])
+def _play(player: EpisodePlayer, mu: Behavior, seed: int, key: Key[Array, ""]) -> tuple[Trajectory, float]:
+    """Play the episodes: (trajectory, seconds)."""
+    started = time.perf_counter()
+    player.start(mu, seed, key)
+    seconds = time.perf_counter() - started
+    trajectory = player.finish().trajectory
+    assert trajectory is not None
+    return trajectory, seconds
 
 
 def estimates(

@@ -2,23 +2,18 @@
 
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 
-from logpi.algorithms.protocol import CriticKind
-from logpi.core.collection import Collect, Episodes
-from logpi.core.seeds import DEMONSTRATION, derive
+from logpi.core.seeds import DEMONSTRATION, TRAINING, derive
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make
+from logpi.environments.source import is_constructible
 from logpi.errors import LogpiError
-from logpi.loop.factory import make_loop
-from logpi.loop.iteration import init_carry
-from logpi.loop.protocol import CallBudget
+from logpi.loop.iteration import iteration_keys
 from logpi.policies.behavior import Behavior
-from logpi.types import State, Trajectory
+from logpi.rollout.play_episodes import play_episodes
+from logpi.types import Trajectory
 
 
 def collect_episodes(
@@ -41,38 +36,14 @@ def collect_episodes(
     if episodes < 1:
         raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
     environment = make(env, episodes, max_episode_steps)
+    # Seed and key are those of the first iteration of a run with the derived seed.
     seed = derive(seed, DEMONSTRATION)
-    watching = Watching(Episodes(max_episode_steps))
-    carry = init_carry(watching, environment, policy, None, jr.key(seed))
-    info = make_loop(watching, environment, carry, seed, capacity=1).run(carry, CallBudget(0, 1, 1, 1))[1][0]
-    if not is_jax_environment(environment) and isinstance(env, str):
-        environment.close()
-    return jax.tree.map(jnp.asarray, info["tau"])
-
-
-class Watching(eqx.Module):
-    """An algorithm that learns nothing and returns the collected trajectory."""
-
-    collect: Collect = eqx.field(static=True)
-    num_envs_required: int | None = eqx.field(static=True, default=None)
-    critic_kind: CriticKind | None = eqx.field(static=True, default=None)
-    learns_separately: bool = eqx.field(static=True, default=False)
-
-    def init(self, policy: PyTree, critic: PyTree = None) -> State:
-        """State with the policy alone."""
-        return State(policy=policy, critic=critic, opt=(), critic_opt=())
-
-    def at(self, progress: Any) -> "Watching":
-        """Return itself: no schedules."""
-        del progress
-        return self
-
-    def behavior(self, state: State, key: Array) -> Behavior:
-        """μ = π."""
-        del key
-        return Behavior(state.policy)
-
-    def learn(self, state: State, mu: Behavior, tau: Trajectory, key: Array) -> tuple[State, dict[str, Any]]:
-        """Return the state unchanged, with τ as its metric."""
-        del mu, key
-        return state, {"tau": tau}
+    key = iteration_keys(jr.split(jr.key(seed))[1]).rollout
+    columns, mu = environment.spec.num_envs, Behavior(policy)
+    try:
+        return play_episodes(
+            environment, mu, columns, derive(seed, TRAINING, 0), key=key, max_episode_steps=max_episode_steps
+        )
+    finally:
+        if not is_jax_environment(environment) and is_constructible(env):
+            environment.close()

@@ -104,11 +104,11 @@ class EpisodePlayer:
         return self._read(self._plays.finish())
 
     def _outcomes(self, fields: Fields) -> EpisodeRecord:
-        return EpisodeRecord(fields["reward"][:, : self._episodes], fields["valid"][:, : self._episodes])
+        reward, valid = (np.asarray(fields[name])[:, : self._episodes] for name in ("reward", "valid"))
+        return EpisodeRecord(reward, valid)
 
     def _record(self, fields: Fields) -> EpisodeRecord:
-        # Copied: the next play overwrites a host rollout's buffers, which `jnp.asarray` might share.
-        columns = jax.tree.map(lambda x: jnp.array(x)[:, : self._episodes], fields)
+        columns = jax.tree.map(lambda x: x[:, : self._episodes], fields)
         tau = Trajectory(**columns, complete=True)
         return EpisodeRecord(np.asarray(tau.reward), np.asarray(tau.valid), tau)
 
@@ -150,7 +150,7 @@ class _DevicePlays:
 
     def start(self, mu: Behavior, key: Key[Array, ""], seed: int) -> None:
         del seed
-        self._fields = jax.device_get(self._program(mu, key)[1])
+        self._fields = jax.block_until_ready(self._program(mu, key)[1])
 
     def done(self) -> bool:
         return True
@@ -190,5 +190,7 @@ class _HostPlays:
         fields = self.rollout.finish()
         if self._outcomes_only:
             return fields
-        fields = with_next_obs(fields)
+        # Copied: the next play overwrites the rollout's buffers, which `jnp.asarray` might share.
+        fields = jax.tree.map(jnp.array, with_next_obs(fields))
+        fields["reward"] = fields["reward"].astype(float)
         return fields | {"log_prob": self._score(self._mu, fields["obs"], fields["action"])[1]}

@@ -137,23 +137,22 @@ def evaluation_of_plan(plan: Plan, stack: ExitStack) -> Callable[[PyTree], Pendi
     if spec.time_limit is None or source is None:
         return None
     copies = open_environment(source, EVALUATION_EPISODES, spec.time_limit, stack)
-    run = make_evaluator(
-        copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION, hire=_use_training_workers(plan, copies, stack)
-    )
+    use_workers = _use_training_workers(plan, copies, stack)
+    run = make_evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION, use_workers=use_workers)
     return lambda policy: run(policy, 0)
 
 
 def _use_training_workers(plan: Plan, copies: Any, stack: ExitStack) -> Callable[[HostRollout], None]:
     """Return a function that attaches a worker pool to an evaluation rollout, with as many workers as training uses."""
 
-    def hire(rollout: HostRollout) -> None:
+    def use_workers(rollout: HostRollout) -> None:
         number = plan.workers.resolve_count(copies.spec.num_envs, rollout.size, plan.steps)
         if number and not rollout.why_not_parallel:
             pool = WorkerPool(copies, number, step_timeout=plan.workers.step_timeout)
             stack.callback(pool.close)
             rollout.use_workers(pool)
 
-    return hire
+    return use_workers
 
 
 def open_environment(
