@@ -3,10 +3,10 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Float, PyTree
 
 from logpi.credit.action_value import categorical, every_action
+from logpi.policies.evaluate import map_rows_in_chunks
 from logpi.types import State, Trajectory, ravel
 
 
@@ -19,7 +19,7 @@ class OptimalStateBaseline(eqx.Module):
     alone. Rows of one trajectory are correlated, and their sum can have another optimum. V(s) weights actions by π(a|s)
     only.
 
-    - `chunk`: number of rows whose scores, one for each action, are computed side by side; ≥ 1, default 256.
+    - `chunk`: number of rows whose scores, one for each action, are computed at the same time; ≥ 1, default 256.
 
     Needs a policy over finitely many actions. Source: Greensmith, Bartlett and Baxter 2004.
     """
@@ -37,5 +37,4 @@ class OptimalStateBaseline(eqx.Module):
             total = jnp.sum(weight)
             return jnp.sum(weight * every_action(state.critic, obs, pi)) / jnp.where(total > 0, total, 1)
 
-        rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tau.obs)
-        return lax.map(at, rows, batch_size=self.chunk).reshape(phi.shape)
+        return map_rows_in_chunks(at, phi.ndim, self.chunk, tau.obs)

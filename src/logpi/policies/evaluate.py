@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
 
 import jax
+from jax import lax
 from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
 from logpi.distributions.point import Point
@@ -87,3 +88,14 @@ def map_rows(network: Callable[..., Answer], axes: int, *inputs: PyTree) -> Answ
     for _ in range(axes):
         network = jax.vmap(network)
     return network(*inputs)
+
+
+def map_rows_in_chunks(network: Callable[..., Answer], axes: int, chunk: int, *inputs: PyTree) -> Answer:
+    """Map a function of one row over the leading axes of its inputs, as `map_rows` does, in bounded memory.
+
+    - `chunk`: number of rows evaluated at the same time, ≥ 1; chunks are evaluated one after the other.
+    """
+    leading = jax.tree.leaves(inputs)[0].shape[:axes]
+    rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[axes:]), inputs)
+    answers = lax.map(lambda row: network(*row), rows, batch_size=chunk)
+    return jax.tree.map(lambda x: x.reshape(*leading, *x.shape[1:]), answers)

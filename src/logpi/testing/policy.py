@@ -14,6 +14,7 @@ from jaxtyping import Array, Key, PyTree
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.errors import LogpiError
 from logpi.policies.behavior import Behavior
+from logpi.policies.evaluate import map_rows
 from logpi.spaces.actions import to_gymnasium
 from logpi.spaces.tree import copy_as_stored, leaf_spaces, map_leaves
 from logpi.testing.distribution import METHODS
@@ -59,26 +60,29 @@ def observations(space: spaces.Space, rows: int, seed: int = 0) -> Any:
 
 
 def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, Any], Any]:
-    """Evaluate the policy on all observations, requiring equal results alone and in a batch; and the actions sent."""
+    """Evaluate the policy on all observations, requiring equal results alone and in a batch; and `to_env(action)`."""
 
-    def figures(policy: PyTree, obs: PyTree) -> dict[str, Any]:
+    def evaluate_row(policy: PyTree, obs: PyTree) -> dict[str, Any]:
         pi = policy(obs)
         noise = pi.noise(key)
         action = pi.push(noise)
         return {"noise": noise, "action": action, "log_prob": pi.log_prob(action), "entropy": pi.entropy()}
 
-    def sent(policy: PyTree, obs: PyTree) -> Any:
+    def evaluate_rows(policy: PyTree, obs: PyTree) -> dict[str, Any]:
+        return map_rows(lambda row: evaluate_row(policy, row), 1, obs)
+
+    def env_action(policy: PyTree, obs: PyTree) -> Any:
         pi = Behavior(policy)(obs)
         return pi.to_env(pi.push(pi.noise(key)))
 
     remedy = "compute with JAX on the observation alone: no state, no Python branches on values, no NumPy"
     try:
         offers(eqx.filter_eval_shape(policy, _row(obs, 0)), METHODS, "policy's distribution")
-        together = eqx.filter_jit(jax.vmap(figures, (None, 0)))(policy, obs)
-        native = eqx.filter_jit(sent)(policy, obs)
+        together = eqx.filter_jit(evaluate_rows)(policy, obs)
+        native = eqx.filter_jit(env_action)(policy, obs)
     except (jax.errors.JAXTypeError, jax.errors.TracerArrayConversionError) as error:
         raise LogpiError(f"the policy fails under jit and vmap ({str(error).splitlines()[0]}): {remedy}") from None
-    alone = eqx.filter_jit(figures)
+    alone = eqx.filter_jit(evaluate_row)
     for i in (0, ROWS - 1):
         one = alone(policy, _row(obs, i))
         shape = np.shape(one["log_prob"])
@@ -89,7 +93,7 @@ def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, A
 
 
 def _actions(own: Any, space: spaces.Space) -> None:
-    """Check that the actions sent lie in the action space."""
+    """Check that the actions for the environment lie in the action space."""
     wanted = map_leaves(space, _like)()
     same_kind(own, wanted, "the action", "give actions the structure of the action space, one row an observation")
     for (path, leaf), x in zip(leaf_spaces(space), tree_leaves(own), strict=True):
