@@ -9,7 +9,7 @@ from builders import CHOICES, SEEN, VECTORS, batch, bits, close, gradient, polic
 from logpi.core.schedules import LinearSchedule
 from logpi.core.trees import resolve
 from logpi.objectives.advantage_normalized import AdvantageNormalized
-from logpi.objectives.base import Objective
+from logpi.objectives.base import Objective, ObjectiveWrapper
 from logpi.objectives.clipped import Clipped
 from logpi.objectives.entropy import entropy
 from logpi.objectives.importance import importance
@@ -20,11 +20,27 @@ from logpi.policies.critic import mlp_critic
 
 
 class Whole(Objective):
-    """Stands for any objective of whole trajectories."""
+    """Stands for any objective of whole trajectories, whose value means nothing."""
+
+    def __call__(self, outputs, batch):
+        return jnp.float32(4.0)
 
     @property
     def sampling_unit(self):
         return "trajectory"
+
+    @property
+    def has_meaningful_value(self):
+        return False
+
+    def info(self, outputs, batch):
+        return {"figure": jnp.float32(7.0)}
+
+
+class Plain(ObjectiveWrapper):
+    """Overrides nothing."""
+
+    objective: Objective
 
 
 def test_a_sum_has_the_sum_of_values_gradients_and_figures(key):
@@ -52,6 +68,14 @@ def test_a_factor_may_change_with_progress(key):
     rows = batch(pi, key)
     faded = resolve(LinearSchedule(1.0, 0.0) * entropy, 0.75)
     np.testing.assert_allclose(faded.evaluate(pi, rows), 0.25 * entropy.evaluate(pi, rows), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("wrapper", "value"), [(Plain(Whole()), 4.0), (0.5 * Whole(), 2.0)], ids=["plain", "scaled"])
+def test_a_wrapper_delegates_what_it_does_not_override(key, wrapper, value):
+    pi = policy(CHOICES, key)
+    rows = batch(pi, key)
+    assert wrapper.evaluate(pi, rows) == value and wrapper.info(Outputs(pi, rows), rows) == {"figure": 7.0}
+    assert wrapper.sampling_unit == "trajectory" and not wrapper.has_meaningful_value
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,6 @@ class Topology:
     process_index: int = 0
     num_processes: int = 1
 
-    @property
-    def is_main(self) -> bool:
-        """True in the process that writes files and prints."""
-        return self.process_index == 0
-
-    def local_environments(self, num_envs: int) -> range:
-        """Return the columns, of 0 … num_envs − 1, of the environments that this process steps."""
-        bounds = [num_envs * i // self.num_processes for i in (self.process_index, self.process_index + 1)]
-        return range(*bounds)
-
     def agree(self, value: int) -> int:
         """Return the largest of the values that the processes propose; on one process, the value itself.
 

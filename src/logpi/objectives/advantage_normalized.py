@@ -5,18 +5,18 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from logpi.objectives.base import Objective
+from logpi.objectives.base import Objective, ObjectiveWrapper
 from logpi.objectives.outputs import Outputs
 from logpi.types import Batch
 
 
-class AdvantageNormalized(Objective):
+class AdvantageNormalized(ObjectiveWrapper):
     """Objective on normalized credit: Φ ↦ (Φ − mean Φ) / (std Φ + 1e-8), over the valid rows of the batch at hand.
 
     Around PPO's objective and under minibatches this is the usual per-minibatch advantage normalization. A batch of
     one row, or of equal credit, gets Φ = 0.
 
-    - `objective`: the objective that is evaluated on the normalized credit.
+    - `objective`: the objective that is evaluated on the normalized credit; its metrics are of the credit as it was.
 
     Source: no equation of Schulman et al. 2017, but their implementation; Engstrom et al. 2020.
     """
@@ -27,20 +27,6 @@ class AdvantageNormalized(Objective):
         """Return the objective on normalized credit."""
         credit = normalize_advantages(batch.credit, batch.valid)
         return self.objective(outputs, dataclasses.replace(batch, credit=credit))
-
-    @property
-    def sampling_unit(self) -> str:
-        """Sampling unit of the inner objective."""
-        return self.objective.sampling_unit
-
-    @property
-    def has_meaningful_value(self) -> bool:
-        """True if the inner objective's is."""
-        return self.objective.has_meaningful_value
-
-    def info(self, outputs: Outputs, batch: Batch) -> dict[str, Float[Array, ""]]:
-        """Return the metrics of the inner objective, on credit as it was."""
-        return self.objective.info(outputs, batch)
 
 
 def normalize_advantages(x: Float[Array, "*B"], valid: Bool[Array, "*B"]) -> Float[Array, "*B"]:

@@ -1,4 +1,4 @@
-"""The contract of objectives, and their sum and multiple."""
+"""The contract of objectives, their sum and multiple, and the wrapper of objectives around another one."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -80,7 +80,34 @@ class Sum(Objective):
         return self.first.info(outputs, batch) | self.second.info(outputs, batch)
 
 
-class Scaled(Objective):
+class ObjectiveWrapper(Objective):
+    """Abstract objective around another one: every member delegates to `objective`; a subclass overrides what differs.
+
+    - `objective`: the wrapped objective.
+    """
+
+    objective: eqx.AbstractVar[Objective]
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
+        """Return the wrapped objective's value."""
+        return self.objective(outputs, batch)
+
+    @property
+    def sampling_unit(self) -> str:
+        """Sampling unit of the wrapped objective."""
+        return self.objective.sampling_unit
+
+    @property
+    def has_meaningful_value(self) -> bool:
+        """True if the wrapped objective's is."""
+        return self.objective.has_meaningful_value
+
+    def info(self, outputs: Outputs, batch: Batch) -> dict[str, Float[Array, ""]]:
+        """Return the metrics of the wrapped objective."""
+        return self.objective.info(outputs, batch)
+
+
+class Scaled(ObjectiveWrapper):
     """c · J, c a number or a schedule."""
 
     factor: Number
@@ -89,20 +116,6 @@ class Scaled(Objective):
     def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
         """Return the value times the factor."""
         return self.factor * self.objective(outputs, batch)
-
-    @property
-    def sampling_unit(self) -> str:
-        """Sampling unit of the scaled objective."""
-        return self.objective.sampling_unit
-
-    @property
-    def has_meaningful_value(self) -> bool:
-        """True if the scaled objective's is."""
-        return self.objective.has_meaningful_value
-
-    def info(self, outputs: Outputs, batch: Batch) -> dict[str, Float[Array, ""]]:
-        """Return the metrics of the scaled objective."""
-        return self.objective.info(outputs, batch)
 
 
 def total(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:

@@ -80,7 +80,30 @@ unit_weights = Ratios(jnp.zeros_like, mean, "step")
 """w_t = 1: the simplification ρ ≈ 1 for a π that has hardly left μ, made explicit. The gradient is that of `score`."""
 
 
-class SelfNormalized(eqx.Module):
+class WeightsWrapper(eqx.Module):
+    """Abstract importance weights made of others: every member delegates; a subclass overrides what differs.
+
+    - `weights`: the wrapped weights.
+    """
+
+    weights: eqx.AbstractVar[Weights]
+
+    def __call__(self, pi: Distribution, batch: Batch) -> Float[Array, "*B"]:
+        """Return the wrapped weights."""
+        return self.weights(pi, batch)
+
+    @property
+    def sampling_unit(self) -> str:
+        """Sampling unit of the wrapped weights."""
+        return self.weights.sampling_unit
+
+    @property
+    def average(self) -> Average:
+        """Average of the wrapped weights."""
+        return self.weights.average
+
+
+class SelfNormalized(WeightsWrapper):
     """w / mean w: weights whose mean over the batch is exactly 1.
 
     The estimate is bounded by the largest credit and has less variance, for a bias of order 1/m.
@@ -97,18 +120,8 @@ class SelfNormalized(eqx.Module):
         w = self.weights(pi, batch)
         return w / jnp.maximum(self.average(w, batch), 1e-12)
 
-    @property
-    def sampling_unit(self) -> str:
-        """That of the inner weights."""
-        return self.weights.sampling_unit
 
-    @property
-    def average(self) -> Average:
-        """That of the inner weights."""
-        return self.weights.average
-
-
-class TruncatedWeights(eqx.Module):
+class TruncatedWeights(WeightsWrapper):
     """min(w, c): no row counts for more than c. Less variance, for a bias towards μ.
 
     - `weights`: the weights to truncate.
@@ -123,16 +136,6 @@ class TruncatedWeights(eqx.Module):
     def __call__(self, pi: Distribution, batch: Batch) -> Float[Array, "*B"]:
         """Return the weights, at most c."""
         return jnp.minimum(self.weights(pi, batch), self.limit)
-
-    @property
-    def sampling_unit(self) -> str:
-        """That of the inner weights."""
-        return self.weights.sampling_unit
-
-    @property
-    def average(self) -> Average:
-        """That of the inner weights."""
-        return self.weights.average
 
 
 def effective_sample_size(weights: Weights, pi: Distribution, batch: Batch) -> dict[str, Float[Array, ""]]:
