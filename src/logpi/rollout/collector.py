@@ -95,7 +95,7 @@ class Collector:
     def start(self, weights: list[Any], draws: list[np.ndarray], seed: int, which: int = 0) -> None:
         """Collect one rollout with this shard's noise into buffer set `which`; whole episodes begin from `seed`."""
         self._rows, self._observations = self._sets[which], self._stores[which]
-        self._actions, self._env_actions = tree_leaves(self._rows["action"]), tree_leaves(self._rows["sent"])
+        self._actions, self._env_actions = tree_leaves(self._rows["action"]), tree_leaves(self._rows["env_action"])
         with self._limit_threads():
             act = self._bind(weights)
             if self._fast_window is not None:

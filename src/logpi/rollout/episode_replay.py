@@ -1,4 +1,4 @@
-"""Episodes under way on the host, kept as the actions they were sent, brought back by sending them again; no JAX."""
+"""Snapshots of unfinished episodes on the host, stored as their actions and restored by replay. Needs no JAX."""
 
 from typing import Any
 
@@ -8,79 +8,95 @@ from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.protocol import Restartable
 
 EpisodeSnapshot = dict[str, Any]
+"""Unfinished episodes as arrays, see `snapshot`."""
 
 
 class ActionLog:
-    """What each environment was sent since its episode began. Nothing is done per step: a rollout is added whole."""
+    """Actions that each environment received since its episode began; a rollout is added at once, not per step."""
 
-    def __init__(self, sent: Any, kept: EpisodeSnapshot | None = None, lost: np.ndarray | None = None):
-        """Go on from what was kept, where it was not lost; `sent` are buffers [T, N, ...] like those to come."""
-        nothing = tree_map(lambda x: np.zeros((0, *x.shape[2:]), x.dtype), sent)
-        n = tree_leaves(sent)[0].shape[1]
-        self._pieces: list[tuple[Any, ...]] = [(nothing,)] * n
-        if kept is not None and lost is not None:
-            ends = np.cumsum(kept["length"])
-            for i in np.flatnonzero(~lost):
-                rows = slice(ends[i] - kept["length"][i], ends[i])
-                self._pieces[i] = (tree_map(lambda x, rows=rows: x[rows], kept["action"]),)
+    def __init__(self, env_action: Any, saved: EpisodeSnapshot | None = None, not_restored: np.ndarray | None = None):
+        """Start a log, empty or from a snapshot.
 
-    def add(self, sent: Any, ended: np.ndarray, begun: np.ndarray) -> None:
-        """A rollout: what was sent, the rows [T, N] after which a new episode began, and where one began before."""
-        for i, before in enumerate(self._pieces):
+        - `env_action`: buffers [T, N, ...] like those that will be added.
+        - `saved`, `not_restored`: a snapshot, and bool [N], True for environments that could not be restored from it.
+        """
+        nothing = tree_map(lambda x: np.zeros((0, *x.shape[2:]), x.dtype), env_action)
+        n = tree_leaves(env_action)[0].shape[1]
+        self._segments: list[tuple[Any, ...]] = [(nothing,)] * n
+        if saved is not None and not_restored is not None:
+            ends = np.cumsum(saved["length"])
+            for i in np.flatnonzero(~not_restored):
+                rows = slice(ends[i] - saved["length"][i], ends[i])
+                self._segments[i] = (tree_map(lambda x, rows=rows: x[rows], saved["action"]),)
+
+    def add(self, env_action: Any, ended: np.ndarray, starts: np.ndarray) -> None:
+        """Add a rollout.
+
+        - `env_action`: the environments' actions, [T, N, ...].
+        - `ended`: rows after which a new episode began, bool [T, N].
+        - `starts`: environments in which an episode began with the rollout's first row, bool [N].
+        """
+        for i, earlier in enumerate(self._segments):
             ends = np.flatnonzero(ended[:, i])
             first = ends[-1] + 1 if ends.size else 0
-            piece = tree_map(lambda x, i=i, first=first: x[first:, i].copy(), sent)
-            self._pieces[i] = (piece,) if ends.size or begun[i] else (*before, piece)
+            segment = tree_map(lambda x, i=i, first=first: x[first:, i].copy(), env_action)
+            self._segments[i] = (segment,) if ends.size or starts[i] else (*earlier, segment)
 
     def segments(self) -> list[tuple[Any, ...]]:
-        """All of it, by environment; what is handed out does not change when more is added."""
-        return list(self._pieces)
+        """Return the actions of each environment, in segments of one rollout each; later additions do not change it."""
+        return list(self._segments)
 
 
-def snapshot(episode: np.ndarray, obs: Any, pieces: list[tuple[Any, ...]]) -> EpisodeSnapshot:
-    """Where each environment stands, as arrays: its episode, what it shows, and the actions that led there."""
-    joined = [tree_map(lambda *x: np.concatenate(x), *some) for some in pieces]
-    length = np.asarray([len(tree_leaves(some)[0]) for some in joined])
+def snapshot(episode: np.ndarray, obs: Any, segments: list[tuple[Any, ...]]) -> EpisodeSnapshot:
+    """Assemble the state of every unfinished episode as arrays.
+
+    - `episode`: index of each environment's episode, [N].
+    - `obs`: current observations [N, ...].
+    - `segments`: the actions that led there, as `ActionLog.segments` returns them.
+    """
+    actions = [tree_map(lambda *x: np.concatenate(x), *parts) for parts in segments]
+    length = np.asarray([len(tree_leaves(x)[0]) for x in actions])
     return {
         "episode": episode,
         "obs": obs,
         "length": length,
-        "action": tree_map(lambda *x: np.concatenate(x), *joined),
+        "action": tree_map(lambda *x: np.concatenate(x), *actions),
     }
 
 
-def snapshot_shard(kept: EpisodeSnapshot, mine: slice) -> EpisodeSnapshot:
+def snapshot_shard(saved: EpisodeSnapshot, columns: slice) -> EpisodeSnapshot:
     """Return the part of a snapshot that belongs to a range of neighboring environments."""
-    ends = np.cumsum(kept["length"])
-    first = (ends - kept["length"])[mine]
-    rows = slice(first[0], ends[mine][-1])
-    own = {name: tree_map(lambda x: x[mine], kept[name]) for name in ("episode", "obs", "length")}
-    return own | {"action": tree_map(lambda x: x[rows], kept["action"])}
+    ends = np.cumsum(saved["length"])
+    first = (ends - saved["length"])[columns]
+    rows = slice(first[0], ends[columns][-1])
+    shard = {name: tree_map(lambda x: x[columns], saved[name]) for name in ("episode", "obs", "length")}
+    return shard | {"action": tree_map(lambda x: x[rows], saved["action"])}
 
 
-def replay(environment: Restartable, seed: int, kept: EpisodeSnapshot) -> tuple[Any, np.ndarray]:
-    """Bring every environment back to where it stood: (what they show now, which ones could not be brought back).
+def replay(environment: Restartable, seed: int, saved: EpisodeSnapshot) -> tuple[Any, np.ndarray]:
+    """Restore every environment by replaying its actions; returns (observations [N, ...], not restored [N]).
 
-    One that does not show again what it had shown does not replay: it begins its next episode.
+    An environment whose observation then differs from the saved one does not repeat itself: it begins its next episode.
     """
-    obs, lost = _replay_actions(environment, seed, kept, kept["episode"], kept["length"])
-    for now, before in zip(tree_leaves(obs), tree_leaves(kept["obs"]), strict=True):
-        lost |= (now != before).reshape(len(now), -1).any(axis=1)
-    if lost.any():
-        obs, _ = _replay_actions(environment, seed, kept, kept["episode"] + lost, np.where(lost, 0, kept["length"]))
-    return obs, lost
+    obs, not_restored = _replay_actions(environment, seed, saved, saved["episode"], saved["length"])
+    for now, before in zip(tree_leaves(obs), tree_leaves(saved["obs"]), strict=True):
+        not_restored |= (now != before).reshape(len(now), -1).any(axis=1)
+    if not_restored.any():
+        episode, length = saved["episode"] + not_restored, np.where(not_restored, 0, saved["length"])
+        obs, _ = _replay_actions(environment, seed, saved, episode, length)
+    return obs, not_restored
 
 
 def _replay_actions(
-    environment: Restartable, seed: int, kept: EpisodeSnapshot, episode: Any, length: Any
+    environment: Restartable, seed: int, saved: EpisodeSnapshot, episode: Any, length: Any
 ) -> tuple[Any, np.ndarray]:
-    """Begin these episodes and take their first `length` steps: (what is shown, where an episode ended too soon)."""
+    """Begin these episodes and take their first `length` steps; returns (observations, ended too early [N])."""
     obs, ended = environment.restart(seed, episode), np.zeros(len(length), bool)
-    first = np.cumsum(kept["length"]) - kept["length"]
+    first = np.cumsum(saved["length"]) - saved["length"]
     for t in range(int(length.max())):
         idle = t >= length
         row = np.where(idle, 0, first + t)
-        step = environment.step(tree_map(lambda x, row=row: x[row], kept["action"]), idle)
+        step = environment.step(tree_map(lambda x, row=row: x[row], saved["action"]), idle)
         ended |= ~idle & (step.terminated | step.truncated)
         keep = lambda old, new, idle=idle: np.where(idle.reshape(-1, *[1] * (new.ndim - 1)), old, new)
         obs = tree_map(keep, obs, step.obs)

@@ -75,7 +75,7 @@ class HostRollout:
         )
         collector.obs = obs
         self._backend: RolloutBackend = collector
-        self._env_action, self._which = self._backend.rows(0)["sent"], 0
+        self._env_action, self._which = self._backend.rows(0)["env_action"], 0
         self._action_log = ActionLog(self._env_action)
 
     def use_workers(self, pool: WorkerPool, sets: int = 1) -> None:
@@ -89,7 +89,7 @@ class HostRollout:
         each = lambda: {"rows": self._allocate(store), "draws": self._draws, "weights": self._weights}
         pool.setup(self.program, self._actor.block, self._collect, store, [each() for _ in range(sets)])
         self._backend = pool
-        self._env_action = pool.rows(0)["sent"]
+        self._env_action = pool.rows(0)["env_action"]
 
     @property
     def why_not_parallel(self) -> str | None:
@@ -151,7 +151,7 @@ class HostRollout:
     @property
     def buffers(self) -> dict[str, Any]:
         """The arrays of the last rollout, not copied."""
-        return {name: x for name, x in self._backend.rows(self._which).items() if name != "sent"}
+        return {name: x for name, x in self._backend.rows(self._which).items() if name != "env_action"}
 
     @property
     def final_capacity(self) -> int:
@@ -179,7 +179,7 @@ class HostRollout:
         self._backend.finish()
         rows = self._backend.rows(self._which)
         if self._can_replay:
-            self._action_log.add(rows["sent"], rows["terminated"] | rows["truncated"], rows["time"][0] == 0)
+            self._action_log.add(rows["env_action"], rows["terminated"] | rows["truncated"], rows["time"][0] == 0)
         self._refuse_non_finite()
         return self.buffers
 

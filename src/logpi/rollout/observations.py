@@ -1,4 +1,4 @@
-"""Where a host rollout keeps observations: both ends of every step, pictures once, or not at all. Needs no JAX."""
+"""Storage of a host rollout's observations: as pairs, as a sequence (images), or not at all. Needs no JAX."""
 
 from typing import Any
 
@@ -13,76 +13,77 @@ class StorePairs:
     """`obs` and `next_obs` of every row: [T, N, ...] each."""
 
     def __init__(self, fields: dict[str, Any]):
-        """Write into arrays like those of `room`."""
+        """Write into arrays like those of `allocate`."""
         self.fields = fields
         self._buffers = list(zip(tree_leaves(fields["obs"]), tree_leaves(fields["next_obs"]), strict=True))
 
     @staticmethod
     def allocate(obs: Any, rows: int, columns: int) -> dict[str, Any]:
-        """Empty arrays for observations like `obs[N]`."""
+        """Allocate arrays for observations like `obs[N]`."""
         return {name: _empty(obs, rows, columns) for name in ("obs", "next_obs")}
 
-    def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
-        """Keep the rows of `some` environments at (row, column)."""
-        for (now, later), x, y in zip(self._buffers, tree_leaves(obs), tree_leaves(step.next_obs), strict=True):
-            now[place] = x[some]
-            later[place] = y[some]
+    def write(self, index: tuple[Any, Any], copies: Any, obs: Any, step: Step) -> None:
+        """Write the observations of these copies at (row, column)."""
+        for (current, following), x, y in zip(self._buffers, tree_leaves(obs), tree_leaves(step.next_obs), strict=True):
+            current[index] = x[copies]
+            following[index] = y[copies]
 
 
 class StoreSequence:
-    """`obs` alone, one row more: [T + 1, N, ...]. What follows row t is row t + 1, as it is in whole episodes."""
+    """`obs` alone, [T + 1, N, ...]: the successor of row t is row t + 1, as it is in whole episodes."""
 
     def __init__(self, fields: dict[str, Any]):
-        """Write into arrays like those of `room`."""
+        """Write into arrays like those of `allocate`."""
         self.fields = fields
         self._buffers = tree_leaves(fields["obs"])
 
     @staticmethod
     def allocate(obs: Any, rows: int, columns: int) -> dict[str, Any]:
-        """Empty arrays for observations like `obs[N]`."""
+        """Allocate arrays for observations like `obs[N]`."""
         return {"obs": _empty(obs, rows + 1, columns)}
 
-    def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
-        """Keep the rows of `some` environments at (row, column), and what follows them in the row below."""
-        row, column = place
+    def write(self, index: tuple[Any, Any], copies: Any, obs: Any, step: Step) -> None:
+        """Write the observations of these copies at (row, column), and their successors in the next row."""
+        row, column = index
         for buffer, x, y in zip(self._buffers, tree_leaves(obs), tree_leaves(step.next_obs), strict=True):
-            buffer[row, column] = x[some]
-            buffer[row + 1, column] = y[some]
+            buffer[row, column] = x[copies]
+            buffer[row + 1, column] = y[copies]
 
 
 class StoreSequenceAndFinals:
-    """`obs` once, and beside it the true last observations of episodes that end within the window.
+    """`obs` as a sequence, and the true final observations of episodes that end within the window.
 
-    There is room for an end every 32 steps; where there are more, it is doubled, which compiles the learner anew.
+    `place` [T, N] holds the index of a row's final observation in `final`, −1 for a row that ends no episode. `final`
+    has capacity for one end in 32 steps; if there are more it is doubled, and the learning program compiled again.
     """
 
     def __init__(self, fields: dict[str, Any]):
-        """Write into arrays like those of `room`."""
-        self._once, self.fields, self._count = StoreSequence(fields), fields, 0
+        """Write into arrays like those of `allocate`."""
+        self._sequence, self.fields, self._count = StoreSequence(fields), fields, 0
 
     @staticmethod
     def allocate(obs: Any, rows: int, columns: int) -> dict[str, Any]:
-        """Empty arrays for observations like `obs[N]`."""
+        """Allocate arrays for observations like `obs[N]`."""
         final = tree_map(lambda x: _zeros(x, max(columns, rows * columns // 32)), obs)
         return StoreSequence.allocate(obs, rows, columns) | {
             "final": final,
             "place": np.full((rows, columns), -1, np.int32),
         }
 
-    def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
-        """Keep a row, and what it ends with where it does: the next row there begins another episode."""
-        row, _ = place
-        self._once.write(place, some, obs, step)
+    def write(self, index: tuple[Any, Any], copies: Any, obs: Any, step: Step) -> None:
+        """Write a row, and final observations where an episode ends in it: the next row there begins another one."""
+        row, _ = index
+        self._sequence.write(index, copies, obs, step)
         self._count = 0 if row == 0 else self._count
         self.fields["place"][row] = -1
         ends = np.flatnonzero((step.terminated | step.truncated) & step.valid)
         if len(ends) and step.next_obs is not step.obs:
-            kept = slice(self._count, self._count + len(ends))
-            self._count = kept.stop
+            places = slice(self._count, self._count + len(ends))
+            self._count = places.stop
             self._grow()
             for final, x in zip(tree_leaves(self.fields["final"]), tree_leaves(step.next_obs), strict=True):
-                final[kept] = x[ends]
-            self.fields["place"][row, ends] = range(kept.start, kept.stop)
+                final[places] = x[ends]
+            self.fields["place"][row, ends] = range(places.start, places.stop)
 
     def _grow(self) -> None:
         while self._count > len(tree_leaves(self.fields["final"])[0]):
@@ -90,30 +91,30 @@ class StoreSequenceAndFinals:
 
 
 class StoreNothing:
-    """No observation at all, only the sum of what follows each step: enough to see whether all was finite."""
+    """The sum of each successor observation's entries alone, `next_obs` [T, N]: enough to find non-finite values."""
 
     def __init__(self, fields: dict[str, Any]):
-        """Write into arrays like those of `room`."""
+        """Write into arrays like those of `allocate`."""
         self.fields = fields
 
     @staticmethod
     def allocate(obs: Any, rows: int, columns: int) -> dict[str, Any]:
-        """An empty array for what observations sum to."""
+        """Allocate the array of sums."""
         del obs
         return {"next_obs": np.zeros((rows, columns), np.float32)}
 
-    def write(self, place: tuple[Any, Any], some: Any, obs: Any, step: Step) -> None:
-        """Keep the sums of `some` environments' numbers."""
+    def write(self, index: tuple[Any, Any], copies: Any, obs: Any, step: Step) -> None:
+        """Write the sums of these copies' entries."""
         for x in tree_leaves(step.next_obs):
             if np.issubdtype(x.dtype, np.floating):
-                self.fields["next_obs"][place] = x.reshape(len(x), -1).sum(axis=1)[some]
+                self.fields["next_obs"][index] = x.reshape(len(x), -1).sum(axis=1)[copies]
 
 
 Store = StorePairs | StoreSequence | StoreSequenceAndFinals | StoreNothing
 
 
 def choose_store(obs: Any, collect: Collect) -> type[Store]:
-    """What keeps such observations: those with pictures (uint8) once, others at both ends of a step."""
+    """Choose the store: a sequence for observations with images (uint8), pairs for all others."""
     if all(x.dtype != np.uint8 for x in tree_leaves(obs)):
         return StorePairs
     return StoreSequenceAndFinals if isinstance(collect, Steps) else StoreSequence

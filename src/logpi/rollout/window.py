@@ -1,7 +1,7 @@
-"""A window of steps in `SteppableCopies`, with as little Python per step as possible. Needs no JAX.
+"""Collection of a window of steps in `SteppableCopies`, with as little Python per step as possible. Needs no JAX.
 
 Work that can be done once per window is not done per step: each observation is written once, as the successor of its
-step; flags and times are filled in for the whole window from the list of episode ends.
+step; flags and times are filled in for all rows from the list of episode ends.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.protocol import SteppableCopies
 from logpi.numpy_policy.blocks import Act, Blocks
 
-End = tuple[int, int, bool, bool]  # row, environment, terminated, and whether the step was one
+End = tuple[int, int, bool, bool]  # row, environment, terminated, valid
 
 
 def collect_window(
@@ -24,83 +24,88 @@ def collect_window(
     obs: Any,
     time: np.ndarray,
     rows: Any,
-    beat: np.ndarray,
+    heartbeat: np.ndarray,
 ) -> tuple[Any, np.ndarray]:
-    """Fill `rows` [T, n, ...] from where the environments stand; (where they stand then, steps into their episodes).
+    """Fill `rows` [T, n, ...] from the current observations on; returns (next observations, times of the next steps).
 
-    - `act`: how the policy acts for a block; `draws` [T, n, ...] is its noise.
-    - `rows`: the arrays of a window of both ends of every step, those of these environments alone.
+    - `act`: the policy's action function for one block; `draws` [T, n, ...] is its noise.
+    - `obs`, `time`: current observations [n, ...], and the number of steps already taken in each episode, int [n].
+    - `rows`: the fields of a window, stored as by `StorePairs`: the columns of these environments alone.
+    - `heartbeat`: int64 [1], incremented per step.
     """
-    window, noise = _window(blocks, obs, rows["next_obs"]), [blocks.spread(x, axis=1) for x in draws]
-    everyone, mine, acts, watched = range(len(time)), blocks.mine, blocks.across(act), beat.data
-    own = tree_map(lambda x: x[:, mine], window)
-    part = (lambda x: x[mine]) if isinstance(rows["sent"], np.ndarray) else lambda x: tree_map(lambda y: y[mine], x)
-    now, seen, answers = obs, tree_map(blocks.spread, obs), []
+    window, noise = _next_obs_window(blocks, obs, rows["next_obs"]), [blocks.spread(x, axis=1) for x in draws]
+    copies, positions, act_all, beats = range(len(time)), blocks.positions, blocks.across(act), heartbeat.data
+    own = tree_map(lambda x: x[:, positions], window)
+    if isinstance(rows["env_action"], np.ndarray):
+        own_actions = lambda x: x[positions]
+    else:
+        own_actions = lambda x: tree_map(lambda y: y[positions], x)
+    next_obs, spread_obs, answers = obs, tree_map(blocks.spread, obs), []
     starts: list[tuple[int, Any]] = []
     ends: list[End] = []
-    moments = zip(zip(*noise, strict=True), _rows(own), _rows(window), rows["reward"], strict=True)
-    for t, (drawn, now, following, reward) in enumerate(moments):
-        answer = acts(seen, drawn)
+    steps = zip(zip(*noise, strict=True), _iterate_rows(own), _iterate_rows(window), rows["reward"], strict=True)
+    for t, (draw, next_obs, spread_next, reward) in enumerate(steps):
+        answer = act_all(spread_obs, draw)
         answers.append(answer)
-        ended = environment.advance(part(answer[1]), now, reward, everyone)
+        ended = environment.advance(own_actions(answer[1]), next_obs, reward, copies)
         if ended:
-            now = tree_map(np.copy, now)
-            environment.begin([i for i, *_ in ended], now)
-            following = tree_map(blocks.spread, now)
-            starts.append((t + 1, now))
+            next_obs = tree_map(np.copy, next_obs)  # the true final observations stay in the window
+            environment.begin([i for i, *_ in ended], next_obs)
+            spread_next = tree_map(blocks.spread, next_obs)
+            starts.append((t + 1, next_obs))
             ends += [(t, *end) for end in ended]
-        seen = following
-        watched[0] += 1
-    _write(rows, own, answers, mine)
-    _place(rows, obs, starts)
-    return tree_map(np.copy, now), _flag(rows, time, ends)
+        spread_obs = spread_next
+        beats[0] += 1
+    _write_answers(rows, own, answers, positions)
+    _write_obs(rows, obs, starts)
+    return tree_map(np.copy, next_obs), _write_flags(rows, time, ends)
 
 
-def _rows(tree: Any) -> Iterable[Any]:
-    """Its arrays' rows, one after the other."""
+def _iterate_rows(tree: Any) -> Iterable[Any]:
+    """Iterate over the leading axis of the arrays of a tree."""
     if isinstance(tree, np.ndarray):
         return tree
     return (tree_map(lambda x, t=t: x[t], tree) for t in range(len(tree_leaves(tree)[0])))
 
 
-def _window(blocks: Blocks, obs: Any, rows: Any) -> Any:
-    """Where to write what follows each step, in the places of blocks: the rows themselves, where they have them all."""
-    room = lambda x, first: x if x.shape[1] == blocks.width else np.repeat(blocks.spread(first)[None], len(x), axis=0)
-    return tree_map(room, rows, obs)
+def _next_obs_window(blocks: Blocks, obs: Any, rows: Any) -> Any:
+    """Return arrays [T, width, ...] for the successor observations: `rows` themselves where they have that width."""
+    array = lambda x, first: x if x.shape[1] == blocks.width else np.repeat(blocks.spread(first)[None], len(x), axis=0)
+    return tree_map(array, rows, obs)
 
 
-def _write(rows: Any, following: Any, answers: list[tuple[Any, Any]], mine: slice) -> None:
-    """What was answered, and what followed, where it was not written there at once."""
-    for to, x in zip(tree_leaves(rows["next_obs"]), tree_leaves(following), strict=True):
-        if not np.shares_memory(to, x):
-            to[...] = x
-    outs = rows["action"], rows["sent"]
-    plain = all(isinstance(x, np.ndarray) for x in outs)
+def _write_answers(rows: Any, next_obs: Any, answers: list[tuple[Any, Any]], positions: slice) -> None:
+    """Write both kinds of actions; and the successor observations, unless they were written in place."""
+    for buffer, x in zip(tree_leaves(rows["next_obs"]), tree_leaves(next_obs), strict=True):
+        if not np.shares_memory(buffer, x):
+            buffer[...] = x
+    actions = rows["action"], rows["env_action"]
+    plain = all(isinstance(x, np.ndarray) for x in actions)
     flat = answers if plain else [tree_leaves(answer) for answer in answers]
-    for to, each in zip(tree_leaves(outs), zip(*flat, strict=True), strict=True):
-        to[...] = np.concatenate(each).reshape(len(each), *each[0].shape)[:, mine]
+    for buffer, leaves in zip(tree_leaves(actions), zip(*flat, strict=True), strict=True):
+        buffer[...] = np.concatenate(leaves).reshape(len(leaves), *leaves[0].shape)[:, positions]
 
 
-def _place(rows: Any, first: Any, starts: list[tuple[int, Any]]) -> None:
-    """What was acted on: what followed the step before, or an episode's first observation."""
-    for seen, following, x in zip(*map(tree_leaves, (rows["obs"], rows["next_obs"], first)), strict=True):
-        seen[0], seen[1:] = x, following[:-1]
-    for t, obs in starts:
+def _write_obs(rows: Any, first: Any, starts: list[tuple[int, Any]]) -> None:
+    """Write the observations acted on: the successor in the row before, or an episode's first observation."""
+    for obs, next_obs, x in zip(*map(tree_leaves, (rows["obs"], rows["next_obs"], first)), strict=True):
+        obs[0], obs[1:] = x, next_obs[:-1]
+    for t, start in starts:
         if t < len(rows["reward"]):
-            for seen, x in zip(tree_leaves(rows["obs"]), tree_leaves(obs), strict=True):
-                seen[t] = x
+            for obs, x in zip(tree_leaves(rows["obs"]), tree_leaves(start), strict=True):
+                obs[t] = x
 
 
-def _flag(rows: Any, time: np.ndarray, ends: list[End]) -> np.ndarray:
-    """Flags and times of the window; steps into their episodes that the environments have then taken."""
+def _write_flags(rows: Any, time: np.ndarray, ends: list[End]) -> np.ndarray:
+    """Write flags and times of all rows; returns the times of the steps after the window."""
     length = len(rows["reward"])
     rows["terminated"][:], rows["truncated"][:], rows["valid"][:] = False, False, True
     rows["time"][:] = time + np.arange(length, dtype=time.dtype)[:, None]
-    after = time + length
-    for t, i, terminated, sound in ends:
-        rows["terminated"][t, i], rows["truncated"][t, i], rows["valid"][t, i] = terminated, not terminated, sound
+    next_time = time + length
+    for t, i, terminated, valid in ends:
+        rows["terminated"][t, i], rows["truncated"][t, i], rows["valid"][t, i] = terminated, not terminated, valid
         rows["time"][t + 1 :, i] = np.arange(length - t - 1)
-        after[i] = length - t - 1
-        if not sound and t:  # what failed was last seen in the row before: its episode is cut there
+        next_time[i] = length - t - 1
+        if not valid and t:  # the copy failed in this row: its episode is truncated after the row before
             rows["truncated"][t - 1, i] |= not rows["terminated"][t - 1, i]
-    return after
+    return next_time
