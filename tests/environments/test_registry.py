@@ -6,8 +6,10 @@ import sys
 from importlib import metadata
 
 import gymnasium
+import numpy as np
 import pytest
 from builders import Jitter, Walk
+from gymnasium import spaces
 from gymnasium.vector import SyncVectorEnv
 
 import logpi
@@ -159,6 +161,20 @@ def test_arguments_reach_what_is_made():
     assert make(lambda size: gymnasium.make("FrozenLake-v1", map_name=size), 2, arguments={"size": "8x8"})
     with pytest.raises(LogpiError, match="exists already and takes no arguments"):
         make(gymnasium.make("CartPole-v1"), 1, arguments={"x": 1})
+
+
+class OldGym:
+    """Of the library before Gymnasium, and no Gymnasium environment."""
+
+    observation_space, action_space, spec = spaces.Box(-1, 1, (2,)), spaces.Discrete(2), None
+    reset = lambda self: np.zeros(2, np.float32)
+    step = lambda self, action: (np.zeros(2, np.float32), 1.0, False, {})
+
+
+@pytest.mark.parametrize("source", [lambda: None, OldGym, OldGym(), lambda: OldGym(), None, object()])
+def test_what_is_no_environment_is_refused_in_one_line(source):
+    with pytest.raises(LogpiError, match="which is no environment: it has no reset"):
+        make(source, 2)
 
 
 def test_later_arguments_replace_earlier_ones():

@@ -17,7 +17,7 @@ from logpi.environments.adapters.envpool import is_pool, pooled
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.adapters.vector import GymnasiumVector
 from logpi.environments.backends import BuiltInTasks, EnvironmentBackend, Library, load_attribute
-from logpi.environments.protocol import Environment
+from logpi.environments.protocol import Environment, Spec
 from logpi.environments.source import EnvironmentId, arguments_of, name_of, with_arguments
 from logpi.errors import LogpiError
 
@@ -191,11 +191,7 @@ def make(env: Any, num_envs: int, time_limit: int | None = None, arguments: Mapp
         return Gymnasium(None, 1, name, time_limit, ready=env)
     if callable(env):
         return _from_factory(env, num_envs, name, time_limit)
-    if isinstance(env, Environment):  # host environments offer what this protocol names, too
-        return env
-    if hasattr(env, "reset") and hasattr(env, "step"):
-        return _copies(env, num_envs, time_limit or getattr(env, "time_limit", None), name)
-    raise LogpiError(f"{name} is no environment: it has no reset and step; allowed: a name, a factory or one that has")
+    return env if _is_vectorized(env) else _copies(env, num_envs, time_limit or getattr(env, "time_limit", None), name)
 
 
 def find_spec(name: str) -> EnvSpec:
@@ -221,7 +217,7 @@ def _make_by_name(name: str, arguments: Mapping[str, Any], num_envs: int, time_l
     check(name)
     backend, task = find_backend(name)
     made = _call(functools.partial(backend.make, task, num_envs, time_limit, **arguments), name)
-    if isinstance(made, Environment):
+    if _is_vectorized(made):
         return made
     if callable(made):
         return _from_factory(made, num_envs, name, time_limit)
@@ -238,7 +234,7 @@ def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_li
         return make(first, num_envs, time_limit)
     if isinstance(first, gymnasium.Env):
         return Gymnasium(factory, num_envs, name, time_limit, ready=first)
-    if isinstance(first, Environment):
+    if _is_vectorized(first):
         return first
     return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)
 
@@ -254,8 +250,22 @@ def _call(factory: Callable[..., Any], name: str, **arguments: Any) -> Any:
         raise LogpiError(f"environment {name}: its factory raised {type(error).__name__}: {reason}") from error
 
 
+def _is_vectorized(env: Any) -> bool:
+    """Tell whether this is N environments already; those on the host offer what the protocol of JAX's names, too."""
+    return isinstance(env, Environment) and isinstance(env.spec, Spec)
+
+
 def _copies(single: Any, num_envs: int, time_limit: int | None, name: str) -> Any:
-    """Make copies of one environment in JAX."""
+    """Make copies of one environment in JAX. Raises LogpiError for an object that is none."""
+    for method, arguments in {"reset": ("key",), "step": ("key", "state", "action")}.items():
+        try:
+            inspect.signature(getattr(single, method, None)).bind(*arguments)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise LogpiError(
+                f"environment {name} is a {type(single).__name__}, which is no environment: it has no"
+                f" {method}({', '.join(arguments)}); allowed: a gymnasium.Env, a gymnasium.vector.VectorEnv, an"
+                " environment in JAX, or a name or factory of one"
+            ) from None
     from logpi.environments.vmap import Vmap
 
     return Vmap(single, num_envs, time_limit, name)

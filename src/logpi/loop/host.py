@@ -5,6 +5,7 @@ one rollout while worker processes collect the next.
 """
 
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -28,6 +29,7 @@ from logpi.rollout.log_probs import behavior_log_probs
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.workers.config import IN_PROCESS, Workers
+from logpi.rollout.workers.messages import EnvironmentsNotMade
 from logpi.rollout.workers.pool import WorkerPool
 from logpi.types import Trajectory
 
@@ -177,9 +179,18 @@ class PipelinedHostLoop(HostLoop):
 
 
 def make_host_loop(
-    algorithm: Algorithm, environment: HostEnvironment, carry: Carry, seed: int, workers: Workers, steps: int
+    algorithm: Algorithm,
+    environment: HostEnvironment,
+    carry: Carry,
+    seed: int,
+    workers: Workers,
+    steps: int,
+    say: Callable[[str], Any] = warnings.warn,
 ) -> HostLoop:
-    """Compile both programs, start the workers that pay in a run of so many steps, and begin the first episodes."""
+    """Compile both programs, start the workers that pay in a run of so many steps, and begin the first episodes.
+
+    Workers that nobody asked for and that cannot make the environments are done without, which `say` is told.
+    """
     first_seed = derive(seed, TRAINING, 0)
     obs = environment.example() if isinstance(environment, SteppableCopies) else environment.reset(first_seed)
     draw = BehaviorProgram(algorithm, environment, carry, obs)
@@ -194,7 +205,17 @@ def make_host_loop(
         learn = LearningProgram(algorithm, environment, carry, mu, rollout)
         if isinstance(environment, SteppableCopies):
             environment.restarts = workers.restarts
-            rollout.begin(first_seed)
+            try:
+                rollout.begin(first_seed)
+            except EnvironmentsNotMade as error:
+                if pool is None or not workers.optional:
+                    raise
+                say(f"warning: no worker processes, environments are stepped in this one: {error}")
+                pool.close()
+                pool = None
+                rollout.use_no_workers()
+                learn = LearningProgram(algorithm, environment, carry, mu, rollout)  # workers may store other fields
+                rollout.begin(first_seed)
         on_error.pop_all()
     kind = PipelinedHostLoop if workers.pipeline else HostLoop
     return kind(environment, rollout, draw, learn, seed, workers, pool)
@@ -209,7 +230,7 @@ def start_workers(
     """
     number = workers.resolve_count(environment.spec.num_envs, rollout.size, steps)
     obstacle = rollout.why_not_parallel if number else None
-    if obstacle and (workers.number or workers.pipeline):
+    if obstacle and not workers.optional:
         name = environment.spec.name
         raise LogpiError(f"{name} cannot be shared out over {number} workers: {obstacle}; allowed: workers 0")
     if not number or obstacle or not isinstance(environment, SteppableCopies):

@@ -74,7 +74,8 @@ class HostRollout:
             limit_threads=lambda: threads.limit(limits=1, user_api="blas"),
         )
         collector.obs = obs
-        self._backend: RolloutBackend = collector
+        self._collector: RolloutBackend = collector
+        self._backend = self._collector
         self._env_action, self._which = self._backend.rows(0)["env_action"], 0
         self._action_log = ActionLog(self._env_action)
 
@@ -90,6 +91,11 @@ class HostRollout:
         pool.setup(self.program, self._actor.block, self._collect, store, [each() for _ in range(sets)])
         self._backend = pool
         self._env_action = pool.rows(0)["env_action"]
+
+    def use_no_workers(self) -> None:
+        """Collect in this process from now on, as before `use_workers`."""
+        self._backend = self._collector
+        self._env_action = self._backend.rows(0)["env_action"]
 
     @property
     def why_not_parallel(self) -> str | None:

@@ -21,6 +21,7 @@ from logpi.rollout.log_probs import behavior_log_probs
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.observations import StoreNothing
+from logpi.rollout.workers.messages import EnvironmentsNotMade
 from logpi.types import Trajectory
 
 Fields = dict[str, Any]
@@ -174,23 +175,32 @@ class _HostPlays:
         self._noise = aot_compile(draw, mu, jr.key(0))
         store = StoreNothing if outcomes_only else None
         self.rollout = HostRollout(environment, collect, mu, obs, self._noise(mu, jr.key(0))[1], store)
-        self._mu, self._outcomes_only = mu, outcomes_only
+        self._mu, self._key, self._seed = mu, jr.key(0), 0  # of the play under way
+        self._outcomes_only = outcomes_only
         if not outcomes_only:
             fields = with_next_obs(self.rollout.buffers)
             self._score = aot_compile(score, mu, fields["obs"], fields["action"])
 
     def start(self, mu: Behavior, key: Key[Array, ""], seed: int) -> None:
-        self._mu = mu
-        self.rollout.start(mu, jax.device_get(self._noise(mu, key)[1]), seed)
+        self._mu, self._key, self._seed = mu, key, seed
+        self._start_rollout()
 
     def done(self) -> bool:
         return self.rollout.done()
 
     def finish(self) -> Fields:
-        fields = self.rollout.finish()
+        try:
+            fields = self.rollout.finish()
+        except EnvironmentsNotMade:  # workers are only for speed here: the same play, in this process
+            self.rollout.use_no_workers()
+            self._start_rollout()
+            fields = self.rollout.finish()
         if self._outcomes_only:
             return fields
         # Copied: the next play overwrites the rollout's buffers, which `jnp.asarray` might share.
         fields = jax.tree.map(jnp.array, with_next_obs(fields))
         fields["reward"] = fields["reward"].astype(float)
         return fields | {"log_prob": self._score(self._mu, fields["obs"], fields["action"])[1]}
+
+    def _start_rollout(self) -> None:
+        self.rollout.start(self._mu, jax.device_get(self._noise(self._mu, self._key)[1]), self._seed)

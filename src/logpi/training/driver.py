@@ -95,7 +95,7 @@ def compile_and_restore(
     if message := idle_devices_message(num_envs, plan.algorithm, on_device):
         reporter.log(message)
     carry = shard(carry, num_envs, plan.algorithm) if on_device else carry
-    loop = make_loop(plan.algorithm, plan.environment, carry, plan.seed, plan.workers, plan.steps)
+    loop = make_loop(plan.algorithm, plan.environment, carry, plan.seed, plan.workers, plan.steps, say=reporter.log)
     stack.callback(loop.close)
     recorder.compile_seconds = time.perf_counter() - started
     lost = loop.resume(carry, _saved_episodes(saved, loop.snapshot()()))

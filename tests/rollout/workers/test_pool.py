@@ -26,6 +26,7 @@ from logpi.numpy_policy.blocks import Blocks, block_size
 from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
 from logpi.rollout.noise import rollout_noise
+from logpi.rollout.workers import config
 from logpi.rollout.workers.pool import WorkerPool
 
 
@@ -181,6 +182,33 @@ def test_an_environment_that_a_worker_cannot_make_says_so():
     text = "raised OSError: there is one license, when it made its environments; try workers 0"
     with pytest.raises(EnvironmentFailed, match=text):
         rollouts(make, 4, 2, Steps(4))
+
+
+def test_workers_make_what_this_process_has_registered():
+    """A factory names the id, which no worker has registered."""
+    gymnasium.register("OfThisProcess-v0", Walk, max_episode_steps=6)
+    try:
+        make = lambda: gymnasium.make("OfThisProcess-v0")
+        (alone, *_), (shared, *_) = (rollouts(make, 4, workers, Steps(8), times=1)[0] for workers in (0, 2))
+    finally:
+        del gymnasium.registry["OfThisProcess-v0"]
+    jax.tree.map(np.testing.assert_array_equal, alone, shared)
+
+
+def test_workers_that_nobody_asked_for_are_done_without_where_they_cannot_make_the_environments(
+    tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setattr(config, "MIN_ROLLOUT_ROWS", 0)
+    monkeypatch.setattr(config, "MIN_RUN_STEPS", 0)
+    monkeypatch.setattr(config, "available_cores", lambda: 2)
+    monkeypatch.setattr("logpi.evaluation.evaluate.WORKER_THRESHOLD_SECONDS", 0.0)
+    here = os.getpid()
+    one = lambda: gymnasium.wrappers.TimeLimit(Walk(), 20)
+    make = lambda: one() if os.getpid() == here else sys.exit("there is one license")
+    recipe = logpi.ppo(num_envs=2, num_steps=8, minibatch_size=16, hidden=(4,))
+    run = logpi.train(make, recipe, steps=48, evaluations=3, out=tmp_path / "run")
+    assert capfd.readouterr().err.count("warning: no worker processes, environments are stepped in this one") == 1
+    assert [row["steps"] for row in run.metrics if "eval_return_mean" in row] == [16, 32, 48]
 
 
 def test_what_cannot_be_shared_out_is_refused():

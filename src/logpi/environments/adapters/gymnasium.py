@@ -11,6 +11,8 @@ import numpy as np
 from gymnasium import spaces
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.environments.adapters.instances import claim, release
+from logpi.environments.adapters.registrations import Registrations, registrations
 from logpi.environments.adapters.time_limit import NEVER, time_limit_of, unwrap_passive
 from logpi.environments.protocol import EpisodeEnd, Spec, Step
 from logpi.errors import EnvironmentFailed
@@ -146,13 +148,14 @@ class Gymnasium:
         if self._make is None:
             return None
         return functools.partial(
-            Gymnasium, self._make, count, self.spec.name, self.spec.time_limit, self._first + first
+            _make_shard, registrations(), self._make, count, self.spec.name, self.spec.time_limit, self._first + first
         )
 
     def close(self) -> None:
         """Close every copy."""
         for env in self._envs:
             if env is not None:
+                release(env, self)
                 env.close()
 
     def _with_time_limits(self, copies: Iterable[int], ends: list[EpisodeEnd]) -> list[EpisodeEnd]:
@@ -195,8 +198,16 @@ class Gymnasium:
 
     def _place(self, i: int, env: gymnasium.Env) -> None:
         """Use an environment as copy i, without passive wrappers unless it belongs to the caller (`ready`)."""
+        if self._make is not None:
+            claim(env, self, i, self.spec.name)
         self._envs[i], limit = (env, NEVER) if self._make is None else unwrap_passive(env)
         self._limits[i] = min(limit, self._time_limit)
+
+
+def _make_shard(registered: Registrations, make: Callable[[], gymnasium.Env], *arguments: Any) -> Gymnasium:
+    """Make some of the copies in another process; its first copy shows whether it knows the environment's id."""
+    count, name, time_limit, first = arguments
+    return Gymnasium(make, count, name, time_limit, first, ready=registered.make(make))
 
 
 def _action_splitter(space: spaces.Space) -> Callable[[Any], Any]:

@@ -7,6 +7,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
 
 from logpi.core.numpy_trees import tree_map
 from logpi.core.seeds import derive
+from logpi.environments.adapters.instances import require_distinct
 from logpi.environments.adapters.time_limit import time_limit_of
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
@@ -29,6 +30,7 @@ class GymnasiumVector:
         self._env = env
         self._mode = _autoreset_mode(env, name)
         envs = getattr(env, "envs", None)  # only a SyncVectorEnv has its copies here; others only have a spec
+        require_distinct(envs or [], name)
         limit = time_limit_of(envs[0]) if envs else env.spec.max_episode_steps if env.spec else None
         self.spec = Spec(name, env.num_envs, env.single_observation_space, env.single_action_space, limit)
         check(env.single_observation_space, "observation")

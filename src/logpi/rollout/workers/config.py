@@ -37,6 +37,11 @@ class Workers:
         if self.pipeline and self.number == 0:
             raise LogpiError("pipeline needs workers that collect while this process learns; allowed: workers ≥ 1")
 
+    @property
+    def optional(self) -> bool:
+        """True if a run may do without workers: it was not told their number, and no pipeline needs them."""
+        return not self.number and not self.pipeline
+
     def resolve_count(self, num_envs: int, rows: int, steps: int) -> int:
         """How many for so many environments, rows to an iteration and steps in all."""
         if self.number is not None:

@@ -8,8 +8,13 @@ import numpy as np
 
 from logpi.core.collection import Collect
 from logpi.environments.protocol import SteppableCopies
+from logpi.errors import EnvironmentFailed
 from logpi.numpy_policy.program import Program
 from logpi.rollout.observations import Store
+
+
+class EnvironmentsNotMade(EnvironmentFailed):
+    """A worker could not make its environments, so that no episode has begun."""
 
 
 @dataclass(frozen=True)

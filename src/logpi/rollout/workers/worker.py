@@ -25,7 +25,7 @@ from logpi.numpy_policy.program import bind_program
 from logpi.rollout.collector import Collector, Shard
 from logpi.rollout.episode_replay import EpisodeSnapshot
 from logpi.rollout.workers import shared_memory
-from logpi.rollout.workers.messages import EnvironmentShard, WorkerSetup, WorkerStatus
+from logpi.rollout.workers.messages import EnvironmentShard, EnvironmentsNotMade, WorkerSetup, WorkerStatus
 
 Work = Callable[[str, tuple], Any]
 
@@ -105,10 +105,10 @@ def _make_worker(shard: bytes) -> Work:
     """Make the environments; the function (request, arguments) ↦ reply, which raises if they could not be made."""
     try:
         worker = Worker(pickle.loads(shard))
-    except Exception as raised:
+    except (Exception, SystemExit) as raised:
         error = _to_logpi_error(raised)
         text = f"{error}, when it made its environments; try workers 0"
-        return _raise_always(EnvironmentFailed(text, error.trace if isinstance(error, EnvironmentFailed) else ""))
+        return _raise_always(EnvironmentsNotMade(text, error.trace if isinstance(error, EnvironmentFailed) else ""))
     return lambda name, arguments: getattr(worker, name)(*arguments)
 
 
@@ -121,7 +121,7 @@ def _raise_always(error: LogpiError) -> Work:
     return refuse
 
 
-def _to_logpi_error(error: Exception) -> LogpiError:
+def _to_logpi_error(error: Exception | SystemExit) -> LogpiError:
     """An error that another process can unpickle."""
     if isinstance(error, LogpiError):
         return error
