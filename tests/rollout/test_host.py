@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from builders import Counting, Jitter, WalkOnHost, behavior, on_host, walks
+from counting import DICT
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from logpi.core.collection import Episodes, Steps
@@ -22,6 +23,7 @@ from logpi.policies.policy import mlp_policy
 from logpi.rollout.host import HostRollout
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
+from logpi.rollout.observations import StorePairs
 from logpi.types import Frozen
 
 
@@ -204,3 +206,27 @@ def test_what_is_not_learned_may_be_infinite():
     mu = Behavior(Capped(inner, Frozen(jnp.array(jnp.inf))))
     noise = jax.device_get(rollout_noise(mu, obs, jr.key(0), Steps(3), spec))
     assert HostRollout(environment, Steps(3), mu, obs, noise).collect(mu, noise, 0)["valid"].all()
+
+
+class LateIndex(Counting):
+    """One index is outside its space, at the third step of one copy."""
+
+    def _obs(self):
+        seen = super()._obs()
+        if self._t == 3:
+            seen["place"] = np.int64(3)
+        return seen
+
+
+@pytest.mark.parametrize(("collect", "store"), [(Steps(6), None), (Episodes(), None), (Steps(6), StorePairs)], ids=str)
+def test_an_index_outside_its_space_is_named(collect, store, key):
+    """Once a rollout, in the buffers: an encoder would make it a vector of zeros."""
+    made = []
+    make = lambda: made.append((LateIndex if len(made) == 1 else Counting)(space=DICT)) or made[-1]
+    environment = Gymnasium(make, 3, "late", 9)
+    mu, obs = Behavior(One()), environment.reset(0)
+    noise = jax.device_get(rollout_noise(mu, obs, key, collect, environment.spec))
+    rollout = HostRollout(environment, collect, mu, obs, noise, store)
+    line = r"environment 1 of late answered next_obs\['place'\] outside .* at step 2 of an episode: 3; allowed: -1 … 2"
+    with pytest.raises(LogpiError, match=line):
+        rollout.collect(mu, noise, 0)

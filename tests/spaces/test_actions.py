@@ -7,7 +7,7 @@ import pytest
 from gymnasium import spaces
 
 from logpi.errors import LogpiError
-from logpi.spaces.actions import from_native, to_gymnasium, to_native
+from logpi.spaces.actions import bounded_dimensions, from_native, to_gymnasium, to_native
 
 ASYMMETRIC = spaces.Box(-3.0, 7.0, (1,))
 BY_DIMENSION = spaces.Box(np.float32([-1, 0, -100]), np.float32([1, 0.5, 300]))
@@ -134,3 +134,33 @@ def test_a_number_is_finite_however_great_it_is():
     for bad in (np.nan, np.inf, -np.inf):
         with pytest.raises(LogpiError, match="environment 1 of it a non-finite action"):
             to_gymnasium(box, "it")(np.array([[0, 1], [bad, 1e30]], np.float32))
+
+
+@pytest.mark.parametrize(
+    "space", [spaces.MultiDiscrete([3, 4], dtype=np.int32), spaces.MultiBinary(2), ASYMMETRIC], ids=str
+)
+def test_what_is_sent_may_be_written_into(space):
+    """The policy's own action, which is learned from, stays as it was sampled."""
+    action = np.ones((2, *space.shape), np.float32 if isinstance(space, spaces.Box) else space.dtype)
+    to_gymnasium(space, "writes")(action)[:] = 0
+    assert (action == 1).all()
+
+
+MOST = {kind: np.finfo(kind).max for kind in (np.float32, np.float64)} | {
+    kind: np.iinfo(kind).max for kind in (np.int32, np.int64)
+}
+
+
+@pytest.mark.parametrize("kind", MOST)
+def test_the_largest_number_of_a_dtype_is_no_bound(kind):
+    """Nothing is scaled by it, as in a box without bounds."""
+    space = spaces.Box(-MOST[kind], MOST[kind], (2,), kind)
+    action = np.array([[0.0, -7.0]], np.float32)
+    np.testing.assert_array_equal(to_native(space)(action), action)
+    np.testing.assert_array_equal(from_native(space)(action), action)
+    assert not bounded_dimensions(space).any()
+
+
+def test_one_bound_that_says_nothing_leaves_the_other():
+    space = spaces.Box(0, MOST[np.float32], (1,))
+    np.testing.assert_array_equal(to_native(space)(np.array([[-3.0], [3.0]], np.float32)), [[0.0], [3.0]])

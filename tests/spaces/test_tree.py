@@ -162,3 +162,15 @@ def test_a_vector_environment_without_last_observations_is_refused():
     step(), step()
     with pytest.raises(LogpiError, match=r"restyled says SAME_STEP, but gives no info\['final_obs'\]"):
         step()
+
+
+KEYS = {"0": 0, "1.5": 1.5, "('a', 1)": ("a", 1), "None": None, "b'x'": b"x"}
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_a_key_that_is_no_text_is_refused(key):
+    """A saved run could not give it back; so it is for actions, inside other spaces, and beside keys of text."""
+    inner = spaces.Dict({key: FLAT})
+    for space, place in ((inner, ""), (spaces.Dict(a=spaces.Tuple((FLAT, inner))), r" at \['a'\]\[1\]")):
+        with pytest.raises(LogpiError, match=rf"action space{place} has the key .*; allowed: text, as "):
+            check(space, "action")

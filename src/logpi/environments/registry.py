@@ -17,7 +17,7 @@ from logpi.environments.adapters.envpool import is_pool, pooled
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.adapters.vector import GymnasiumVector
 from logpi.environments.backends import BuiltInTasks, EnvironmentBackend, Library, load_attribute
-from logpi.environments.protocol import Environment, Spec
+from logpi.environments.protocol import Environment, Spec, is_jax_environment
 from logpi.environments.source import EnvironmentId, arguments_of, name_of, with_arguments
 from logpi.errors import LogpiError
 
@@ -191,7 +191,9 @@ def make(env: Any, num_envs: int, time_limit: int | None = None, arguments: Mapp
         return Gymnasium(None, 1, name, time_limit, ready=env)
     if callable(env):
         return _from_factory(env, num_envs, name, time_limit)
-    return env if _is_vectorized(env) else _copies(env, num_envs, time_limit or getattr(env, "time_limit", None), name)
+    if _is_vectorized(env):
+        return _existing(env)
+    return _copies(env, num_envs, time_limit or getattr(env, "time_limit", None), name)
 
 
 def find_spec(name: str) -> EnvSpec:
@@ -235,7 +237,7 @@ def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_li
     if isinstance(first, gymnasium.Env):
         return Gymnasium(factory, num_envs, name, time_limit, ready=first)
     if _is_vectorized(first):
-        return first
+        return _existing(first)
     return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)
 
 
@@ -268,7 +270,16 @@ def _copies(single: Any, num_envs: int, time_limit: int | None, name: str) -> An
             ) from None
     from logpi.environments.vmap import Vmap
 
-    return Vmap(single, num_envs, time_limit, name)
+    return _existing(Vmap(single, num_envs, time_limit, name))
+
+
+def _existing(environment: Any) -> Any:
+    """Give environments as they are; the answers of those in JAX are checked by their shapes. Raises LogpiError."""
+    if is_jax_environment(environment):
+        from logpi.environments.traced_answers import check_traced_answers
+
+        check_traced_answers(environment)
+    return environment
 
 
 def _backend(prefix: str) -> EnvironmentBackend:

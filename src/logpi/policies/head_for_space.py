@@ -19,6 +19,7 @@ from logpi.policies.heads import (
     StateDependentGaussianHead,
     TanhHead,
 )
+from logpi.spaces.actions import bounded_dimensions
 from logpi.types import Frozen
 
 Fitted = tuple[Any, int]
@@ -78,7 +79,7 @@ def _fitted(space: spaces.Space, vector: Callable[[int], Fitted], bounded: bool,
         case spaces.MultiBinary():
             return _shaped(BernoulliHead(), space.shape), math.prod(space.shape)
         case spaces.Box():
-            if bounded and not space.is_bounded("both"):
+            if bounded and not bounded_dimensions(space).all():
                 raise LogpiError(
                     f"squash is true, but {space_path('action', path)} is {space}, which lacks bounds on some sides to"
                     " squash actions into; allowed: squash false, or a Box bounded on all sides"

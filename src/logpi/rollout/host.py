@@ -25,6 +25,7 @@ from logpi.rollout.episode_replay import ActionLog, EpisodeSnapshot, snapshot
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.observations import Store, StorePairs, StoreSequenceAndFinals, choose_store
 from logpi.rollout.workers.pool import WorkerPool
+from logpi.spaces.elements import index_ranges
 
 
 class HostRollout:
@@ -51,6 +52,7 @@ class HostRollout:
         - `store`: how observations are written; by default chosen from their dtypes.
         """
         self._environment, self._collect = environment, collect
+        self._ranges = index_ranges(environment.spec.observation_space)
         self._can_replay = isinstance(collect, Steps) and isinstance(environment, Restartable)
         draws = [np.asarray(x) for x in jax.tree.leaves(noise)]
         first = 0 if isinstance(collect, Steps) else (0, 0)
@@ -187,6 +189,7 @@ class HostRollout:
         if self._can_replay:
             self._action_log.add(rows["env_action"], rows["terminated"] | rows["truncated"], rows["time"][0] == 0)
         self._refuse_non_finite()
+        self._refuse_out_of_range()
         return self.buffers
 
     def _refuse_non_finite_parameters(self, weights: list[Any]) -> None:
@@ -213,3 +216,29 @@ class HostRollout:
                     field = path[0].key + jax.tree_util.keystr(path[1:])
                     value, time = x[t, column], fields["time"][t, column]
                     raise LogpiError(f"{which} answered a non-finite {field} at step {time} of an episode: {value}")
+
+    def _refuse_out_of_range(self) -> None:
+        """Raise LogpiError for an index outside its Discrete, MultiDiscrete or MultiBinary space: it has no encoding.
+
+        Only leaves of these spaces are read, once a rollout; where no observations are stored, there is none to read.
+        """
+        fields, ranges = self.buffers, [bounds for bounds in self._ranges if bounds is not None]
+        if not ranges or "obs" not in fields:
+            return
+        indices = {
+            name: [x for x, bounds in zip(tree_leaves(fields[name]), self._ranges, strict=True) if bounds is not None]
+            for name in ("obs", "next_obs", "final")
+            if name in fields
+        }
+        answers = with_next_obs(fields | indices, np.where)
+        for name in ("next_obs", "obs"):
+            for (path, low, high), x in zip(ranges, answers[name], strict=True):
+                outside = (x < low) | (x > high)
+                bad = outside.reshape(*x.shape[:2], -1).any(-1) & fields["valid"]
+                if bad.any():
+                    t, column = np.argwhere(bad)[0]
+                    which = f"environment {column % self._environment.spec.num_envs} of {self._environment.spec.name}"
+                    raise LogpiError(
+                        f"{which} answered {name}{path} outside its observation space at step"
+                        f" {fields['time'][t, column]} of an episode: {x[t, column]}; allowed: {low} … {high}"
+                    )

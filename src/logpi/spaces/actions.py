@@ -11,13 +11,16 @@ from gymnasium import spaces
 from logpi.errors import LogpiError
 from logpi.spaces.tree import check, map_leaves
 
+UNBOUNDED = 2.0**31 - 1  # the largest int32: also the bounds of boxes that stand for "any number" of their dtype
+
 
 def to_native(space: spaces.Space) -> Callable[[Any], Any]:
     """Build the map from a policy's actions to native actions in `space`, for NumPy and JAX arrays, leaf by leaf.
 
     - Discrete, MultiDiscrete: a + start. MultiBinary: a.
     - Box: low + (a + 1)(high − low)/2 in each dimension, so that −1 … 1 spans the bounds; a dimension without both
-      bounds is not scaled. Then clipped to the bounds that there are, and rounded if the box holds integers.
+      bounds, or with one beyond `UNBOUNDED`, is not scaled. Then clipped to the bounds that there are, and rounded if
+      the box holds integers.
     """
     check(space, "action")
     return map_leaves(space, _leaf_to_native)
@@ -53,8 +56,11 @@ def to_gymnasium(space: spaces.Space, name: str, first: int = 0) -> Callable[[An
             if may_fail and not math.isfinite(np.vdot(x, x)) and not np.isfinite(x).all():
                 row = np.argwhere(~np.isfinite(x))[0][0]
                 raise LogpiError(f"the policy gave environment {first + row} of {name} a non-finite action: {x[row]}")
-            x = native(x)
-            return x if x.dtype == dtype else x.astype(dtype)
+            sent = native(x)
+            if sent.dtype != dtype:
+                return sent.astype(dtype)
+            # An environment may write into its action; the one that is learned from must not be the same array.
+            return sent.copy() if sent is x else sent
 
         return send
 
@@ -79,11 +85,21 @@ def _leaf_from_native(space: Any) -> Callable[[Any], Any]:
     return lambda action: (action - start).astype(np.int32)
 
 
+def bounded_dimensions(space: spaces.Box) -> np.ndarray:
+    """Tell which dimensions of a box have both bounds, bool, of the box's shape.
+
+    A bound of UNBOUNDED or more says that a number has some largest value, such as the largest float32, not that
+    actions reach it: it counts as none.
+    """
+    low, high = (np.abs(bound.astype(np.float64)) < UNBOUNDED for bound in (space.low, space.high))
+    return np.asarray(low & high)
+
+
 def _scale_and_offset(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
     """Compute (high − low)/2 and (high + low)/2; 1 and 0 in a dimension without both bounds."""
     low, high = (bound.astype(np.float64) for bound in (space.low, space.high))
-    with np.errstate(invalid="ignore"):
-        both = np.isfinite(low) & np.isfinite(high)
+    with np.errstate(invalid="ignore", over="ignore"):
+        both = bounded_dimensions(space)
         half, middle = np.where(both, (high - low) / 2, 1), np.where(both, (high + low) / 2, 0)
     return half.astype(np.float32), middle.astype(np.float32)
 
@@ -118,7 +134,8 @@ def _inner_bound(bound: np.ndarray, inward: int) -> np.ndarray:
 
     - `inward`: the direction into the box, 1 for lower bounds and −1 for upper ones.
     """
-    near = bound.astype(np.float32)
+    with np.errstate(over="ignore"):  # a bound beyond float32 becomes the largest float32 below
+        near = bound.astype(np.float32)
     outside = (near < bound) if inward > 0 else (near > bound)
     return np.where(outside, np.nextafter(near, np.float32(inward * np.inf)), near)
 

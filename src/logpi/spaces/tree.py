@@ -28,10 +28,11 @@ def leaf_spaces(space: spaces.Space, path: str = "") -> Iterator[tuple[str, spac
 
 
 def check(space: spaces.Space, what: str) -> None:
-    """Raise LogpiError, naming the leaf, unless every leaf of the space is of a supported kind.
+    """Raise LogpiError, naming the place, unless every leaf is of a supported kind, and every key of a Dict is text.
 
     - `what`: "observation" or "action", for the message.
     """
+    _check_keys(space, what, "")
     for path, leaf in leaf_spaces(space):
         if not isinstance(leaf, SUPPORTED):
             place = f" at {path}" if path else ""
@@ -39,6 +40,21 @@ def check(space: spaces.Space, what: str) -> None:
                 f"{what} space {leaf}{place} is not supported; supported: Box, Discrete, MultiBinary, MultiDiscrete,"
                 " and Dict and Tuple of these"
             )
+
+
+def _check_keys(space: spaces.Space, what: str, path: str) -> None:
+    """Raise LogpiError for a key that is no text: a saved run could not give it back, since JSON has no other keys."""
+    if isinstance(space, spaces.Dict):
+        for key, part in space.spaces.items():
+            if not isinstance(key, str):
+                place = f" at {path}" if path else ""
+                raise LogpiError(
+                    f"{what} space{place} has the key {key!r} ({type(key).__name__}); allowed: text, as {str(key)!r}"
+                )
+            _check_keys(part, what, f"{path}[{key!r}]")
+    if isinstance(space, spaces.Tuple):
+        for i, part in enumerate(space.spaces):
+            _check_keys(part, what, f"{path}[{i}]")
 
 
 def map_leaves(space: spaces.Space, make: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from logpi.environments.protocol import Step
 from logpi.environments.registry import make
 from logpi.environments.source import is_constructible
 from logpi.errors import LogpiError
+from logpi.spaces.actions import bounded_dimensions
 from logpi.spaces.tree import check, empty, leaf_spaces, map_leaves
 from logpi.testing.expect import close, offers, require, same_kind
 from logpi.testing.starts import check_ends, check_starts
@@ -172,7 +173,7 @@ def _bounds(player: Any, spec: Any, action: Any, seed: int) -> None:
 def _stretched(leaf: Any, x: np.ndarray, size: float) -> np.ndarray:
     if not isinstance(leaf, spaces.Box):
         return x
-    bounded = np.isfinite(leaf.low) & np.isfinite(leaf.high)
+    bounded = bounded_dimensions(leaf)
     return np.where(bounded, np.sign(x) * size, x).astype(np.float32)
 
 

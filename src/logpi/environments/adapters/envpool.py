@@ -12,6 +12,7 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 
 from logpi.core.numpy_trees import tree_leaves
+from logpi.environments.answers import AnswerCheck, FirstContact
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
 from logpi.spaces.actions import to_gymnasium
@@ -37,6 +38,8 @@ class EnvPool:
         self._pool: Any = None
         self._ended = np.zeros(spec.num_envs, bool)
         check(spec.observation_space, "observation")
+        self._check = AnswerCheck(f"vector environment {spec.name}", spec.observation_space, spec.num_envs)
+        self._is_checked = False  # whether the first answers of a pool were right
         self._to_native = to_gymnasium(spec.action_space, spec.name)
         self._allowed = _allowed(spec)
         # The pool's arrays are only read, so they are copied only where their dtype is not the one stored.
@@ -48,7 +51,8 @@ class EnvPool:
         self.close()
         words = np.random.SeedSequence(seed).generate_state(self.spec.num_envs // group) >> 1
         with _without_precision_warnings():
-            self._pool = self._make(np.repeat(words, group).tolist())
+            pool = self._make(np.repeat(words, group).tolist())
+            self._pool = pool if self._is_checked else FirstContact(pool, self._check, self._release)
             obs = self._pool.reset()[0]
         self._ended[:] = False
         return self._as_stored(obs)
@@ -67,6 +71,10 @@ class EnvPool:
         if self._pool is not None:
             self._pool.close()
         self._pool = None
+
+    def _release(self, pool: Any) -> None:
+        """Step the pool directly from now on: its first answers were right."""
+        self._pool, self._is_checked = pool, True
 
     def _check_actions(self, action: Any) -> None:
         """Raise LogpiError for a batch of actions that would make the pool abort the process."""

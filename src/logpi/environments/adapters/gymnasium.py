@@ -14,8 +14,9 @@ from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.adapters.instances import claim, release
 from logpi.environments.adapters.registrations import Registrations, registrations
 from logpi.environments.adapters.time_limit import NEVER, time_limit_of, unwrap_passive
+from logpi.environments.answers import AnswerCheck, FirstContact
 from logpi.environments.protocol import EpisodeEnd, Spec, Step
-from logpi.errors import EnvironmentFailed
+from logpi.errors import EnvironmentFailed, LogpiError
 from logpi.spaces.actions import to_gymnasium
 from logpi.spaces.tree import check, empty, map_leaves, row_writer
 
@@ -29,6 +30,8 @@ class Gymnasium:
 
     `TimeLimit` and `OrderEnforcing` are taken off where they are the outermost wrappers, and time limits are counted
     here instead: one shared clock and the next step at which any copy is due cost less than a wrapper around each.
+
+    The first answers of each copy are checked as they come (`FirstContact`); later ones are stored as they are.
 
     A copy that raises is replaced by a new one up to `restarts` times (0 unless it is set): the step is then
     `truncated` and not `valid`, and `restarted` counts it.
@@ -127,6 +130,8 @@ class Gymnasium:
             try:
                 obs, reward[i], terminated, truncated, _ = envs[i].step(native[i])
                 write(next_obs, i, obs)
+            except LogpiError:
+                raise  # a wrong answer: another copy would give it, too
             except Exception as error:
                 self._replace(i, error)
                 reward[i] = 0
@@ -174,6 +179,8 @@ class Gymnasium:
         self._due = min(self._due, self._clock + self._limits[i])
         try:
             return self._envs[i].reset(seed=self._seeds[i])[0]
+        except LogpiError:
+            raise
         except Exception as error:
             self._replace(i, error)
             return self._begin_episode(i)
@@ -200,8 +207,11 @@ class Gymnasium:
         """Use an environment as copy i, without passive wrappers unless it belongs to the caller (`ready`)."""
         if self._make is not None:
             claim(env, self, i, self.spec.name)
-        self._envs[i], limit = (env, NEVER) if self._make is None else unwrap_passive(env)
+        inner, limit = (env, NEVER) if self._make is None else unwrap_passive(env)
         self._limits[i] = min(limit, self._time_limit)
+        subject = f"environment {self._first + i} of {self.spec.name}"
+        release = functools.partial(self._envs.__setitem__, i)
+        self._envs[i] = FirstContact(inner, AnswerCheck(subject, self.spec.observation_space), release)
 
 
 def _make_shard(registered: Registrations, make: Callable[[], gymnasium.Env], *arguments: Any) -> Gymnasium:

@@ -9,6 +9,7 @@ from logpi.core.numpy_trees import tree_map
 from logpi.core.seeds import derive
 from logpi.environments.adapters.instances import require_distinct
 from logpi.environments.adapters.time_limit import time_limit_of
+from logpi.environments.answers import AnswerCheck, FirstContact
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
 from logpi.spaces.actions import to_gymnasium
@@ -27,8 +28,10 @@ class GymnasiumVector:
 
     def __init__(self, env: VectorEnv, name: str = ""):
         """Wrap it. Raises LogpiError for one that does not state its autoreset mode."""
-        self._env = env
         self._mode = _autoreset_mode(env, name)
+        self._check = AnswerCheck(f"vector environment {name}", env.single_observation_space, env.num_envs)
+        self._env: Any = FirstContact(env, self._check, self._release)
+        self._knows_finals = False  # whether a last observation was checked
         envs = getattr(env, "envs", None)  # only a SyncVectorEnv has its copies here; others only have a spec
         require_distinct(envs or [], name)
         limit = time_limit_of(envs[0]) if envs else env.spec.max_episode_steps if env.spec else None
@@ -67,10 +70,18 @@ class GymnasiumVector:
         if done.any() and self._mode is AutoresetMode.SAME_STEP:
             next_obs = tree_map(np.copy, obs)
             for i in np.flatnonzero(done).tolist():
-                self._write(next_obs, i, _final_obs(info, i, self.spec.name))
+                final = _final_obs(info, i, self.spec.name)
+                if not self._knows_finals:
+                    self._check.check_final_observation(final)
+                    self._knows_finals = True
+                self._write(next_obs, i, final)
         elif done.any() and self._mode is AutoresetMode.DISABLED:
             obs = self._copy(self._env.reset(options={"reset_mask": done})[0])
         return Step(obs, next_obs, reward, terminated, truncated, valid)
+
+    def _release(self, env: VectorEnv) -> None:
+        """Step the vector environment directly from now on: its first answers were right."""
+        self._env = env
 
     def close(self) -> None:
         """Close the vector environment."""

@@ -1,0 +1,154 @@
+"""Check of what an environment answers at first contact, before anything is converted. Needs no JAX.
+
+The first `reset` and the first `step` of every copy are checked as they come, since a wrong shape, a float for an index
+or a missing `info` is in every answer of an environment that gives it; later answers cost nothing. Ranges of indices
+are checked in the buffers of every rollout (`rollout.host`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from logpi.errors import LogpiError
+from logpi.spaces.elements import element_fault, show_value
+
+RESET = "a pair: observation, info"
+STEP = "five values: observation, reward, terminated, truncated, info"
+
+
+@dataclass(frozen=True)
+class AnswerCheck:
+    """The contract of Gymnasium's `reset` and `step` for one environment, or for a vector environment of N.
+
+    - `subject`: the environment, for messages, as "environment 3 of CartPole-v1".
+    - `space`: of one observation.
+    - `num_envs`: N of a vector environment, whose answers have N rows; None for one environment.
+    """
+
+    subject: str
+    space: spaces.Space
+    num_envs: int | None = None
+
+    def check_reset(self, answer: Any) -> None:
+        """Raise LogpiError unless `reset` answered an observation in the space and a dict."""
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
+            self._refuse("reset", f"{_describe(answer)}; allowed: {RESET}")
+        obs, info = answer
+        self._check_info("reset", info, RESET)
+        self._check_observation("reset", "obs", obs)
+
+    def check_step(self, answer: Any) -> None:
+        """Raise LogpiError unless `step` answered five values: an observation, a number, two flags, a dict."""
+        if not isinstance(answer, tuple | list) or len(answer) != 5:
+            self._refuse("step", f"{_describe(answer)}; allowed: {STEP}")
+        obs, reward, terminated, truncated, info = answer
+        self._check_flag("terminated", terminated)
+        self._check_flag("truncated", truncated)
+        self._check_info("step", info, STEP)
+        self._check_reward(reward)
+        self._check_observation("step", "next_obs", obs)
+
+    def check_final_observation(self, obs: Any) -> None:
+        """Raise LogpiError unless one copy's last observation, in `info["final_obs"]`, is in the space."""
+        if fault := element_fault(self.space, obs):
+            self._refuse("step", f"with a final_obs that does not fit its observation space: {fault}")
+
+    def _check_observation(self, method: str, name: str, obs: Any) -> None:
+        fault = element_fault(self.space, obs, self._rows)
+        if fault is None:
+            return
+        if fault.endswith("is not finite"):
+            path, _, value = fault.rpartition(": ")
+            self._refuse_non_finite(f"{name}{path}", value.removesuffix(" is not finite"))
+        self._refuse(method, f"with an observation that does not fit its observation space: {fault}")
+
+    def _check_reward(self, reward: Any) -> None:
+        wanted = "one finite number" if self.num_envs is None else f"{self.num_envs} finite numbers"
+        try:
+            value = np.asarray(reward)
+        except Exception:
+            value = np.asarray(None)
+        if value.dtype.kind not in "fiub" or value.shape != self._rows:
+            self._refuse("step", f"with the reward {_describe(reward)}; allowed: {wanted}")
+        finite = np.isfinite(value)
+        if not finite.all():
+            self._refuse_non_finite("reward", str(value[~finite][0]))
+        with np.errstate(over="ignore"):
+            stored = np.isfinite(value.astype(np.float32))
+        if not stored.all():
+            self._refuse("step", f"with the reward {value[~stored][0]}, which is beyond float32; allowed: {wanted}")
+
+    def _check_flag(self, name: str, flag: Any) -> None:
+        wanted = "True or False" if self.num_envs is None else f"{self.num_envs} of True and False"
+        value = flag if isinstance(flag, bool | np.bool_ | np.ndarray) else np.asarray(None)
+        if isinstance(flag, list | tuple) or hasattr(flag, "__array__"):
+            value = np.asarray(flag)
+        if np.asarray(value).dtype.kind != "b" or np.shape(value) != self._rows:
+            self._refuse("step", f"with {name} {_describe(flag)}; allowed: {wanted}")
+
+    def _check_info(self, method: str, info: Any, wanted: str) -> None:
+        if not isinstance(info, dict):
+            self._refuse(method, f"with the info {_describe(info)}; allowed: a dict, as the last of {wanted}")
+
+    @property
+    def _rows(self) -> tuple[int, ...]:
+        return () if self.num_envs is None else (self.num_envs,)
+
+    def _refuse(self, method: str, fault: str) -> None:
+        raise LogpiError(f"{self.subject} answered {method} {fault}")
+
+    def _refuse_non_finite(self, field: str, value: str) -> None:
+        time = "0 of an episode"
+        raise LogpiError(f"{self.subject} answered a non-finite {field} at step {time}: {value}")
+
+
+class FirstContact:
+    """An environment until its first step: checks the first `reset` and the first `step`, then stands aside.
+
+    `release` is called with the environment inside when its first step was right, so that whoever steps it steps it
+    directly from then on: checks cost nothing per step.
+    """
+
+    def __init__(self, env: Any, check: AnswerCheck, release: Callable[[Any], None]):
+        """Stand in front of an environment."""
+        self._env, self._check, self._release = env, check, release
+        self._was_reset = False
+
+    @property
+    def unwrapped(self) -> Any:
+        """The environment without any wrapper."""
+        return self._env.unwrapped
+
+    def reset(self, **options: Any) -> Any:
+        """Reset the environment; the first answer is checked. Raises LogpiError for a wrong one."""
+        answer = self._env.reset(**options)
+        if not self._was_reset:
+            self._check.check_reset(answer)
+            self._was_reset = True
+        return answer
+
+    def step(self, action: Any) -> Any:
+        """Step the environment and check its answer. Raises LogpiError for a wrong one."""
+        answer = self._env.step(action)
+        self._check.check_step(answer)
+        self._release(self._env)
+        return answer
+
+    def close(self) -> None:
+        """Close the environment."""
+        self._env.close()
+
+
+def _describe(x: Any) -> str:
+    """Describe an answer by its value and its kind, in one line."""
+    if isinstance(x, tuple | list):
+        return f"{type(x).__name__} of {len(x)} values" if len(str(x)) > 40 else f"{x!r}"
+    if isinstance(x, np.ndarray):
+        return f"{show_value(x)} (array of shape {x.shape}, {x.dtype})"
+    if isinstance(x, Real) or x is None:
+        return f"{x!r}"
+    return f"{show_value(x)} ({type(x).__name__})"

@@ -1,0 +1,170 @@
+"""Elements of spaces as an environment answers them: each keeps its value where it is stored, or its fault is named.
+
+An answer fits if nothing has to be broadcast, truncated, wrapped or dropped to store it: the structure and the shapes
+are the space's own, floats come only where the space has floats, and every number is within the buffer's dtype.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from logpi.spaces.tree import buffer_dtype, leaf_spaces
+
+# Kinds of numbers (as in `np.dtype.kind`) that may be stored as each kind: whole numbers in a box of floats keep their
+# value, floats in a box of whole numbers do not.
+STORED_AS = {"f": "fiub", "i": "iub", "u": "iub", "b": "b"}
+
+
+def element_fault(space: spaces.Space, x: Any, rows: tuple[int, ...] = ()) -> str | None:
+    """Say what keeps `x` from being stored as an element of the space; None if nothing does.
+
+    - `rows`: leading axes of a batch of elements, such as (N,).
+
+    >>> element_fault(spaces.Discrete(5), 7)
+    '7 is outside Discrete(5): allowed are 0 … 4'
+    """
+    return next(_faults(space, x, "", functools.partial(_leaf_fault, rows=rows)), None)
+
+
+def form_fault(space: spaces.Space, x: Any, rows: tuple[int, ...] = ()) -> str | None:
+    """Say what keeps arrays of this structure, these shapes and dtypes from being elements; None if nothing does.
+
+    - `x`: a tree of anything with shape and dtype, such as the outputs of `jax.eval_shape`.
+    - `rows`: leading axes of a batch of elements.
+    """
+    return next(_faults(space, x, "", functools.partial(_form_fault, rows=rows)), None)
+
+
+def index_ranges(space: spaces.Space) -> list[tuple[str, Any, Any] | None]:
+    """List (path, lowest, highest) of each Discrete, MultiDiscrete or MultiBinary leaf, None of each Box.
+
+    The order is that of `numpy_trees.tree_leaves`.
+    """
+    return [None if (bounds := _index_range(leaf)) is None else (path, *bounds) for path, leaf in leaf_spaces(space)]
+
+
+def show_value(x: Any) -> str:
+    """Show a value in few words, for a message of one line."""
+    if isinstance(x, np.ndarray | list | tuple | dict) and len(str(x)) > 60:
+        return f"{type(x).__name__} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+    text = " ".join(str(x).split())
+    return text if len(text) <= 60 else f"{type(x).__name__} {text[:57]}…"
+
+
+def _faults(
+    space: spaces.Space, x: Any, path: str, leaf_fault: Callable[[spaces.Space, Any], str | None]
+) -> Iterator[str]:
+    """Iterate over the faults of `x`, each beginning with the path of its leaf."""
+    match space:
+        case spaces.Dict():
+            if not isinstance(x, Mapping):
+                yield f"{_at(path)}{show_value(x)} ({type(x).__name__}) is no dict: allowed are {_names(space)}"
+                return
+            for name in space.spaces:
+                if name not in x:
+                    yield f"{_at(path)}a dict without {name!r}: allowed are {_names(space)}"
+                    return
+            for name in x:
+                if name not in space.spaces:
+                    yield f"{_at(path)}a dict with {name!r}, which the space has not: allowed are {_names(space)}"
+                    return
+            for name, part in space.spaces.items():
+                yield from _faults(part, x[name], f"{path}[{name!r}]", leaf_fault)
+        case spaces.Tuple():
+            if not isinstance(x, tuple | list) or len(x) != len(space.spaces):
+                count = f" of {len(x)}" if isinstance(x, tuple | list) else ""
+                yield f"{_at(path)}{type(x).__name__}{count} is no tuple of {len(space.spaces)} parts"
+                return
+            for i, part in enumerate(space.spaces):
+                yield from _faults(part, x[i], f"{path}[{i}]", leaf_fault)
+        case _:
+            fault = leaf_fault(space, x)
+            if fault is not None:
+                yield _at(path) + fault
+
+
+def _leaf_fault(space: Any, x: Any, rows: tuple[int, ...]) -> str | None:
+    try:
+        value = np.asarray(x)
+    except Exception as error:
+        return f"{type(x).__name__} is no array of numbers ({' '.join(str(error).split())})"
+    if value.dtype.kind not in "fiub":
+        return f"{show_value(x)} ({type(x).__name__}) is no array of numbers: allowed is {space}"
+    if fault := _shape_fault(space, value.shape, rows):
+        return fault
+    dtype = buffer_dtype(space)
+    if value.dtype.kind not in STORED_AS[dtype.kind]:
+        return f"{value.dtype} {show_value(value)} is not {dtype}, the numbers of {space}"
+    return _range_fault(space, value, dtype)
+
+
+def _form_fault(space: Any, x: Any, rows: tuple[int, ...]) -> str | None:
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        return f"{type(x).__name__} is no array: allowed is {space}"
+    if fault := _shape_fault(space, tuple(x.shape), rows):
+        return fault
+    kind, dtype = getattr(x.dtype, "kind", "V"), buffer_dtype(space)
+    is_flag = kind == "b" and isinstance(space, spaces.Discrete | spaces.MultiDiscrete)
+    if kind not in STORED_AS[dtype.kind] or is_flag:
+        return f"{x.dtype} is not {dtype}, the numbers of {space}"
+    return None
+
+
+def _shape_fault(space: Any, shape: tuple[int, ...], rows: tuple[int, ...]) -> str | None:
+    wanted = (*rows, *(space.shape or ()))
+    whose = f"a row of {space} for each environment" if rows else f"that of {space}"
+    return None if shape == wanted else f"shape {shape} is not {wanted}, {whose}"
+
+
+def _range_fault(space: Any, value: np.ndarray, dtype: np.dtype) -> str | None:
+    """Name the first number that is not finite, outside an index's range, or beyond the buffer's dtype."""
+    if value.dtype.kind == "f":
+        return _float_fault(value, dtype)
+    indices = _index_range(space)
+    if indices is None and dtype.kind == "f":
+        return None
+    if indices is not None:
+        low, high = indices
+        inside = (value >= low) & (value <= high)
+        allowed = f"outside {space}: allowed are {low} … {high}"
+    elif dtype.kind == "b":
+        return None
+    else:
+        info = np.iinfo(dtype)
+        inside, allowed = (
+            (value >= info.min) & (value <= info.max),
+            f"beyond {dtype}: allowed are {info.min} … {info.max}",
+        )
+    return None if np.all(inside) else f"{value[~np.asarray(inside)][0]} is {allowed}"
+
+
+def _float_fault(value: np.ndarray, dtype: np.dtype) -> str | None:
+    finite = np.isfinite(value)
+    if not finite.all():
+        return f"{value[~finite][0]} is not finite"
+    with np.errstate(over="ignore"):
+        stored = np.isfinite(value.astype(dtype))
+    return None if stored.all() else f"{value[~stored][0]} is beyond {dtype}, which it is stored as"
+
+
+def _index_range(space: Any) -> tuple[Any, Any] | None:
+    """The lowest and highest index of a Discrete, MultiDiscrete or MultiBinary space; None for all else."""
+    match space:
+        case spaces.Discrete():
+            return int(space.start), int(space.start + space.n - 1)
+        case spaces.MultiDiscrete():
+            return np.asarray(space.start), np.asarray(space.start) + np.asarray(space.nvec) - 1
+        case spaces.MultiBinary():
+            return 0, 1
+    return None
+
+
+def _names(space: Any) -> str:
+    return ", ".join(repr(name) for name in space.spaces)
+
+
+def _at(path: str) -> str:
+    return f"{path}: " if path else ""
