@@ -123,8 +123,8 @@ def _require_same_state(name: str, state: Any, following: Any) -> None:
 
 def _refuse_state(name: str, fault: str) -> None:
     raise LogpiError(
-        f"environment {name}: the state after a step, its first value, {fault}; allowed: the structure, shapes and"
-        " dtypes of the state that reset answers, also first"
+        f"environment {name}: the state after a step, its first value, {fault}: let step keep the state's structure,"
+        " shapes and dtypes, and answer it first"
     )
 
 
