@@ -210,8 +210,8 @@ class Gymnasium:
         inner, limit = (env, NEVER) if self._make is None else unwrap_passive(env)
         self._limits[i] = min(limit, self._time_limit)
         subject = f"environment {self._first + i} of {self.spec.name}"
-        release = functools.partial(self._envs.__setitem__, i)
-        self._envs[i] = FirstContact(inner, AnswerCheck(subject, self.spec.observation_space), release)
+        step_directly = functools.partial(self._envs.__setitem__, i)
+        self._envs[i] = FirstContact(inner, AnswerCheck(subject, self.spec.observation_space), step_directly)
 
 
 def _make_shard(registered: Registrations, make: Callable[[], gymnasium.Env], *arguments: Any) -> Gymnasium:
