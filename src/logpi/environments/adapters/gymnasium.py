@@ -160,7 +160,7 @@ class Gymnasium:
         """Close every copy."""
         for env in self._envs:
             if env is not None:
-                release(env, self)
+                release(env.unwrapped, self)
                 env.close()
 
     def _with_time_limits(self, copies: Iterable[int], ends: list[EpisodeEnd]) -> list[EpisodeEnd]:
