@@ -6,6 +6,18 @@ class LogpiError(ValueError):
 
     status = 2
 
+    def __init__(self, line: str):
+        """Keep the message as one line that can be printed: names in it may come from anyone's files."""
+        super().__init__(printable(line))
+
+
+def printable(text: str) -> str:
+    """Return text on one line: line breaks become spaces, other characters that are not printable are escaped."""
+    if text.isprintable():
+        return text
+    escape = lambda c: " " if c.isspace() else c.encode("unicode_escape").decode()
+    return "".join(c if c.isprintable() else escape(c) for c in text)
+
 
 class NothingLearned(LogpiError):
     """A run that ended because none of its updates could be applied. Exit status 4."""

@@ -189,7 +189,7 @@ def test_an_export_is_the_runs_policy(run, capsys):
 def test_what_a_directory_says_is_no_code_of_an_export(run):
     """The name of the environment stands in the module's docstring, and cannot end it."""
     said = read_json(run / "run.json")
-    said["environment"] = f'logpi:CartPole-v1"""\nopen("{SENTINEL}", "w")\n"""\\'
+    said["environment"] = f'logpi:CartPole-v1"""; open("{SENTINEL}", "w"); """\\'
     (run / "run.json").write_text(json.dumps(said))
     runpy.run_path(str(logpi.export(logpi.load(run), run / "policy.py")))
     assert not Path(SENTINEL).exists()

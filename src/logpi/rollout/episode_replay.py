@@ -6,6 +6,7 @@ import numpy as np
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.protocol import Restartable
+from logpi.errors import LogpiError
 
 EpisodeSnapshot = dict[str, Any]
 """Unfinished episodes as arrays, see `snapshot`."""
@@ -62,6 +63,33 @@ def snapshot(episode: np.ndarray, obs: Any, segments: list[tuple[Any, ...]]) -> 
         "length": length,
         "action": tree_map(lambda *x: np.concatenate(x), *actions),
     }
+
+
+def check_snapshot(saved: EpisodeSnapshot, like: EpisodeSnapshot, place: str) -> None:
+    """Raise LogpiError where a snapshot that was read from a file cannot be one of the environments of `like`.
+
+    - `place`: of the file, for messages.
+    """
+    for name in ("episode", "obs", "length"):
+        _check_arrays(name, saved[name], like[name], place)
+    for name in ("episode", "length"):
+        if (saved[name] < 0).any():
+            raise LogpiError(f"{place}: {name} of unfinished episodes is {saved[name].min()}; allowed: numbers ≥ 0")
+    # Added up as Python's integers: a sum of 64 bits may wrap around.
+    rows = sum(map(int, saved["length"]))
+    for action, known in zip(tree_leaves(saved["action"]), tree_leaves(like["action"]), strict=True):
+        if action.ndim != known.ndim or len(action) != rows:
+            raise LogpiError(f"{place}: unfinished episodes have {rows} steps, and actions of shape {action.shape}")
+        _check_arrays("action", action[:0], known[:0], place)
+
+
+def _check_arrays(name: str, saved: Any, like: Any, place: str) -> None:
+    for array, known in zip(tree_leaves(saved), tree_leaves(like), strict=True):
+        if (array.shape, array.dtype) != (known.shape, known.dtype):
+            raise LogpiError(
+                f"{place}: {name} of unfinished episodes was saved as {array.dtype} {array.shape}, expected"
+                f" {known.dtype} {known.shape}"
+            )
 
 
 def snapshot_shard(saved: EpisodeSnapshot, columns: slice) -> EpisodeSnapshot:

@@ -21,9 +21,19 @@ import safetensors.numpy
 from jaxtyping import PyTree
 
 from logpi.errors import LogpiError
+from logpi.runs.files import (
+    LARGEST_JSON,
+    check_directory,
+    parse_object,
+    read_bytes,
+    temporary_name,
+    write_new_file,
+)
 from logpi.runs.migrations import SCHEMA, check_schema, migrate_arrays
+from logpi.runs.schema import NAME, OBJECT, check_fields
 
 ARRAYS, MANIFEST = "arrays.safetensors", "manifest.json"
+FIELDS = {"sha256": NAME, "facts": OBJECT}  # of a manifest, besides its schema and its seal
 
 
 @dataclass(frozen=True)
@@ -47,11 +57,11 @@ def save(directory: Path, tree: PyTree, **facts: Any) -> None:
     """
     data = safetensors.numpy.save(arrays_of(tree))
     manifest = {"schema": SCHEMA, "facts": facts, "sha256": _digest(data)}
-    fresh = directory.with_name(f"{directory.name}.new-{os.getpid()}")
+    fresh = temporary_name(directory, "new")
     try:
-        fresh.mkdir(parents=True, exist_ok=True)
-        _write(fresh / ARRAYS, data)
-        _write(fresh / MANIFEST, json.dumps(manifest | {"seal": _seal(manifest)}, indent=1).encode())
+        fresh.mkdir()
+        write_new_file(fresh / ARRAYS, data)
+        write_new_file(fresh / MANIFEST, json.dumps(manifest | {"seal": _seal(manifest)}, indent=1).encode())
         remove(directory)
         fresh.rename(directory)
         _force(directory.parent)
@@ -65,25 +75,26 @@ def read(directory: Path) -> Checkpoint:
 
     Raises LogpiError, naming the file, where a file is missing or damaged, or its schema is not one that can be read.
     """
+    check_directory(directory)
     manifest = _manifest(directory / MANIFEST)
     try:
-        data = (directory / ARRAYS).read_bytes()
+        data = read_bytes(directory / ARRAYS)
     except OSError as error:
         raise LogpiError(f"{directory / ARRAYS} cannot be read: {error.strerror}") from None
-    if _digest(data) != manifest.get("sha256"):
+    if _digest(data) != manifest["sha256"]:
         raise LogpiError(f"{directory / ARRAYS} is damaged: it is not what was saved")
     try:
         arrays = migrate_arrays(safetensors.numpy.load(data), manifest["schema"])
-        return Checkpoint(directory, arrays, manifest["facts"])
-    except (safetensors.SafetensorError, KeyError, TypeError) as error:
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, MemoryError, OverflowError) as error:
         raise LogpiError(f"{directory / ARRAYS} is no safetensors file: {error}") from None
+    return Checkpoint(directory, arrays, manifest["facts"])
 
 
 def restore(saved: Checkpoint, like: PyTree, prefix: str = "") -> PyTree:
     """Return a tree like the one given, with the arrays saved under `prefix`.
 
     Leaves of `like` may be shapes alone (`jax.ShapeDtypeStruct`). Raises LogpiError where a leaf is missing or has
-    another shape, naming the leaf.
+    another shape or dtype, naming the leaf.
     """
     expected_leaves = dict(_leaves(like, prefix))
     below = (f"{prefix}.", f"{prefix}[") if prefix else ("",)
@@ -91,8 +102,9 @@ def restore(saved: Checkpoint, like: PyTree, prefix: str = "") -> PyTree:
     if differs := sorted(set(expected_leaves) ^ found):
         raise LogpiError(f"checkpoint {saved.path} is of another network: it differs in {', '.join(differs[:4])}")
     for path, leaf in expected_leaves.items():
-        if (shape := saved.arrays[path].shape) != (expected := _data(leaf).shape):
-            raise LogpiError(f"checkpoint {saved.path}: {path} was saved as {shape}, expected {expected}")
+        found_kind, expected_kind = _kind(saved.arrays[path]), _kind(_data(leaf))
+        if found_kind != expected_kind:
+            raise LogpiError(f"checkpoint {saved.path}: {path} was saved as {found_kind}, expected {expected_kind}")
     return load_unchecked(saved, like, prefix)
 
 
@@ -112,24 +124,27 @@ def arrays_of(tree: PyTree) -> dict[str, np.ndarray]:
 
 
 def remove(directory: Path) -> None:
-    """Remove a checkpoint. It is renamed first, so that a reader never finds a part of it."""
+    """Remove a checkpoint. It is renamed first, so that a reader never finds a part of it.
+
+    Raises LogpiError for what is no directory, or a link to one.
+    """
+    check_directory(directory)
     if directory.exists():
-        old = directory.with_name(f"{directory.name}.old-{os.getpid()}")
+        old = temporary_name(directory, "old")
         directory.rename(old)
         shutil.rmtree(old)
 
 
 def _manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(path.read_bytes())
-        seal = manifest.pop("seal", None)
+        manifest = parse_object(read_bytes(path, LARGEST_JSON), path)
     except OSError as error:
         raise LogpiError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, AttributeError, RecursionError):
-        raise LogpiError(f"{path} is damaged: it is no JSON object") from None
+    seal = manifest.pop("seal", None)
     check_schema(manifest.get("schema"), path)
     if seal != _seal(manifest):
         raise LogpiError(f"{path} is damaged: it is not what was saved")
+    check_fields(manifest, FIELDS, str(path))
     return manifest
 
 
@@ -139,13 +154,6 @@ def _seal(manifest: dict[str, Any]) -> str:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _force(directory: Path) -> None:
@@ -169,6 +177,11 @@ def _name(path: Any, prefix: str) -> str:
 
 def _is_array(leaf: Any) -> bool:
     return isinstance(leaf, jax.ShapeDtypeStruct | np.ndarray) or eqx.is_array(leaf)
+
+
+def _kind(array: Any) -> str:
+    """Describe dtype and shape."""
+    return f"{array.dtype} {tuple(array.shape)}"
 
 
 def _is_key(leaf: Any) -> bool:

@@ -14,21 +14,11 @@ from logpi.presets.recipe import Recipe
 from logpi.presets.registry import find_algorithm
 from logpi.runs.files import read_json
 from logpi.runs.migrations import SCHEMA, migrate_configuration
+from logpi.runs.schema import CONFIGURATION, check_fields
 from logpi.spaces import serialize
 
 PACKAGES = ("logpi", "jax", "jaxlib", "equinox", "optax", "gymnasium", "numpy")
 CUSTOM = "custom"  # name of an algorithm that was put together from parts
-KINDS = {
-    "environment": str,
-    "algorithm": str,
-    "seed": int,
-    "steps": int,
-    "settings": dict,
-    "evaluations": int,
-    "checkpoint_seconds": (int, float),
-    "spaces": dict,
-    "description": list,
-}
 
 
 def configuration(spec: Any, settings: dict[str, Any], description: str, **facts: Any) -> dict[str, Any]:
@@ -56,14 +46,11 @@ def configuration(spec: Any, settings: dict[str, Any], description: str, **facts
 def read(directory: Path) -> dict[str, Any]:
     """Read the configuration in a run directory, of this schema or an earlier one.
 
-    Raises LogpiError where the file is missing, lacks an entry, or has a schema that cannot be read.
+    Raises LogpiError where the file is missing, a field is missing or has a value that no run has, or the schema cannot
+    be read.
     """
     config = read_json(directory / "run.json")
-    for name, kind in KINDS.items():
-        if not isinstance(config.get(name), kind):
-            raise LogpiError(f"{directory / 'run.json'} is no run's: it has no {name}")
-    if not isinstance(config.get("env_args", {}), dict | None):
-        raise LogpiError(f"{directory / 'run.json'} is no run's: its env_args are no arguments")
+    check_fields(config, CONFIGURATION, str(directory / "run.json"))
     return migrate_configuration(config, directory / "run.json")
 
 

@@ -1,5 +1,6 @@
 """A trained policy as one file that acts with NumPy alone."""
 
+import os
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from logpi.numpy_policy.lower import lower
 from logpi.numpy_policy.primitives import UnknownPrimitive
 from logpi.numpy_policy.program import Program, format_tree
 from logpi.runs import configuration
+from logpi.runs.files import read_bytes, replace_file
 from logpi.runs.run import Run
 from logpi.spaces.actions import to_native
 from logpi.spaces.serialize import from_json
@@ -51,11 +53,10 @@ def export(run: Run | PyTree, path: str | Path, *, spaces: tuple[spaces.Space, s
     path = Path(path)
     if path.suffix != ".py" or not path.stem.isidentifier():
         raise LogpiError(f"a policy is exported to a Python module, and {path.name} names none; allowed: as policy.py")
-    if path.exists() and not path.read_bytes().startswith(MARK.encode()):
-        raise LogpiError(f"{path} exists and was not exported by logpi; name another file, or remove it")
-    text = _text(run, spaces)
     try:
-        path.write_text(text, "utf-8")
+        if os.path.lexists(path) and not read_bytes(path).startswith(MARK.encode()):
+            raise LogpiError(f"{path} exists and was not exported by logpi; name another file, or remove it")
+        replace_file(path, _text(run, spaces).encode())
     except OSError as error:
         raise LogpiError(f"{path} cannot be written: {error.strerror}") from None
     return path

@@ -9,7 +9,7 @@ from pathlib import Path
 import filelock
 
 from logpi.errors import LogpiError
-from logpi.runs.files import read_json
+from logpi.runs.files import APPEND, open_file, read_json
 
 
 @contextmanager
@@ -17,6 +17,7 @@ def lock_run(directory: Path) -> Iterator[None]:
     """Hold the lock of a run directory. Raises LogpiError, naming process and host, where another process holds it."""
     lock = filelock.FileLock(directory / "lock")
     try:
+        _check_file(directory / "lock")
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise LogpiError(f"{directory} is being trained by {_owner(directory)}; wait for it, or end it") from None
@@ -31,6 +32,17 @@ def lock_run(directory: Path) -> Iterator[None]:
 def this_process() -> dict[str, str | int]:
     """Describe this process for run.json, so that a message can name the holder of the lock."""
     return {"pid": os.getpid(), "host": platform.node()}
+
+
+def _check_file(path: Path) -> None:
+    """Raise LogpiError unless a file is the directory's own: a lock is opened for writing, and may be emptied."""
+    descriptor = open_file(path, APPEND)
+    try:
+        names = os.fstat(descriptor).st_nlink
+    finally:
+        os.close(descriptor)
+    if names > 1:
+        raise LogpiError(f"{path} is a file with {names} names, and may belong to something else; remove it")
 
 
 def _owner(directory: Path) -> str:

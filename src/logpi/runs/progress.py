@@ -1,10 +1,11 @@
 """The progress of a run: counts and times since it began."""
 
-from dataclasses import asdict, dataclass, fields
-from numbers import Number
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from logpi.errors import LogpiError
+from logpi.runs.checkpoint import MANIFEST, Checkpoint
+from logpi.runs.schema import PROGRESS, check_fields
 
 
 @dataclass
@@ -28,14 +29,12 @@ class Progress:
         return asdict(self)
 
 
-def read(facts: dict[str, Any]) -> Progress:
-    """Read what `facts` returned, from a checkpoint's metadata. Raises LogpiError for anything else."""
-    values = facts.get("progress")
-    names = {field.name for field in fields(Progress)}
-    if (
-        not isinstance(values, dict)
-        or set(values) != names
-        or not all(isinstance(x, Number | None) for x in values.values())
-    ):
-        raise LogpiError("the checkpoint has no progress of its run")
+def read(saved: Checkpoint) -> Progress:
+    """Read the progress that was saved with a checkpoint. Raises LogpiError, naming the field, where it can be none."""
+    values = saved.metadata.get("progress")
+    if not isinstance(values, dict):
+        raise LogpiError(f"{saved.path / MANIFEST} has no progress of its run")
+    check_fields(values, PROGRESS, f"the progress in {saved.path / MANIFEST}")
+    if unknown := sorted(set(values) - set(PROGRESS)):
+        raise LogpiError(f"the progress in {saved.path / MANIFEST} has {unknown[0]}; allowed: {', '.join(PROGRESS)}")
     return Progress(**values)

@@ -11,10 +11,11 @@ from jaxtyping import PyTree
 from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import Evaluation
 from logpi.loop.topology import ONE_PROCESS, Topology
-from logpi.runs import checkpoints, curve, tensorboard
+from logpi.runs import checkpoints, curve
 from logpi.runs.directory import RunDirectory
 from logpi.runs.files import finite, read_metrics
 from logpi.runs.progress import Progress
+from logpi.runs.tensorboard import EventFile
 
 FIRST = ("iteration", "steps", "episodes", "return_mean", "return_min", "return_max", "length_mean")
 
@@ -55,13 +56,13 @@ class Recorder:
         self._due = time.monotonic() + every
         self.progress, self.compile_seconds = Progress(), 0.0
         self.rows: list[dict[str, Any]] = []
-        self._events = self._close_events = lambda *_: None
+        self._events = EventFile(directory.path)
 
     def begin(self, progress: Progress, kept: Callable[[], ResumeState]) -> None:
         """Set the progress and state before the first iteration of this process; a new run saves that state, too."""
         self.progress, self._latest = progress, kept
         self.rows = read_metrics(self._directory.path / "metrics.jsonl")
-        self._events, self._close_events = tensorboard.writer(self._directory.path, progress.steps)
+        self._events = EventFile(self._directory.path, progress.steps)
         if progress.iteration:
             self._saved[checkpoints.LAST] = progress.iteration
         else:
@@ -106,7 +107,7 @@ class Recorder:
         row = finite(self._row(info, evaluation))
         self._directory.row(row)
         self.rows.append(row)
-        self._events(row)
+        self._directory.attempt("TensorBoard events", lambda: self._events.write(row))
 
     def finish(self, status: str) -> dict[str, Any]:
         """Save the final state, draw the curve, write and return the summary, whichever way the run ended."""
@@ -132,7 +133,6 @@ class Recorder:
         if kind is not None:
             self.finish("failed" if issubclass(kind, Exception) else "interrupted")
         self._directory.close()
-        self._close_events()
 
     def _row(self, info: dict[str, Any], evaluation: Evaluation | None) -> dict[str, Any]:
         seconds = (info["rollout_seconds"] or 0.0) + info["learn_seconds"]

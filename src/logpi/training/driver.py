@@ -13,12 +13,14 @@ from jaxtyping import PyTree
 from logpi.core.compilation import aot_compile
 from logpi.core.trees import copy_arrays
 from logpi.environments.protocol import is_jax_environment
+from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import PendingEvaluation
 from logpi.loop.call_length import TARGET_SECONDS, CallLength
 from logpi.loop.factory import make_loop
 from logpi.loop.iteration import Carry, Info, init_carry
 from logpi.loop.protocol import Loop
 from logpi.loop.sharding import idle_devices_message, shard, to_one_device
+from logpi.rollout.episode_replay import check_snapshot
 from logpi.runs import checkpoint, progress
 from logpi.runs.checkpoint import Checkpoint
 from logpi.runs.directory import RunDirectory
@@ -56,9 +58,15 @@ def run_training(
     carry = initial_carry(plan)
     if saved is not None:
         carry = copy_arrays(checkpoint.restore(saved, carry, "carry"))
+    reached = progress.read(saved) if saved is not None else Progress()
+    if int(carry.iteration) != reached.iteration:
+        raise LogpiError(
+            f"checkpoint {directory.path} contradicts itself: its arrays are of iteration {int(carry.iteration)}, its"
+            f" progress of iteration {reached.iteration}"
+        )
     # The recorder saves the first state before the loop is compiled: a signal or an error in the meantime leaves a
     # run that can be resumed.
-    recorder.begin(progress.read(saved.metadata) if saved else Progress(), lambda: ResumeState(carry, {}))
+    recorder.begin(reached, lambda: ResumeState(carry, {}))
     carry, loop = compile_and_restore(plan, carry, recorder, reporter, saved, stack)
     # A callback can stop the run, so with callbacks each call makes one iteration, and every evaluation is waited for.
     # Several processes must record rows at the same time: they wait for evaluations, too.
@@ -110,11 +118,18 @@ def compile_and_restore(
 
 
 def _saved_episodes(saved: Checkpoint | None, like: dict[str, Any]) -> dict[str, Any]:
-    """Return the checkpoint's snapshot of unfinished episodes, shaped like this one; {} if it holds none."""
-    try:
-        return checkpoint.load_unchecked(saved, like, "episodes") if saved else {}
-    except KeyError:
+    """Return the checkpoint's snapshot of unfinished episodes, with the parts of this one; {} if it holds none.
+
+    Raises LogpiError where the snapshot cannot be one of these environments.
+    """
+    if saved is None or not like or not any(path.startswith("episodes") for path in saved.arrays):
         return {}
+    try:
+        kept = checkpoint.load_unchecked(saved, like, "episodes")
+    except KeyError as missing:
+        raise LogpiError(f"checkpoint {saved.path} lacks {missing} of its unfinished episodes") from None
+    check_snapshot(kept, like, str(saved.path))
+    return kept
 
 
 @dataclass

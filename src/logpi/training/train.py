@@ -17,7 +17,8 @@ from logpi.presets.ppo import ppo
 from logpi.presets.recipe import Recipe
 from logpi.rollout.workers.config import Workers, parse_workers
 from logpi.runs import checkpoints, configuration, progress
-from logpi.runs.directory import RunDirectory, default_path, new_run_directory
+from logpi.runs.directory import RunDirectory, default_path, make_checkpoints_directory, new_run_directory
+from logpi.runs.files import read_metrics
 from logpi.runs.lock import lock_run
 from logpi.runs.progress import Progress
 from logpi.runs.run import Run
@@ -116,10 +117,12 @@ def resume(
         plan = replace(plan, workers=parse_workers(workers))
         reporter = stack.enter_context(Reporter(plan.steps))
         stack.enter_context(lock_run(path))
-        # A run that was ended before its first checkpoint has none: it starts from the beginning.
+        make_checkpoints_directory(path)
+        # A run that was ended before its first checkpoint has none, and no rows: it starts from the beginning.
         has_checkpoint = checkpoints.list_checkpoints(path / "checkpoints", checkpoints.LAST)
-        saved = checkpoints.newest(path / "checkpoints", say=reporter.log) if has_checkpoint else None
-        reached = progress.read(saved.metadata) if saved else Progress()
+        begun = has_checkpoint or read_metrics(path / "metrics.jsonl")
+        saved = checkpoints.newest(path / "checkpoints", say=reporter.log) if begun else None
+        reached = progress.read(saved) if saved else Progress()
         checkpoints.remove_stale(path / "checkpoints", reached.iteration)
         kept = {"environment": config["environment"], "started": config.get("started")}
         kept |= {} if name_of(source) == config["environment"] else {"env_args": config.get("env_args", {})}
