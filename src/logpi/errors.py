@@ -1,5 +1,7 @@
 """Exceptions for what a user can put right; the command line prints each as one line and exits with its status."""
 
+LONGEST_VALUE = 200  # characters
+
 
 class LogpiError(ValueError):
     """Invalid input. The message is one line: what was given, what is allowed, what to do. Exit status 2."""
@@ -17,6 +19,15 @@ def printable(text: str) -> str:
         return text
     escape = lambda c: " " if c.isspace() else c.encode("unicode_escape").decode()
     return "".join(c if c.isprintable() else escape(c) for c in text)
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: cut off where it is long."""
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):  # an integer of more digits than Python writes, or lists in lists in lists
+        return f"a value of type {type(value).__name__} that is too long to write"
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 class NothingLearned(LogpiError):

@@ -20,7 +20,7 @@ BAD = {
     "train CartPole-v1 --gamma nan": ("gamma is nan", "0 … 1"),
     "train CartPole-v1 --learning-rate -1": ("learning_rate is -1", "above 0"),
     "train CartPole-v1 --minibatch-size 4096": ("minibatch_size is 4096", "1 … 2048"),
-    "train CartPole-v1 --num-envs 2.5": ("num_envs is 2.5", "≥ 1"),
+    "train CartPole-v1 --num-envs 2.5": ("num_envs is 2.5", "1 … 2147483647"),
     "train CartPole-v1 --hidden 64,x": ("hidden is 64,x", "64,64"),
     "train CartPole-v1 --steps abc": ("abc", "≥ 1"),
     "train CartPole-v1 pp0": ("pp0", "reinforce, vpg, a2c, npg, trpo, ppo, ppo-kl"),

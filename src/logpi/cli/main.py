@@ -11,6 +11,7 @@ from typing import Any
 from logpi.cli.parser import parse
 from logpi.errors import EnvironmentFailed, LogpiError
 from logpi.rollout.workers.config import Workers
+from logpi.training.console_stream import ConsoleStream
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -26,12 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
         command, given = parse(sys.argv[1:] if arguments is None else arguments)
         COMMANDS[command](**given)
     except LogpiError as error:
-        if isinstance(error, EnvironmentFailed) and error.trace:
-            print(error.trace.rstrip(), file=sys.stderr)
-        print(f"logpi: {' '.join(str(error).split())}", file=sys.stderr)
+        trace = f"{error.trace.rstrip()}\n" if isinstance(error, EnvironmentFailed) and error.trace else ""
+        ConsoleStream().write(f"{trace}logpi: {' '.join(str(error).split())}\n")
         return error.status
     except KeyboardInterrupt:
-        print("logpi: interrupted; what was trained is saved", file=sys.stderr)
+        ConsoleStream().write("logpi: interrupted; what was trained is saved\n")
         return INTERRUPTED
     except BrokenPipeError:  # as in `logpi envs | head`
         return 0

@@ -6,6 +6,8 @@ would otherwise flatten trees of modules in Python several times per call.
 """
 
 import os
+import tempfile
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import equinox as eqx
 import jax
 from jaxtyping import PyTree
 
+PROBE_BYTES = 2**16  # about the size of a small program
 Fill = Callable[[Iterable[Any]], PyTree]  # from the arrays of a tree, in order, to the tree
 
 
@@ -89,8 +92,35 @@ def compiler_options() -> dict[str, str | bool]:
 
 
 def use_persistent_cache() -> None:
-    """Cache compiled programs on disk, in $XDG_CACHE_HOME/logpi/xla, unless JAX already has a cache directory."""
-    if jax.config.values["jax_compilation_cache_dir"] is None:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "logpi" / "xla"))
+    """Cache compiled programs on disk, in $XDG_CACHE_HOME/logpi/xla, unless JAX already has a cache directory.
+
+    Where the directory cannot be written, one warning says so, and programs are compiled anew.
+    """
+    # JAX warns of each program that it cannot write or read: that is said once, below.
+    warnings.filterwarnings("ignore", message="Error (writing|reading) persistent compilation cache entry")
+    given = jax.config.values["jax_compilation_cache_dir"]
+    try:
+        directory = Path(given) if given is not None else _default_cache_directory()
+        _check_writable(directory)
+    except (OSError, ValueError, RuntimeError) as error:
+        jax.config.update("jax_enable_compilation_cache", False)
+        reason = getattr(error, "strerror", None) or error
+        warnings.warn(f"compiled programs are not cached on disk, and compiled anew each time: {reason}", stacklevel=2)
+        return
+    if given is None:
+        jax.config.update("jax_compilation_cache_dir", str(directory))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _default_cache_directory() -> Path:
+    """Return $XDG_CACHE_HOME/logpi/xla. Raises RuntimeError for a user without a home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "logpi" / "xla"
+
+
+def _check_writable(directory: Path) -> None:
+    """Raise OSError unless a file can be written to a directory, which is created; places elsewhere are not tried."""
+    if "://" in str(directory):
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=directory) as file:
+        file.write(bytes(PROBE_BYTES))

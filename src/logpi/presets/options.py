@@ -11,11 +11,17 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any
 
-from logpi.core.schedules import LinearSchedule, parse_schedule
-from logpi.errors import LogpiError
+import numpy as np
 
+from logpi.core.schedules import LinearSchedule, parse_schedule
+from logpi.errors import LogpiError, shown
+
+LARGEST_INTEGER = 2**31 - 1  # rows, steps and weights are counted by 32 bits in compiled programs
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
+MOST_LAYERS = 1000
 Read = Callable[[Any], Any]
 Number = float | LinearSchedule
 """A hyperparameter that may follow a schedule over the run."""
@@ -37,10 +43,13 @@ class Option:
 
 
 def number(low: float = -math.inf, high: float = math.inf, above: bool = False) -> Read:
-    """Reader of a number in [low, high] (above `low`, if `above`), or of a schedule between two numbers in it."""
+    """Reader of a number in [low, high] (above `low`, if `above`), or of a schedule between two numbers in it.
+
+    Numbers beyond those of 32 bits are none: programs would compute with infinities.
+    """
 
     def bounded(x: float) -> float:
-        if math.isnan(x) or not low <= x <= high or (above and x == low):
+        if not abs(x) <= LARGEST_NUMBER or not low <= x <= high or (above and x == low):
             raise ValueError
         return x
 
@@ -58,7 +67,7 @@ def number(low: float = -math.inf, high: float = math.inf, above: bool = False) 
 def integer(given: Any) -> int:
     """Read a whole number; also text such as "1e3"."""
     x = float(given)
-    if x != int(x):
+    if x != int(x) or abs(x) > LARGEST_INTEGER:
         raise ValueError
     return int(x)
 
@@ -71,9 +80,12 @@ def whole_number(given: Any) -> int:
 
 
 def sizes(given: Any) -> tuple[int, ...]:
-    """Read sizes of layers, each ≥ 1: a sequence, or text such as "64,64"."""
+    """Read sizes of layers: a sequence, or text such as "64,64"; so many weights as fit an array."""
     parts = given.split(",") if isinstance(given, str) else given
-    return tuple(whole_number(part) for part in parts if part != "")
+    layers = tuple(whole_number(part) for part in parts if part != "")
+    if len(layers) > MOST_LAYERS or sum(a * b for a, b in pairwise((1, *layers, 1))) > LARGEST_INTEGER:
+        raise ValueError
+    return layers
 
 
 def switch(given: Any) -> bool:
@@ -114,7 +126,7 @@ positive = number(0, above=True)
 POSITIVE = "a number above 0, or a schedule start:end"
 POSITIVE_OR_NONE = "a number above 0, or none"
 NON_NEGATIVE = "a number ≥ 0, or a schedule start:end"
-WHOLE = "a whole number ≥ 1"
+WHOLE = f"a whole number, 1 … {LARGEST_INTEGER}"
 SWITCH = "true or false"
 
 BY_TYPE: dict[type, Option] = {
@@ -171,7 +183,10 @@ Directions = Annotated[
 ]
 Draw = Annotated[str, Option("distribution of directions", "gaussian or orthogonal", one_of("gaussian", "orthogonal"))]
 Stochastic = Annotated[bool, Option("sample a perturbed policy's actions instead of taking the mode", SWITCH, switch)]
-Hidden = Annotated[tuple[int, ...], Option("sizes of the hidden layers", "whole numbers ≥ 1, as 64,64", sizes)]
+Hidden = Annotated[
+    tuple[int, ...],
+    Option("sizes of the hidden layers", "whole numbers ≥ 1, as 64,64, of fewer than 2³¹ weights", sizes),
+]
 Std = Annotated[
     str,
     Option(
@@ -262,5 +277,5 @@ def read_option(name: str, given: Any, options: Mapping[str, Option]) -> Any:
         raise LogpiError(f"unknown option {name}{peer_hint(name, options)}; allowed: {', '.join(options)}")
     try:
         return options[name].read(given)
-    except (ValueError, TypeError, OverflowError):
-        raise LogpiError(f"{name} is {given}; allowed: {options[name].allowed}") from None
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise LogpiError(f"{name} is {shown(given)}; allowed: {options[name].allowed}") from None

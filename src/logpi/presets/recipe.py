@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
 from logpi.presets.options import (
+    LARGEST_INTEGER,
     Hidden,
     InitialStd,
     NoiseScaleGroups,
@@ -84,6 +85,11 @@ class Recipe:
         tuned = {name: x for name, x in self.tuned(environment).items() if name != "steps"}
         settings = _read_all({**self.defaults, **tuned, **self.given}, self.options)
         batch = settings["num_envs"] * settings.get("num_steps", 1)
+        if batch > LARGEST_INTEGER:
+            raise LogpiError(
+                f"num_envs is {settings['num_envs']} and num_steps {settings.get('num_steps', 1)}; allowed:"
+                f" {LARGEST_INTEGER} steps per iteration at most"
+            )
         minibatch = settings.get("minibatch_size", 1)
         if minibatch > batch and "num_steps" in settings:
             raise LogpiError(

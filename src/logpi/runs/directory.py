@@ -39,6 +39,7 @@ class RunDirectory:
         """
         self.path, self.failures, self._say = path, 0, say
         self._configuration = configuration | {"process": this_process()}
+        make_checkpoints_directory(path)
         try:
             self._metrics, self.written = _open_metrics(path / "metrics.jsonl", kept)
             if not (path / "run.json").exists():

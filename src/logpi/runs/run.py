@@ -1,5 +1,6 @@
 """A trained run: its networks, its metrics, its directory."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
 from logpi.runs import checkpoint, checkpoints, configuration
 from logpi.runs.files import read_json, read_metrics
+from logpi.runs.schema import NUMBER_OR_NULL, check_fields
 from logpi.spaces import serialize
 
 
@@ -51,8 +53,17 @@ def load(directory: str | Path, *, policy: PyTree = None, critic: PyTree = None,
     saved = checkpoints.newest(path / "checkpoints", kinds[which])
     policy = checkpoint.restore(saved, policy, "carry.state.policy")
     critic = checkpoint.restore(saved, critic, "carry.state.critic")
-    summary = read_json(path / "summary.json") if (path / "summary.json").exists() else {}
+    summary = _summary(path / "summary.json")
     return Run(policy, critic, read_metrics(path / "metrics.jsonl"), summary, path)
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    """Read summary.json: numbers and nulls; {} where a run was ended before it wrote one."""
+    if not os.path.lexists(path):
+        return {}
+    summary = read_json(path)
+    check_fields(summary, dict.fromkeys(summary, NUMBER_OR_NULL), str(path))
+    return summary
 
 
 def _shapes(config: dict[str, Any], path: Path) -> tuple[PyTree, PyTree]:

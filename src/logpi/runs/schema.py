@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from logpi.errors import LogpiError
+from logpi.errors import LogpiError, shown
 
 LARGEST_COUNT = 2**63 - 1
 LAST_ITERATION = 10**9 - 1  # names of checkpoints have nine digits
 LONGEST_NAME = 1000  # characters
-SHOWN = 60  # characters of a value in a message
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,4 @@ def check_fields(values: Mapping[str, Any], fields: Fields, place: str) -> None:
             if field.required:
                 raise LogpiError(f"{place} has no {name}")
         elif not field.accepts(values[name]):
-            given = repr(values[name])
-            given = given if len(given) <= SHOWN else f"{given[:SHOWN]}…"
-            raise LogpiError(f"{place} has {name} {given}; allowed: {field.allowed}")
+            raise LogpiError(f"{place}: {name} is {shown(values[name])}; allowed: {field.allowed}")

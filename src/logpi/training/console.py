@@ -1,13 +1,14 @@
 """Progress on the console: a live bar on a terminal, plain lines elsewhere; then a summary."""
 
-import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from logpi.training.console_stream import ConsoleStream
 
 Record = dict[str, Any]
 COLLAPSE_PATIENCE = 10  # iterations in a row with next to no entropy, before a warning
@@ -18,7 +19,7 @@ class Reporter:
 
     def __init__(self, steps: int, every: float = 2.0):
         """- `steps`: the budget. - `every`: least seconds between two lines without a terminal, default 2."""
-        self._console = Console(file=sys.stderr, highlight=False)
+        self._console = Console(file=cast("IO[str]", ConsoleStream()), highlight=False)
         self._steps, self._every, self._last = steps, every, -every
         self._recent: list[float] = []
         self._collapsed_iterations = 0

@@ -1,6 +1,5 @@
 """Signals that end a run: SIGINT and SIGTERM become requests to stop, and nothing that was trained is lost."""
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 from logpi.loop.topology import ONE_PROCESS, Topology
+from logpi.training.console_stream import ConsoleStream
 
 
 class Terminated(BaseException):
@@ -69,7 +69,7 @@ class Interrupts:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self.requested = self.requested or KeyboardInterrupt
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one ends the process even where no Python line runs
-        os.write(2, b"\nlogpi: finishing this iteration and saving; once more to end at once\n")
+        ConsoleStream().write("\nlogpi: finishing this iteration and saving; once more to end at once\n")
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self.requested = Terminated

@@ -22,6 +22,7 @@ from logpi.runs.run import Run
 from logpi.training.console import Reporter
 from logpi.training.grid import Points, grid_points, summarize
 from logpi.training.many_runs import train_many, tree_index
+from logpi.training.memory import memory_errors_in_one_line
 from logpi.training.plan import Plan, make_plan, with_expert
 from logpi.training.train import run_configuration, validate_arguments
 
@@ -51,7 +52,7 @@ def train_seeds(
     validate_arguments(steps, 0, evaluations, checkpoint_seconds)
     seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
     path_of = lambda plan: Path(out) / f"seed-{plan.seed}" if out else default_path(name_of(env), plan.name, plan.seed)
-    with ExitStack() as stack:
+    with memory_errors_in_one_line(), ExitStack() as stack:
         plans = _make_plans(env, [recipe], steps, seeds, stack)
         plans = [replace(p, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds) for p in plans]
         runs, reporter = _train_all(plans, [path_of(plan) for plan in plans], stack)
@@ -84,7 +85,7 @@ def sweep(
     settings = grid_points(points)
     _refuse_shapes(settings)
     root = Path(out) if out else default_path(name_of(env), algorithm.name, "sweep")
-    with ExitStack() as stack:
+    with memory_errors_in_one_line(), ExitStack() as stack:
         plans = _make_plans(env, [algorithm.with_options(**point) for point in settings], steps, seeds, stack)
         plans = [replace(plan, evaluations=1) for plan in plans]
         labels = [point for point in settings for _ in seeds]

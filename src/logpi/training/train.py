@@ -1,5 +1,6 @@
 """`train` and `resume`: from an environment, an algorithm and a budget to a run; and on from its last checkpoint."""
 
+import math
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,18 +13,20 @@ from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import use_persistent_cache
 from logpi.core.describe import describe
 from logpi.environments.source import name_of, recorded_arguments, with_arguments
-from logpi.errors import LogpiError
+from logpi.errors import LogpiError, shown
 from logpi.presets.ppo import ppo
 from logpi.presets.recipe import Recipe
 from logpi.rollout.workers.config import Workers, parse_workers
 from logpi.runs import checkpoints, configuration, progress
-from logpi.runs.directory import RunDirectory, default_path, make_checkpoints_directory, new_run_directory
+from logpi.runs.directory import RunDirectory, default_path, new_run_directory
 from logpi.runs.files import read_metrics
 from logpi.runs.lock import lock_run
 from logpi.runs.progress import Progress
 from logpi.runs.run import Run
+from logpi.runs.schema import LARGEST_COUNT
 from logpi.training.console import Reporter
 from logpi.training.driver import Callback, run_training
+from logpi.training.memory import memory_errors_in_one_line
 from logpi.training.plan import Plan, make_plan
 
 
@@ -66,7 +69,7 @@ def train(
     processes = parse_workers(workers)
     env = with_arguments(env, env_args)
     use_persistent_cache()
-    with ExitStack() as stack:
+    with memory_errors_in_one_line(), ExitStack() as stack:
         plan = make_plan(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
         plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds, workers=processes)
         reporter = stack.enter_context(Reporter(plan.steps))
@@ -111,13 +114,12 @@ def resume(
     source = configuration.environment(config, path, env, env_args)
     recipe = algorithm if algorithm is not None else configuration.recipe(config, path)
     use_persistent_cache()
-    with ExitStack() as stack:
+    with memory_errors_in_one_line(), ExitStack() as stack:
         plan = make_plan(source, recipe, steps or config["steps"], (policy, critic), config["seed"], stack)
         plan = replace(plan, evaluations=config["evaluations"], checkpoint_seconds=config["checkpoint_seconds"])
         plan = replace(plan, workers=parse_workers(workers))
         reporter = stack.enter_context(Reporter(plan.steps))
         stack.enter_context(lock_run(path))
-        make_checkpoints_directory(path)
         # A run that was ended before its first checkpoint has none, and no rows: it starts from the beginning.
         has_checkpoint = checkpoints.list_checkpoints(path / "checkpoints", checkpoints.LAST)
         begun = has_checkpoint or read_metrics(path / "metrics.jsonl")
@@ -152,11 +154,11 @@ def run_configuration(plan: Plan) -> dict[str, Any]:
 
 def validate_arguments(steps: int | None, seed: int, evaluations: int, checkpoint_seconds: float) -> None:
     """Raise LogpiError for arguments that no run can have."""
-    if steps is not None and steps < 1:
-        raise LogpiError(f"steps is {steps}; allowed: a whole number ≥ 1")
-    if seed < 0:
-        raise LogpiError(f"seed is {seed}; allowed: a whole number ≥ 0")
-    if evaluations < 0:
-        raise LogpiError(f"evaluations is {evaluations}; allowed: a whole number ≥ 0")
-    if not checkpoint_seconds >= 0:
-        raise LogpiError(f"checkpoint_seconds is {checkpoint_seconds}; allowed: a number ≥ 0")
+    if steps is not None and not 1 <= steps <= LARGEST_COUNT:
+        raise LogpiError(f"steps is {shown(steps)}; allowed: a whole number, 1 … {LARGEST_COUNT}")
+    if not 0 <= seed <= LARGEST_COUNT:
+        raise LogpiError(f"seed is {shown(seed)}; allowed: a whole number, 0 … {LARGEST_COUNT}")
+    if not 0 <= evaluations <= LARGEST_COUNT:
+        raise LogpiError(f"evaluations is {shown(evaluations)}; allowed: a whole number, 0 … {LARGEST_COUNT}")
+    if not 0 <= checkpoint_seconds < math.inf:
+        raise LogpiError(f"checkpoint_seconds is {shown(checkpoint_seconds)}; allowed: a finite number ≥ 0")
