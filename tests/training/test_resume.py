@@ -195,7 +195,7 @@ def send(number):
 
 def during_compile(monkeypatch, number):
     whole = driver.make_loop
-    monkeypatch.setattr(driver, "make_loop", lambda *a: (send(number), whole(*a))[1])
+    monkeypatch.setattr(driver, "make_loop", lambda *a, **k: (send(number), whole(*a, **k))[1])
 
 
 def during_rollout(monkeypatch, number):
