@@ -1,4 +1,4 @@
-"""How a policy acts on the host: lowered to NumPy where it can be, by a jitted call where it cannot."""
+"""Actors on the host: policies lowered to NumPy, or jitted calls where NumPy has no counterpart."""
 
 import warnings
 from collections.abc import Callable
@@ -19,17 +19,16 @@ from logpi.numpy_policy.program import Act, Program, bind_program
 from logpi.policies.behavior import Behavior
 from logpi.types import trainable
 
-FASTER_COMPILED = {"conv_general_dilated"}  # so much work that a jitted call is the faster way anyhow
+FASTER_COMPILED = {"conv_general_dilated"}  # primitives for which a jitted call is faster than NumPy would be
 
 
 @dataclass(frozen=True)
 class Actor:
-    """How policies like one act: `bind(weights(μ))` is the function (obs[B], noise[B]) ↦ (action[B], what is sent).
+    """Actor of policies with the structure and shapes of one example.
 
-    Of the noise it is given the leaves.
-
-    - `block`: B, how many environments it is called for at once.
-    - `program`: its lines of NumPy; None where it acts by a jitted call.
+    - `bind`: arrays of μ, see `behavior_arrays`, ↦ the function (obs[B], noise leaves [B, ...]) ↦ (action, env_action).
+    - `block`: B, the number of environments evaluated in one call.
+    - `program`: the policy in NumPy; None if it acts by a jitted call.
     """
 
     bind: Callable[[list[Any]], Act]
@@ -38,10 +37,12 @@ class Actor:
 
 
 def make_actor(mu: Behavior, obs: PyTree, noise: PyTree) -> Actor:
-    """From a μ like this one, and examples of obs[N] and noise[N], of which only shapes and dtypes matter.
+    """Make an actor of policies like μ; the policy is traced once, here.
 
-    The policy is traced here, once. Observations are dicts, tuples and arrays. A population, whose members act for an
-    environment each, acts for all of them at once.
+    - `obs`, `noise`: examples [N, ...], of which only shapes and dtypes matter; observations are dicts, tuples and
+      arrays.
+
+    A population has one block of all N environments, because each of its members acts in one of them.
     """
     n = len(tree_leaves(obs)[0])
     block = n if mu.per_environment else block_size(n)
@@ -65,9 +66,9 @@ def make_actor(mu: Behavior, obs: PyTree, noise: PyTree) -> Actor:
 
 
 def lower_policy(mu: Behavior, obs: PyTree, noise: PyTree) -> Program:
-    """The program of a μ like this one: plain data that acts without JAX, by `acting(program, weights(mu))`.
+    """Lower policies like μ to a program, plain data that acts without JAX: `bind_program(program, arrays of μ)`.
 
-    Raises UnknownPrimitive for a policy that uses an operation which NumPy has no counterpart for here.
+    Raises UnknownPrimitive for an operation that has no counterpart in NumPy here.
     """
     return lower(
         _acting_function(mu, obs, noise), behavior_arrays(mu), [*jax.tree.leaves(obs), *jax.tree.leaves(noise)]
@@ -75,27 +76,28 @@ def lower_policy(mu: Behavior, obs: PyTree, noise: PyTree) -> Program:
 
 
 def behavior_arrays(mu: Behavior) -> list[Any]:
-    """The arrays of μ, in the order in which whoever acts asks for them."""
+    """Return the arrays of μ, in the order in which actors take them."""
     return [x for x in jax.tree.leaves(mu) if eqx.is_array(x)]
 
 
 def learned_mask(mu: Behavior) -> list[bool]:
-    """Which of these arrays are learned."""
+    """Mark the arrays of μ that are learned."""
     theta = {id(x) for x in jax.tree.leaves(trainable(mu.policy)[0])}
     return [id(x) in theta for x in behavior_arrays(mu)]
 
 
 def _acting_function(mu: Behavior, obs: PyTree, noise: PyTree) -> Callable[..., tuple[Any, Any]]:
-    """The function from the leaves of μ, obs and noise to the action and what the environment is handed."""
+    """Return the function of the leaves of μ, obs and noise that computes (action, env_action)."""
     arrays, static = eqx.partition(mu, eqx.is_array)
     treedef = jax.tree.structure(arrays)
-    structure, draws = jax.tree.structure(obs), jax.tree.structure(noise)
-    own = treedef.num_leaves
-    seen = own + structure.num_leaves
+    obs_treedef, noise_treedef = jax.tree.structure(obs), jax.tree.structure(noise)
+    end_of_mu = treedef.num_leaves
+    end_of_obs = end_of_mu + obs_treedef.num_leaves
 
     def act(*flat: Any) -> tuple[Any, Any]:
-        pi = eqx.combine(treedef.unflatten(flat[:own]), static)(structure.unflatten(flat[own:seen]))
-        action = pi.push(draws.unflatten(flat[seen:]))
+        mu = eqx.combine(treedef.unflatten(flat[:end_of_mu]), static)
+        pi = mu(obs_treedef.unflatten(flat[end_of_mu:end_of_obs]))
+        action = pi.push(noise_treedef.unflatten(flat[end_of_obs:]))
         return action, pi.to_env(action)
 
     return act

@@ -1,4 +1,4 @@
-"""JAX's primitives as NumPy expressions, as far as policies use them: `{0}` is the first operand."""
+"""NumPy expressions of the JAX primitives that policies use; `{0}` stands for the first operand."""
 
 import itertools
 from collections.abc import Callable
@@ -18,7 +18,7 @@ INLINE = {
 
 
 class UnknownPrimitive(Exception):
-    """An operation with no counterpart here; the policy then acts by a jitted call."""
+    """Operation of a jaxpr without a counterpart in NumPy here; the policy then acts by a jitted call."""
 
 
 def _ints(values: Any) -> tuple[int, ...]:
@@ -26,17 +26,17 @@ def _ints(values: Any) -> tuple[int, ...]:
 
 
 def _shaped(equation: Any) -> str:
-    """The operand by another shape, or as it is."""
+    """Reshape the operand, if its shape changes."""
     old, new = (_ints(atom.aval.shape) for atom in (equation.invars[0], equation.outvars[0]))
     return "{0}" if old == new else f"{{0}}.reshape({new})"
 
 
 def _broadcast(equation: Any) -> str:
-    shape, places = _ints(equation.params["shape"]), _ints(equation.params["broadcast_dimensions"])
+    shape, axes = _ints(equation.params["shape"]), _ints(equation.params["broadcast_dimensions"])
     sizes = _ints(equation.invars[0].aval.shape)
     inner = [1] * len(shape)
-    for place, size in zip(places, sizes, strict=True):
-        inner[place] = size
+    for axis, size in zip(axes, sizes, strict=True):
+        inner[axis] = size
     operand = "{0}" if tuple(inner) == sizes else f"{{0}}.reshape({tuple(inner)})"
     return operand if tuple(inner) == shape else f"np.broadcast_to({operand}, {shape})"
 
@@ -45,9 +45,9 @@ def _dot(equation: Any) -> str:
     (left, right), (left_batch, right_batch) = equation.params["dimension_numbers"]
     ndims = [len(v.aval.shape) for v in equation.invars]
     if not left_batch and tuple(left) == (ndims[0] - 1,) and tuple(right) == (0,) and ndims[1] <= 2:
-        return "{0}.dot({1})" if ndims[0] <= 2 else "{0} @ {1}"  # `dot` begins sooner, but has no quick way for cubes
+        return "{0}.dot({1})" if ndims[0] <= 2 else "{0} @ {1}"  # `dot` has less overhead, but is slow for three axes
     if (*map(tuple, (left, right, left_batch, right_batch)), *ndims) == ((1,), (1,), (0,), (0,), 2, 3):
-        return "np.matmul({0}[:, None, :], {1})[:, 0, :]"  # each row by a matrix of its own: a population
+        return "np.matmul({0}[:, None, :], {1})[:, 0, :]"  # one matrix per row: a population
     letters = iter("abcdefghijklmnopqrstuvwxyz")
     first = [next(letters) for _ in range(ndims[0])]
     second = [next(letters) for _ in range(ndims[1])]
@@ -59,8 +59,8 @@ def _dot(equation: Any) -> str:
     return f"np.einsum('{''.join(first)},{''.join(second)}->{''.join(batch + free)}', {{0}}, {{1}}, optimize=True)"
 
 
-def _whole(equation: Any) -> str:
-    """Sums of whole numbers keep their type, where NumPy would widen it."""
+def _sum_dtype(equation: Any) -> str:
+    """Argument that keeps the dtype of integer sums, which NumPy would widen."""
     dtype = equation.outvars[0].aval.dtype
     return "" if np.issubdtype(dtype, np.floating) else f", dtype='{dtype}'"
 
@@ -70,7 +70,7 @@ def _reduce(function: str) -> Callable[[Any], str]:
 
 
 def _sum(equation: Any) -> str:
-    return f"np.add.reduce({{0}}, axis={_ints(equation.params['axes'])}{_whole(equation)})"
+    return f"np.add.reduce({{0}}, axis={_ints(equation.params['axes'])}{_sum_dtype(equation)})"
 
 
 def _argmax(equation: Any) -> str:
@@ -103,8 +103,8 @@ def _stack(equation: Any) -> str:
 def _cumsum(equation: Any) -> str:
     axis = int(equation.params["axis"])
     if equation.params["reverse"]:
-        return f"np.flip(np.cumsum(np.flip({{0}}, {axis}), {axis}{_whole(equation)}), {axis})"
-    return f"np.cumsum({{0}}, {axis}{_whole(equation)})"
+        return f"np.flip(np.cumsum(np.flip({{0}}, {axis}), {axis}{_sum_dtype(equation)}), {axis})"
+    return f"np.cumsum({{0}}, {axis}{_sum_dtype(equation)})"
 
 
 def _split(equation: Any) -> list[str]:
@@ -122,7 +122,7 @@ def _power(equation: Any) -> str:
 
 def _divide(equation: Any) -> str:
     if not np.issubdtype(equation.outvars[0].aval.dtype, np.floating):
-        raise UnknownPrimitive("div of whole numbers")
+        raise UnknownPrimitive("div of integers")
     return "{0} / {1}"
 
 
@@ -193,7 +193,7 @@ ELEMENTWISE = {*OPERATORS, *COMPARISONS, "max", "min", "pow", "div", "select_n",
 
 
 def expressions(equation: Any) -> list[str]:
-    """The NumPy expressions of an equation of a jaxpr, one for each output. Raises UnknownPrimitive for lack of one."""
+    """Return the NumPy expressions of an equation, one per output. Raises UnknownPrimitive if there is none."""
     name = equation.primitive.name
     if name == "split":
         return _split(equation)

@@ -1,4 +1,4 @@
-"""A policy's computation as lines of NumPy: plain data, which a process without JAX can carry, bind and run."""
+"""Programs: a policy as lines of NumPy, plain data that a process without JAX can receive, bind and run."""
 
 import functools
 from collections.abc import Callable
@@ -9,16 +9,19 @@ import numpy as np
 
 from logpi.core.numpy_trees import tree_leaves
 
-SPECIAL = ("erf", "erfc", "erfinv")  # what lines may call besides NumPy: SciPy's functions of these names
+SPECIAL = ("erf", "erfc", "erfinv")  # functions of scipy.special that lines may call besides NumPy
 Act = Callable[[Any, Any], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
 class Program:
-    """Straight-line NumPy over named values.
+    """Straight-line NumPy program over named arrays.
 
-    `early` lines depend on the weights alone and are run when weights are bound; `late` lines are run at each call,
-    and `answer` is what they come to: dicts, tuples and lists of names.
+    - `constants`: arrays by name.
+    - `weights`, `inputs`: names of the arguments of `bind`, and of the function it returns.
+    - `weights_only`: lines that depend on weights alone, run when weights are bound.
+    - `per_call`: lines that are run per call.
+    - `outputs`: result of a call: dicts, tuples and lists of names.
     """
 
     constants: dict[str, np.ndarray]
@@ -29,39 +32,36 @@ class Program:
     outputs: Any
 
     def bind(self, weights: list[Any]) -> Callable[..., Any]:
-        """The function of the inputs that remains once the weights are fixed."""
+        """Return the function of the inputs for these weights."""
         return _function(self.source)(*self.constants.values(), *map(np.asarray, weights))
 
     def constants_for(self, weights: list[Any]) -> dict[str, np.ndarray]:
-        """Constants, weights and what depends on them alone, by their names."""
+        """Return constants, weights, and the results of the lines that depend on these alone, by name."""
         names = [*self.constants, *self.weights, *(line.partition(" = ")[0] for line in self.weights_only)]
         return Program(self.constants, self.weights, (), self.weights_only, (), {x: x for x in names}).bind(weights)()
 
     @property
     def source(self) -> str:
-        """The text of a function from constants and weights to the function of the inputs."""
-        late = [*self.per_call, f"return {format_tree(self.outputs)}"]
-        inner = [
+        """Source of a function from constants and weights to the function of the inputs."""
+        call = [*self.per_call, f"return {format_tree(self.outputs)}"]
+        body = [
             *self.weights_only,
             f"def call({', '.join(self.inputs)}):",
-            *[f"    {line}" for line in late],
+            *[f"    {line}" for line in call],
             "return call",
         ]
-        given = ", ".join([*self.constants, *self.weights])
-        return "\n".join([f"def bind({given}):", *[f"    {line}" for line in inner]])
+        arguments = ", ".join([*self.constants, *self.weights])
+        return "\n".join([f"def bind({arguments}):", *[f"    {line}" for line in body]])
 
 
 def bind_program(program: Program, weights: list[Any]) -> Act:
-    """The function (obs[N], noise[N]) ↦ (action[N], what the environment is handed) of a policy's program.
-
-    Observations are dicts, tuples and arrays; of the noise there are only the leaves.
-    """
+    """Return the function (obs[N], leaves of the noise [N, ...]) ↦ (action[N], env_action[N]) of a policy's program."""
     call = program.bind(weights)
     return lambda obs, noise: call(*tree_leaves(obs), *noise)
 
 
 def format_tree(tree: Any) -> str:
-    """Dicts, tuples and lists of expressions, as Python writes them.
+    """Format dicts, tuples and lists of expressions as Python source.
 
     >>> format_tree({"gear": "r1", "rest": ("r2", "r3")})
     "{'gear': r1, 'rest': (r2, r3, )}"

@@ -1,4 +1,4 @@
-"""A program as the text of a Python module that needs nothing but NumPy."""
+"""Source of a Python module that runs a program with NumPy alone."""
 
 import ast
 import base64
@@ -17,60 +17,63 @@ def _array(dtype, shape, text):
 """
 
 
-def dependencies(lines: list[str], answer: str) -> list[str]:
-    """Those of the lines `name = expression` that an expression rests on, in order."""
-    wanted, kept = names(answer), []
+def dependencies(lines: list[str], result: str) -> list[str]:
+    """Select the lines `name = expression` that an expression depends on, in order."""
+    wanted, needed = names(result), []
     for line in reversed(lines):
         if line.partition(" = ")[0] in wanted:
             wanted |= names(line)
-            kept.append(line)
-    return kept[::-1]
+            needed.append(line)
+    return needed[::-1]
 
 
 def names(text: str) -> set[str]:
-    """The names in a line or an expression."""
+    """Return the names in a line or an expression."""
     return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
 
 
-def act(program: Program, seen: list[str], drawn: list[str] | None, mode: str, sample: str) -> str:
-    """The text of `act(obs, rng=None)`.
+def act(program: Program, obs: list[str], noise: list[str] | None, mode: str, sample: str) -> str:
+    """Write the function `act(obs, rng=None)`, which returns the mode, or a sample with a NumPy generator `rng`.
 
-    - `seen`, `drawn`: expressions of the inputs: of an observation's leaves, and of the noise's by a generator; no
-      noise where none is known, and then the mode is all there is.
-    - `mode`, `sample`: what is returned.
+    - `obs`: expressions of the leaves of an observation.
+    - `noise`: expressions of the leaves of the noise, drawn from `rng`; None if there is no sampler: the mode alone.
+    - `mode`, `sample`: expressions of the results.
     """
     inputs = [
-        f"{name} = {text}" for name, text in zip(program.inputs, [*seen, *(drawn or [])], strict=drawn is not None)
+        f"{name} = {text}" for name, text in zip(program.inputs, [*obs, *(noise or [])], strict=noise is not None)
     ]
-    every = [*inputs, *program.per_call]
-    first = dependencies(every, mode)
-    rest = [line for line in dependencies(every, sample) if line not in first]
-    last = [*rest, f"return {sample}"] if drawn is not None else ["raise ValueError('only the mode was exported')"]
-    lines = [*first, "if rng is None:", f"    return {mode}", *last]
+    every_line = [*inputs, *program.per_call]
+    for_mode = dependencies(every_line, mode)
+    for_sample = [line for line in dependencies(every_line, sample) if line not in for_mode]
+    end = [*for_sample, f"return {sample}"] if noise is not None else ["raise ValueError('only the mode was exported')"]
+    lines = [*for_mode, "if rng is None:", f"    return {mode}", *end]
     return "\n".join(["def act(obs, rng=None):", *[f"    {line}" for line in lines]]) + "\n"
 
 
 def imports(body: str) -> str:
-    """What such code needs to be imported."""
+    """Write the imports that the code needs."""
     special = sorted(names(body).intersection(SPECIAL))
     return "import base64\n\nimport numpy as np\n" + f"from scipy.special import {', '.join(special)}\n" * bool(special)
 
 
 def constants(program: Program, weights: list[Any], body: str, paths: list[str]) -> str:
-    """The text that defines all that such code reads: constants, weights, and what was computed from these.
+    """Write the arrays that the code reads: constants, weights, and results of lines that depend on these alone.
 
-    `paths` say where in the policy the weights stand.
+    - `paths`: path of each weight in the policy, written as a comment.
     """
-    known, read = program.constants_for(weights), names(body)
-    where = {name: f"  # {path}" for name, path in zip(program.weights, paths, strict=True)}
-    return ARRAY + "".join(f"{name} = {_value(x)}{where.get(name, '')}\n" for name, x in known.items() if name in read)
+    arrays, used = program.constants_for(weights), names(body)
+    comments = {name: f"  # {path}" for name, path in zip(program.weights, paths, strict=True)}
+    return ARRAY + "".join(
+        f"{name} = {_value(x)}{comments.get(name, '')}\n" for name, x in arrays.items() if name in used
+    )
 
 
 def _value(x: Any) -> str:
+    """Write an array as an expression."""
     x = np.asarray(x)
     if x.ndim == 0:
-        plain = repr(x.item()) if np.isfinite(x) else f"'{x.item()}'"
-        return f"np.{x.dtype.name if x.dtype.kind != 'b' else 'bool_'}({plain})"
+        number = repr(x.item()) if np.isfinite(x) else f"'{x.item()}'"
+        return f"np.{x.dtype.name if x.dtype.kind != 'b' else 'bool_'}({number})"
     text = base64.b64encode(np.ascontiguousarray(x).tobytes()).decode()
     lines = "\n".join(f'    "{line}"' for line in textwrap.wrap(text, 112) or [""])
     return f"_array({x.dtype.name!r}, {x.shape}, (\n{lines}\n))"

@@ -1,4 +1,4 @@
-"""Observations of any space as one flat vector of floats."""
+"""Encoders: observations of any space as one flat vector of floats."""
 
 import itertools
 import math
@@ -15,105 +15,105 @@ from jaxtyping import Array, Float
 from logpi.errors import LogpiError
 
 Path = tuple[str | int, ...]
-"""The keys and places that lead from a space to one inside it."""
+"""Keys of Dicts and indices of Tuples that lead from a space to one inside it."""
 
 SUPPORTED = "Box, Discrete, MultiBinary, MultiDiscrete, Dict, Tuple"
 
 
 class Ravel(eqx.Module):
-    """Numbers of any shape and dtype, laid out in a row."""
+    """Encoder of a Box: its entries in row-major order."""
 
     size: int = eqx.field(static=True)
 
     def __call__(self, x: Any) -> Float[Array, " D"]:
-        """The entries as floats."""
+        """Return the entries as floats."""
         return jnp.ravel(x).astype(float)
 
     @property
     def normalized_entries(self) -> tuple[bool, ...]:
-        """All of them are quantities, which have a scale to be normalized by."""
+        """Mask of the entries that are normalized by running statistics: all."""
         return (True,) * self.size
 
 
 class Bits(eqx.Module):
-    """Switches of any shape, laid out in a row: 0 or 1."""
+    """Encoder of a MultiBinary space: its entries, 0 or 1, in row-major order."""
 
     size: int = eqx.field(static=True)
 
     def __call__(self, x: Any) -> Float[Array, " D"]:
-        """The switches as floats."""
+        """Return the entries as floats."""
         return jnp.ravel(x).astype(float)
 
     @property
     def normalized_entries(self) -> tuple[bool, ...]:
-        """None of them is a quantity."""
+        """Mask of the entries that are normalized by running statistics: none."""
         return (False,) * self.size
 
 
 class OneHot(eqx.Module):
-    """A whole number in start … start + size − 1 as a unit vector."""
+    """Encoder of a Discrete space: an integer in start … start + size − 1 as a one-hot vector."""
 
     size: int = eqx.field(static=True)
     start: int = eqx.field(static=True)
 
     def __call__(self, x: Any) -> Float[Array, " D"]:
-        """1 at the number's place, 0 elsewhere."""
+        """Return the one-hot vector."""
         return jax.nn.one_hot(x - self.start, self.size)
 
     @property
     def normalized_entries(self) -> tuple[bool, ...]:
-        """None of them is a quantity."""
+        """Mask of the entries that are normalized by running statistics: none."""
         return (False,) * self.size
 
 
 class OneHots(eqx.Module):
-    """Whole numbers of any shape, the i-th in start_i … start_i + size_i − 1, as unit vectors one after the other."""
+    """Encoder of a MultiDiscrete space: entry i in start_i … start_i + size_i − 1, as concatenated one-hot vectors."""
 
     sizes: tuple[int, ...] = eqx.field(static=True)
     starts: tuple[int, ...] = eqx.field(static=True)
 
     @property
     def size(self) -> int:
-        """The length of all the vectors together."""
+        """Length of the concatenated vector."""
         return sum(self.sizes)
 
     def __call__(self, x: Any) -> Float[Array, " D"]:
-        """1 at each number's place, 0 elsewhere."""
-        # Row i holds the numbers that stand for its entry's places, and for others' one that never occurs.
-        places = np.full((len(self.sizes), self.size), min(self.starts) - 1, np.int32)
-        for i, (n, start, first) in enumerate(zip(self.sizes, self.starts, self._firsts(), strict=True)):
-            places[i, first : first + n] = start + np.arange(n)
-        hits = jnp.ravel(x).astype(jnp.int32)[:, None] == jnp.asarray(places)
+        """Return the one-hot vectors, concatenated."""
+        # Row i has, in the columns of entry i, the values of that entry; elsewhere a value that never occurs.
+        values = np.full((len(self.sizes), self.size), min(self.starts) - 1, np.int32)
+        for i, (n, start, offset) in enumerate(zip(self.sizes, self.starts, self._offsets(), strict=True)):
+            values[i, offset : offset + n] = start + np.arange(n)
+        hits = jnp.ravel(x).astype(jnp.int32)[:, None] == jnp.asarray(values)
         return jnp.sum(hits.astype(float), axis=0)
 
     @property
     def normalized_entries(self) -> tuple[bool, ...]:
-        """None of them is a quantity."""
+        """Mask of the entries that are normalized by running statistics: none."""
         return (False,) * self.size
 
-    def _firsts(self) -> list[int]:
+    def _offsets(self) -> list[int]:
         return [0, *itertools.accumulate(self.sizes)][:-1]
 
 
 class Concatenated(eqx.Module):
-    """The encodings of an observation's parts one after the other; a part is found under its key or its place."""
+    """Encoder of a Dict or Tuple space: the concatenated vectors of its parts, by key or index."""
 
     keys: tuple[str | int, ...] = eqx.field(static=True)
     parts: tuple[Any, ...]
 
     @property
     def size(self) -> int:
-        """The length of all the vectors together."""
+        """Length of the concatenated vector."""
         return sum(part.size for part in self.parts)
 
     def __call__(self, x: Any) -> Float[Array, " D"]:
-        """The parts' vectors in a row."""
+        """Return the vectors of the parts, concatenated."""
         vectors = [part(x[key]) for key, part in zip(self.keys, self.parts, strict=True)]
         return jnp.concatenate(vectors) if vectors else jnp.zeros(0)
 
     @property
     def normalized_entries(self) -> tuple[bool, ...]:
-        """Which entries are quantities: those that are in the parts."""
+        """Mask of the entries that are normalized by running statistics, as in the parts."""
         return tuple(itertools.chain.from_iterable(part.normalized_entries for part in self.parts))
 
 
@@ -121,12 +121,12 @@ Encoder = Ravel | Bits | OneHot | OneHots | Concatenated
 
 
 def encoder(space: spaces.Space, path: Path = (), leave_out: Callable[[Path], bool] = lambda path: False) -> Encoder:
-    """The encoder that fits a space; its `size` is the length of the vector it gives.
+    """Make the encoder of a space; its `size` is the length of the vector.
 
-    - `path`: where the space stands in the whole observation space: the keys that lead to it.
-    - `leave_out`: says of a path whether what stands there is not to be encoded.
+    - `path`: path of the space in the observation space.
+    - `leave_out`: path ↦ True for a space that is not encoded.
 
-    Raises LogpiError for a space that logpi has no encoder for, naming its path.
+    Raises LogpiError for a space without an encoder, naming its path.
     """
     if leave_out(path):
         return Concatenated((), ())
@@ -148,15 +148,15 @@ def encoder(space: spaces.Space, path: Path = (), leave_out: Callable[[Path], bo
 
 
 def subspaces(space: spaces.Space) -> dict[str | int, spaces.Space]:
-    """The parts of a Dict or Tuple space by their keys or places; those of a Dict in the order of its keys."""
+    """Return the parts of a Dict space by key, in sorted order, or of a Tuple space by index."""
     return dict(sorted(space.items())) if isinstance(space, spaces.Dict) else dict(enumerate(space))  # type: ignore[arg-type]
 
 
 def space_path(kind: str, path: Path) -> str:
-    """What a leaf of the "observation" or "action" space is called: its path as Python would index it."""
+    """Format the path of a leaf of the "observation" or "action" space, as Python would index it."""
     return f"{kind} space" + (f": {''.join(f'[{key!r}]' for key in path)}" if path else "")
 
 
 def unsupported(kind: str, path: Path, space: spaces.Space) -> LogpiError:
-    """What to raise for a leaf that logpi cannot use."""
+    """Make the error for a leaf that is not supported."""
     return LogpiError(f"{space_path(kind, path)} is {space}; supported: {SUPPORTED}")

@@ -1,4 +1,4 @@
-"""Heads: what reads a network's output as a distribution over actions."""
+"""Heads: a network's output vector ↦ distribution over actions."""
 
 import itertools
 import math
@@ -21,20 +21,23 @@ from logpi.types import Frozen
 
 
 class CategoricalHead(eqx.Module):
-    """Reads a network's output as the logits of a categorical distribution."""
+    """Head of a categorical distribution: the output is its logits."""
 
     def __call__(self, logits: Float[Array, " K"]) -> Categorical:
-        """The distribution over K actions."""
+        """Return the distribution over K actions."""
         return Categorical(logits)
 
 
 class MultiCategoricalHead(eqx.Module):
-    """Reads a network's output as the logits of one categorical distribution after the other, of the given sizes."""
+    """Head of independent categorical distributions: the output is their logits, concatenated.
+
+    - `sizes`: number of actions of each.
+    """
 
     sizes: tuple[int, ...] = eqx.field(static=True)
 
     def __call__(self, logits: Float[Array, " K"]) -> Independent:
-        """The distribution over vectors of choices. Rows shorter than the longest end in choices that are illegal."""
+        """Return the distribution over vectors of actions; short rows of logits are padded with −∞, illegal actions."""
         longest, ends = max(self.sizes), itertools.accumulate(self.sizes)
         if min(self.sizes) == longest:
             return Independent(Categorical(logits.reshape(-1, longest)))
@@ -44,67 +47,74 @@ class MultiCategoricalHead(eqx.Module):
 
 
 class BernoulliHead(eqx.Module):
-    """Reads a network's output as the logits of switches."""
+    """Head of independent Bernoulli distributions: the output is their logits."""
 
     def __call__(self, logits: Float[Array, " A"]) -> Bernoulli:
-        """The distribution over vectors of switches."""
+        """Return the distribution over binary vectors."""
         return Bernoulli(logits)
 
 
 class GaussianHead(eqx.Module):
-    """Reads a network's output as the mean of a Gaussian whose σ is the same in every state.
+    """Head of a Gaussian whose σ does not depend on the state: the output is its mean.
 
-    log σ is learned, or `Frozen` and stays as it is. Actions are in units of half the box: −1 … 1 is what the
-    environment allows, where it is bounded.
+    Actions are in units of half the box: −1 … 1 is the range that a bounded space allows.
+
+    - `log_std`: log σ, learned, or `Frozen` and constant.
     """
 
     log_std: Float[Array, " A"] | Frozen
 
     def __call__(self, mean: Float[Array, " A"]) -> Gaussian:
-        """The distribution over vectors of actions."""
+        """Return the distribution over action vectors."""
         return Gaussian(mean, self.log_std.value if isinstance(self.log_std, Frozen) else self.log_std)
 
 
 class StateDependentGaussianHead(eqx.Module):
-    """Reads half of a network's output as the mean of a Gaussian, the other half as log σ/σ₀."""
+    """Head of a Gaussian whose σ depends on the state: the output is its mean and log σ/σ₀, concatenated.
+
+    - `initial_std`: σ₀ > 0.
+    """
 
     initial_std: float = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, " A2"]) -> Gaussian:
-        """The distribution over vectors of actions."""
+        """Return the distribution over action vectors."""
         mean, log_ratio = jnp.split(x, 2)
         return Gaussian(mean, log_ratio + math.log(self.initial_std))
 
 
 class TanhHead(eqx.Module):
-    """A Gaussian head, its actions squashed into the bounds by tanh."""
+    """Gaussian head with actions squashed into the bounds by tanh."""
 
     head: Callable[[Float[Array, " F"]], Gaussian]
 
     def __call__(self, x: Float[Array, " F"]) -> Squashed:
-        """The distribution over vectors of actions."""
+        """Return the distribution over action vectors."""
         return Squashed(self.head(x))
 
 
 class ReshapeHead(eqx.Module):
-    """A head of vectors, its actions laid out in `shape`."""
+    """Head of action vectors, reshaped to `shape`."""
 
     head: Callable[[Float[Array, " F"]], Any]
     shape: tuple[int, ...] = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, " F"]) -> Reshaped:
-        """The distribution over actions of that shape."""
+        """Return the distribution over actions of that shape."""
         return Reshaped(self.head(x), self.shape)
 
 
 class ProductHead(eqx.Module):
-    """A tree of heads, each reading its own stretch of a network's output: `sizes`, in the order of the leaves."""
+    """Tree of heads, one for each part of an action.
+
+    - `sizes`: lengths of the slices of the output that the heads read, in the order of the leaves.
+    """
 
     heads: PyTree
     sizes: tuple[int, ...] = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, " F"]) -> Product:
-        """The distribution over trees of actions."""
+        """Return the distribution over trees of actions."""
         heads, structure = jax.tree.flatten(self.heads, is_leaf=callable)
-        stretches = zip(heads, self.sizes, itertools.accumulate(self.sizes), strict=True)
-        return Product(jax.tree.unflatten(structure, [head(x[end - n : end]) for head, n, end in stretches]))
+        slices = zip(heads, self.sizes, itertools.accumulate(self.sizes), strict=True)
+        return Product(jax.tree.unflatten(structure, [head(x[end - n : end]) for head, n, end in slices]))

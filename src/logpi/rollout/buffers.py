@@ -1,4 +1,4 @@
-"""The arrays that a host rollout is written into. Needs no JAX."""
+"""Buffers of a host rollout. Needs no JAX."""
 
 from typing import Any
 

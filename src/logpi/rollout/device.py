@@ -1,4 +1,4 @@
-"""Rollouts of environments written in JAX: μ and a key become trajectories inside one compiled program."""
+"""Rollouts of environments written in JAX, as pure functions inside a compiled program."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from jaxtyping import Array, Key, PyTree
 from logpi.core.collection import Collect, Steps
 from logpi.environments.protocol import Environment
 from logpi.policies.behavior import Behavior
-from logpi.rollout.noise import episode_keys, max_episode_length, sample_noise, shared, window_keys
+from logpi.rollout.noise import environment_key, episode_keys, max_episode_length, sample_noise, window_keys
 from logpi.types import Trajectory
 
 
 def init_env_state(environment: Environment, collect: Collect, key: Key[Array, ""]) -> PyTree:
-    """What a rollout carries to the next one: the environments' state, nothing if every rollout starts afresh."""
+    """Initialize the carry of rollouts: (state, obs, time) of the environments; () where every rollout starts anew."""
     if collect.complete:
         return ()
     state, obs = environment.reset(key)
@@ -26,18 +26,21 @@ def init_env_state(environment: Environment, collect: Collect, key: Key[Array, "
 def rollout(
     environment: Environment, mu: Behavior, carry: PyTree, key: Key[Array, ""], collect: Collect
 ) -> tuple[PyTree, Trajectory]:
-    """(μ, where the environments stand) ↦ (where they stand now, τ)."""
+    """Collect one rollout under μ; returns (the next carry, τ).
+
+    - `carry`: the environments' state, from `init_env_state` or the rollout before.
+    """
     if isinstance(collect, Steps):
         return _window(environment, mu, carry, key, collect.num_steps)
     limit = max_episode_length(collect, environment.spec)
     keys = jr.split(key, collect.episodes_per_env)
     columns = jax.vmap(lambda k: _episodes(environment, mu, k, limit, collect.group))(keys)
-    rows = {name: jax.tree.map(_side_by_side, value) for name, value in columns.items()}
+    rows = {name: jax.tree.map(_episodes_to_columns, value) for name, value in columns.items()}
     return carry, Trajectory(**rows, complete=True)
 
 
 def _act(environment: Environment, mu: Behavior, state: PyTree, obs: PyTree, noise: PyTree, key: Any) -> tuple:
-    """One step of everybody, as a row of a trajectory without its time."""
+    """Take one step in all environments; returns (state, obs, row of the trajectory without its time)."""
     pi = mu(obs)
     action = pi.push(noise)
     state, step = environment.step(key, state, pi.to_env(action))
@@ -55,30 +58,31 @@ def _act(environment: Environment, mu: Behavior, state: PyTree, obs: PyTree, noi
 
 
 def _window(environment: Environment, mu: Behavior, carry: PyTree, key: Any, length: int) -> tuple:
+    """Collect a window of steps; episodes go on from the carry and into the next one."""
     k_noise, k_step = window_keys(key)
     noise = sample_noise(mu, carry[1], k_noise, length)
 
     def body(carry: PyTree, x: PyTree) -> tuple:
         state, obs, time = carry
         state, obs, row = _act(environment, mu, state, obs, *x)
-        fresh = row["terminated"] | row["truncated"] | ~row["valid"]
-        return (state, obs, jnp.where(fresh, 0, time + 1)), row | {"time": time}
+        begins = row["terminated"] | row["truncated"] | ~row["valid"]
+        return (state, obs, jnp.where(begins, 0, time + 1)), row | {"time": time}
 
     carry, rows = lax.scan(body, carry, (noise, jr.split(k_step, length)))
     return carry, Trajectory(**rows)
 
 
 def _episodes(environment: Environment, mu: Behavior, key: Any, limit: int, group: int) -> dict[str, Any]:
-    """One episode from each environment, padded to [limit, N]; stops when the last one has ended."""
+    """Collect one episode per environment, padded to [limit, N]; the loop stops when the last episode has ended."""
     k_reset, k_noise, k_step = episode_keys(key)
-    each = lambda key: shared(key, environment.spec.num_envs, group)
-    state, obs = environment.reset(each(k_reset))
+    split_key = lambda key: environment_key(key, environment.spec.num_envs, group)
+    state, obs = environment.reset(split_key(k_reset))
     noise = sample_noise(mu, obs, k_noise, limit, group)
     alive = jnp.ones(environment.spec.num_envs, bool)
 
     def row_at(t: Array, state: PyTree, obs: PyTree, alive: Array) -> tuple:
-        now, key = jax.tree.map(lambda x: x[t], noise), each(jr.fold_in(k_step, t))
-        state, obs, row = _act(environment, mu, state, obs, now, key)
+        draw, key = jax.tree.map(lambda x: x[t], noise), split_key(jr.fold_in(k_step, t))
+        state, obs, row = _act(environment, mu, state, obs, draw, key)
         row["valid"] &= alive
         return state, obs, row | {"time": jnp.full_like(alive, t, jnp.int32)}
 
@@ -90,11 +94,11 @@ def _episodes(environment: Environment, mu: Behavior, key: Any, limit: int, grou
 
     shapes = jax.eval_shape(row_at, jnp.int32(0), state, obs, alive)[2]
     empty = jax.tree.map(lambda s: jnp.zeros((limit, *s.shape), s.dtype), shapes)
-    going = lambda loop: (loop[0] < limit) & jnp.any(loop[3])
-    return lax.while_loop(going, body, (jnp.int32(0), state, obs, alive, empty))[-1]
+    unfinished = lambda loop: (loop[0] < limit) & jnp.any(loop[3])
+    return lax.while_loop(unfinished, body, (jnp.int32(0), state, obs, alive, empty))[-1]
 
 
-def _side_by_side(x: Array) -> Array:
-    """[k, limit, N, ...] → [limit, k·N, ...]: episode e of environment i is column e·N + i."""
+def _episodes_to_columns(x: Array) -> Array:
+    """Reshape [k, limit, N, ...] to [limit, k·N, ...]: episode e of environment i is column e·N + i."""
     x = jnp.moveaxis(x, 0, 1)
     return x.reshape(x.shape[0], -1, *x.shape[3:])

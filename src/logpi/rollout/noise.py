@@ -1,4 +1,4 @@
-"""A rollout's noise: drawn once, in one call, and handed to whoever acts."""
+"""Noise of a rollout's actions, drawn in one call before it, and the random keys of a rollout."""
 
 import jax
 import jax.numpy as jnp
@@ -12,23 +12,24 @@ from logpi.policies.behavior import Behavior
 
 
 def sample_noise(mu: Behavior, obs: PyTree, key: Key[Array, ""], length: int, group: int = 1) -> PyTree:
-    """Noise for `length` steps of acting on observations shaped like `obs[N]`: leaves [length, N, ...].
+    """Draw noise for `length` steps with observations shaped like `obs[N]`: leaves [length, N, ...].
 
-    Noise depends on shapes alone, so the same key gives the same draws on the device and on the host. Each group of
-    neighbors shares its noise.
+    Noise depends on shapes alone, so the same key gives the same noise on the device and on the host.
+
+    - `group`: number of neighboring environments that share their noise.
     """
-    one_of_each = jax.tree.map(lambda x: x[::group], mu(obs))
-    noise = jax.vmap(one_of_each.noise)(jr.split(key, length))
+    first_of_groups = jax.tree.map(lambda x: x[::group], mu(obs))
+    noise = jax.vmap(first_of_groups.noise)(jr.split(key, length))
     return noise if group == 1 else jax.tree.map(lambda x: jnp.repeat(x, group, axis=1), noise)
 
 
-def shared(key: Key[Array, ""], num_envs: int, group: int) -> Key[Array, "..."]:
-    """What an environment is handed for a key: the key itself, or one for each copy, the same within a group."""
+def environment_key(key: Key[Array, ""], num_envs: int, group: int) -> Key[Array, "..."]:
+    """Return the key for `reset` or `step`: the key itself, or with groups one per copy, the same within a group."""
     return key if group == 1 else jr.split(key, num_envs // group)[jnp.arange(num_envs) // group]
 
 
 def rollout_noise(mu: Behavior, obs: PyTree, key: Key[Array, ""], collect: Collect, spec: Spec) -> PyTree:
-    """All the noise of the rollout that `device.rollout` would make from this key.
+    """Draw all noise of a rollout, the same that `device.rollout` draws from this key.
 
     Leaves are [T, N, ...] for a window of steps, [k, limit, N, ...] for k whole episodes from each environment.
     Raises LogpiError for whole episodes of a task without a time limit.
@@ -41,21 +42,21 @@ def rollout_noise(mu: Behavior, obs: PyTree, key: Key[Array, ""], collect: Colle
 
 
 def window_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
-    """Keys of a window: for the noise, for the environments' steps."""
+    """Split the key of a window: (noise, environment steps)."""
     k_noise, k_step = jr.split(key)
     return k_noise, k_step
 
 
 def episode_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""], Key[Array, ""]]:
-    """Keys of an episode: for the start, for the noise, for the environments' steps."""
+    """Split the key of an episode: (reset, noise, environment steps)."""
     k_reset, k_noise, k_step = jr.split(key, 3)
     return k_reset, k_noise, k_step
 
 
 def max_episode_length(collect: Episodes, spec: Spec) -> int:
-    """How long an episode can be; raises LogpiError if nothing says, or if the environment was made for longer ones.
+    """Return the time limit of an environment's episodes.
 
-    Also if its copies do not make whole groups.
+    Raises LogpiError if it has none, if it is longer than `collect` asks for, or if N is no multiple of the group size.
     """
     if collect.group < 1 or spec.num_envs % collect.group:
         raise LogpiError(

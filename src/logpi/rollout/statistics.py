@@ -1,4 +1,4 @@
-"""What can be said of the episodes that ended in a rollout, also of those begun in an earlier one."""
+"""Statistics of the episodes that ended in a rollout, those begun in an earlier rollout included."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -8,10 +8,13 @@ from logpi.types import Trajectory
 
 
 def episode_statistics(tau: Trajectory, running: Float[Array, " N"]) -> tuple[dict[str, Array], Float[Array, " N"]]:
-    """(figures, the return so far of each unfinished episode), given the latter from the rollout before.
+    """Compute (metrics, return so far of each unfinished episode).
 
-    Figures: `episodes` that ended; `return_mean, return_min, return_max, length_mean` over them, NaN if none did;
-    `return_error`, the standard error of the mean return, NaN for fewer than two; `steps`, the valid rows.
+    - `running`: return so far of the episodes that were unfinished after the rollout before.
+
+    Metrics: `episodes`, the number that ended; `return_mean, return_min, return_max, length_mean` over them, NaN if
+    none did; `return_error`, the standard error of the mean return, NaN for fewer than two; `steps`, the number of
+    valid rows.
     """
 
     def row(running: Array, x: tuple[Array, Array, Array]) -> tuple[Array, Array]:
@@ -23,15 +26,15 @@ def episode_statistics(tau: Trajectory, running: Float[Array, " N"]) -> tuple[di
     ended = tau.done & tau.valid
     episodes = jnp.sum(ended, dtype=float)
     mean = lambda x: jnp.sum(jnp.where(ended, x, 0), dtype=float) / episodes
-    pick = lambda x: jnp.where(episodes > 0, x, jnp.nan)
+    nan_if_none = lambda x: jnp.where(episodes > 0, x, jnp.nan)
     return_mean = mean(total)
-    away = jnp.sum(jnp.where(ended, total - return_mean, 0) ** 2)
+    squared_deviations = jnp.sum(jnp.where(ended, total - return_mean, 0) ** 2)
     return {
         "steps": jnp.sum(tau.valid),
         "episodes": episodes,
         "return_mean": return_mean,
-        "return_error": jnp.sqrt(away / jnp.where(episodes > 1, episodes * (episodes - 1), jnp.nan)),
-        "return_min": pick(jnp.min(jnp.where(ended, total, jnp.inf))),
-        "return_max": pick(jnp.max(jnp.where(ended, total, -jnp.inf))),
+        "return_error": jnp.sqrt(squared_deviations / jnp.where(episodes > 1, episodes * (episodes - 1), jnp.nan)),
+        "return_min": nan_if_none(jnp.min(jnp.where(ended, total, jnp.inf))),
+        "return_max": nan_if_none(jnp.max(jnp.where(ended, total, -jnp.inf))),
         "length_mean": mean(tau.time + 1),
     }, running

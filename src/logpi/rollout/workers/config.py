@@ -1,4 +1,4 @@
-"""How the environments of a host run are shared out over processes. Needs no JAX."""
+"""Settings of the worker processes that step host environments. Needs no JAX."""
 
 import os
 from dataclasses import dataclass
@@ -6,19 +6,21 @@ from typing import Any
 
 from logpi.errors import LogpiError
 
-MIN_ROLLOUT_ROWS, MIN_RUN_STEPS = 512, 50_000  # to a rollout, to a run: below, starting and asking workers costs more
+# Below these, starting workers and communicating with them costs more time than they save.
+MIN_ROLLOUT_ROWS = 512  # rows per rollout
+MIN_RUN_STEPS = 50_000  # environment steps per run
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Processes that step environments, each a share of them, with a copy of the policy.
+    """Worker processes, each of which steps some of the environments with a copy of the policy.
 
-    - `number`: how many; 0: environments are stepped in the process that learns; None: one for each core, where an
-      iteration and the run are long enough for that to pay. The number changes no bit of what is learned.
-    - `restarts`: how often an environment that raises, or hangs or dies with its worker, may be made anew.
-    - `step_timeout`: seconds without a step after which a worker hangs.
-    - `pipeline`: collect the next rollout while the last one is learned from. The policy that acts is then older by
-      one update, which the ratio to it accounts for.
+    - `number`: number of processes, ≥ 0. 0: environments are stepped in the process that learns. None (default): one
+      per core, if iterations and run are long enough for that to pay. The number changes no bit of what is learned.
+    - `restarts`: number of times, ≥ 0, that an environment which raises, hangs, or dies with its worker is replaced.
+    - `step_timeout`: seconds, > 0, without a step after which a worker counts as hung.
+    - `pipeline`: collect the next rollout while learning from the last one. The behavior policy is then one update
+      old, for which the ratio π / μ accounts.
     """
 
     number: int | None = None
@@ -27,7 +29,7 @@ class Workers:
     pipeline: bool = False
 
     def __post_init__(self):
-        """Raises LogpiError for what cannot be."""
+        """Raise LogpiError for settings that are not allowed."""
         if self.number is not None and self.number < 0:
             raise LogpiError(f"workers is {self.number}; allowed: a whole number ≥ 0, or auto")
         if self.restarts < 0:
@@ -43,7 +45,12 @@ class Workers:
         return not self.number and not self.pipeline
 
     def resolve_count(self, num_envs: int, rows: int, steps: int) -> int:
-        """How many for so many environments, rows to an iteration and steps in all."""
+        """Return the number of processes for a run.
+
+        - `num_envs`: N.
+        - `rows`: rows per rollout.
+        - `steps`: environment steps of the run.
+        """
         if self.number is not None:
             return min(self.number, num_envs)
         pays = (rows >= MIN_ROLLOUT_ROWS and steps >= MIN_RUN_STEPS) or self.pipeline
@@ -54,7 +61,7 @@ IN_PROCESS = Workers(0)
 
 
 def parse_workers(given: Any) -> Workers:
-    """Workers from what a user says: themselves, their number, or "auto"."""
+    """Read the argument `workers`: `Workers`, their number, or "auto"."""
     if isinstance(given, Workers):
         return given
     if given == "auto":
@@ -65,5 +72,5 @@ def parse_workers(given: Any) -> Workers:
 
 
 def available_cores() -> int:
-    """The cores that this process may run on."""
+    """Count the cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,6 @@
-"""Arrays that several processes see: a tree of them in one block of anonymous memory. Needs no JAX.
+"""Trees of arrays in one block of anonymous shared memory. Needs no JAX.
 
-The memory has no name anywhere: when the last process that maps it has ended, it is gone, however that process ended.
+The memory has no name in the file system: the system frees it when the last process that maps it ends, however it ends.
 """
 
 import mmap
@@ -13,12 +13,12 @@ import numpy as np
 
 from logpi.core.numpy_trees import tree_map
 
-LINE = 64  # bytes: arrays begin where a cache line does
+CACHE_LINE = 64  # bytes; arrays are aligned to cache lines
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an array lies in the block."""
+    """Offset (bytes), shape and dtype of an array in the block."""
 
     offset: int
     shape: tuple[int, ...]
@@ -26,20 +26,20 @@ class Place:
 
 
 def layout(tree: Any) -> tuple[Any, int]:
-    """(the place of each array of the tree, how many bytes they take together)."""
+    """Lay out a tree of arrays in one block: (the place of each array, size of the block in bytes)."""
     end = 0
 
-    def after(x: np.ndarray) -> Place:
+    def append(x: np.ndarray) -> Place:
         nonlocal end
         place = Place(end, x.shape, x.dtype.str)
-        end += -(-max(x.nbytes, 1) // LINE) * LINE
+        end += -(-max(x.nbytes, 1) // CACHE_LINE) * CACHE_LINE
         return place
 
-    return tree_map(after, tree), end
+    return tree_map(append, tree), end
 
 
 def allocate(size: int) -> int:
-    """A file descriptor of so many zero bytes, which no name leads to."""
+    """Allocate `size` zero bytes of anonymous memory; returns their file descriptor."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("logpi")
     else:
@@ -50,6 +50,6 @@ def allocate(size: int) -> int:
 
 
 def views(descriptor: int, tree: Any) -> Any:
-    """The arrays at these places, in memory shared with whoever else maps the descriptor; it may then be closed."""
+    """Map the arrays of a layout into memory that all processes with the descriptor share; it may then be closed."""
     block = mmap.mmap(descriptor, 0)
     return tree_map(lambda p: np.ndarray(p.shape, np.dtype(p.dtype), block, p.offset), tree)
