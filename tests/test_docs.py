@@ -41,7 +41,7 @@ def test_the_policy_gradient_passes_through_six_files():
 
 
 def test_every_file_named_exists():
-    named = set(re.findall(r"`((?:src|tests|examples)/[\w/]+\.py)(?:::\w+)?`", EVERYTHING))
+    named = set(re.findall(r"`((?:src|tests|examples|docs)/[\w/.-]+\.\w+)(?:::\w+)?`", EVERYTHING))
     assert len(named) > 50 and not [path for path in named if not (ROOT / path).is_file()]
 
 

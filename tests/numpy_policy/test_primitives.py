@@ -80,7 +80,7 @@ def test_it_is_jaxs(name, truths):
 
 AWAY = jax.lax.RoundingMethod.AWAY_FROM_ZERO
 UNKNOWN = {
-    "div of whole numbers": (lambda x: jax.lax.div(x, x), WHOLE + 1),
+    "div of integers": (lambda x: jax.lax.div(x, x), WHOLE + 1),
     "round away from zero": (lambda x: jax.lax.round(x, AWAY), X),
     "select_n of more than two cases": (lambda x: jax.lax.select_n(x, x, -x, 2 * x), WHOLE),
     "sort": (jnp.sort, X),
