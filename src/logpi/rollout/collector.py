@@ -123,14 +123,14 @@ class Collector:
         return self._restartable
 
     def _collect_fast_window(self, environment: SteppableCopies, act: Act, draws: list[np.ndarray]) -> None:
-        """A window in environments whose copies are stepped one by one, with little Python per step."""
+        """Collect a window in `SteppableCopies`, with little Python per step."""
         rows = tree_map(lambda x: x[:, self._shard.columns], self._rows)
         self.obs, self._time = collect_window(
             environment, self._blocks, act, draws, self.obs, self._time, rows, self._heartbeat
         )
 
     def _collect_window(self, act: Act, draws: list[np.ndarray]) -> None:
-        """A window in any host environments. Draws are [T, n, …]."""
+        """Collect a window in any host environments; draws are [T, n, …]."""
         shard, none_idle, all_copies = self._shard, np.zeros(self._shard.count, bool), slice(None)
         columns = all_copies if shard.count == shard.total else shard.columns
         for t in range(draws[0].shape[0]):
@@ -145,7 +145,7 @@ class Collector:
             self._advance(step)
 
     def _collect_episodes(self, act: Act, draws: list[np.ndarray], episodes_per_env: int) -> None:
-        """Whole episodes. Draws are [k, limit, n, …]; episode e of environment i becomes column e·N + i."""
+        """Collect whole episodes; draws are [k, limit, n, …], and episode e of environment i is column e·N + i."""
         first, count, total = self._shard.first, self._shard.count, self._shard.total
         copies, episode = np.arange(count), np.zeros(count, np.int64)
         valid = self._rows["valid"]

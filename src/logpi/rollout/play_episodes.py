@@ -33,7 +33,7 @@ class EpisodeRecord:
     """Whole episodes, one a column, in the order of their seeds.
 
     - `reward`, `valid`: [T, E]; a column is padded with rows that are not valid after its episode's end.
-    - `trajectory`: all fields of the same episodes; None where only outcomes were asked for.
+    - `trajectory`: all fields of the same episodes; None from a player of `outcomes_only`.
     """
 
     reward: Float[np.ndarray, "T E"]
@@ -52,11 +52,11 @@ class EpisodeRecord:
 
 
 class EpisodePlayer:
-    """Plays whole episodes under policies like one μ: compiled once, used many times.
+    """Player of whole episodes under policies like one μ: compiled once, used many times.
 
     Each of the N environments plays ⌈episodes / N⌉ whole episodes; those beyond `episodes` are dropped by their
-    column, not by when they end, which would favor short ones. On the device a play is over when it has started, on
-    the host, too, unless the rollout uses workers. The record of a play must be taken before the next one starts.
+    column, not by when they end, which would favor short ones. `start` returns when all episodes are over, except on a
+    host whose rollout uses workers. Fetch the record of a play before starting the next one.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ def play_episodes(
 
 
 class _DevicePlays:
-    """Whole episodes as one compiled program; a play is over when `start` returns."""
+    """Plays on the device, each one call of a compiled program; `start` returns when it is over."""
 
     def __init__(self, environment: Environment, mu: Behavior, collect: Episodes, outcomes_only: bool):
         def play(mu: Behavior, key: Key[Array, ""]) -> tuple[tuple, Fields]:
@@ -161,7 +161,7 @@ class _DevicePlays:
 
 
 class _HostPlays:
-    """Whole episodes by a host rollout: over when `start` returns, unless the rollout uses workers."""
+    """Plays by a host rollout; `start` returns when a play is over, or at once if the rollout uses workers."""
 
     def __init__(self, environment: HostEnvironment, mu: Behavior, collect: Episodes, outcomes_only: bool):
         n, obs = environment.spec.num_envs, environment.reset(0)

@@ -239,13 +239,13 @@ class WorkerPool:
         self._handles[k] = handle = spawn_worker(shard)
         self._send_setup(handle)
         _request(handle, "begin", (self._seed, status.episode + 1))
-        with contextlib.suppress(EOFError, ConnectionResetError):  # lost, too: noticed when it does not reply
+        with contextlib.suppress(EOFError, ConnectionResetError):  # it ended, too: noticed when it does not reply
             _raise_if_error(handle.connection.recv()[0])
         _request(handle, *failed.request)
 
 
 def _shard_factory(environment: SteppableCopies, first: int, count: int) -> Callable[[], SteppableCopies]:
-    """The factory of a worker's copies, where there is one: `HostRollout.why_not_parallel` asks before."""
+    """Return the factory of a worker's copies; `HostRollout.why_not_parallel` has made sure that there is one."""
     make = environment.shard(first, count)
     if make is None:
         raise LogpiError(f"{environment.spec.name} has no factory of copies; allowed: workers 0")

@@ -67,7 +67,7 @@ class Worker:
         return self._status()
 
     def resume(self, saved: EpisodeSnapshot, seed: int) -> tuple[WorkerStatus, np.ndarray]:
-        """Replay unfinished episodes; (status, bool [n]: where a new episode began instead)."""
+        """Replay unfinished episodes; returns (status, bool [n], True where a new episode began instead)."""
         not_restored = self._collector.resume(saved, seed)
         return self._status(), not_restored
 
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def _make_worker(shard: bytes) -> Work:
-    """Make the environments; the function (request, arguments) ↦ reply, which raises if they could not be made."""
+    """Make the environments; returns (request, arguments) ↦ reply, which raises if they could not be made."""
     try:
         worker = Worker(pickle.loads(shard))
     except (Exception, SystemExit) as raised:
@@ -122,7 +122,7 @@ def _raise_always(error: LogpiError) -> Work:
 
 
 def _to_logpi_error(error: Exception | SystemExit) -> LogpiError:
-    """An error that another process can unpickle."""
+    """Convert to an error that another process can unpickle."""
     if isinstance(error, LogpiError):
         return error
     what = " ".join(str(error).split())
