@@ -5,7 +5,7 @@ from jaxtyping import PyTree
 
 
 def describe(algorithm: PyTree) -> str:
-    """Format an algorithm with every part and every value, defaults included.
+    """Format an algorithm, or the one that a recipe composes, with every part and every value, defaults included.
 
     >>> from logpi import GAE
     >>> print(describe(GAE(0.99, 0.95)))

@@ -64,15 +64,23 @@ def _over_time(log_ratio: Float[Array, "T N"]) -> Float[Array, "T N"]:
     return jnp.broadcast_to(jnp.sum(log_ratio, axis=0, keepdims=True), log_ratio.shape)
 
 
+def _up_to_each(log_ratio: Float[Array, "T N"]) -> Float[Array, "T N"]:
+    return jnp.cumsum(log_ratio, axis=0)
+
+
+def _of_each(log_ratio: Float[Array, "*B"]) -> Float[Array, "*B"]:
+    return log_ratio
+
+
 trajectory_weights = Ratios(_over_time, over_columns, "trajectory")
 """w = Π_t π(a_t|s_t) / μ(a_t|s_t) = p_π(τ) / p_μ(τ): right for any μ that takes every action π takes. Its variance
 grows with the length of trajectories, as a rule exponentially. Source: Precup, Sutton and Singh 2000."""
 
-cumulative_weights = Ratios(lambda log_ratio: jnp.cumsum(log_ratio, axis=0), over_columns, "trajectory")
+cumulative_weights = Ratios(_up_to_each, over_columns, "trajectory")
 """w_t = Π_{k≤t} π(a_k|s_k) / μ(a_k|s_k): what has happened up to the action; what follows is left to the credit, which
 is then one of π, not of μ: `PerDecision`, or a Q of π. Source: Precup, Sutton and Singh 2000."""
 
-step_weights = Ratios(lambda log_ratio: log_ratio, mean, "step")
+step_weights = Ratios(_of_each, mean, "step")
 """w_t = ρ_t = π(a_t|s_t) / μ(a_t|s_t): right for the action, wrong for the state it is taken in (d^μ, not d^π) and for
 what follows it (Q^μ, not Q^π); at π = μ neither is wrong. Source: Kakade and Langford 2002."""
 

@@ -27,6 +27,8 @@ from logpi.presets.options import (
 )
 
 if TYPE_CHECKING:
+    import wadler_lindig
+
     import logpi.algorithms.protocol  # annotations name it in full: a recipe is made without importing JAX
 
 
@@ -47,7 +49,7 @@ def every_preset(
 NETWORKS: Mapping[str, Option] = MappingProxyType(declared_options(every_preset))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recipe:
     """Choice of a method and of its options: immutable, and free of JAX until it is built.
 
@@ -67,6 +69,18 @@ class Recipe:
     defaults: Mapping[str, Any]
     given: Mapping[str, Any]
     start: Any = None
+
+    def __repr__(self) -> str:
+        """Return the call that makes the recipe, as it is typed: `ppo(clip_range=0.1)`."""
+        given = ", ".join(f"{option}={value!r}" for option, value in self.given.items())
+        start = "" if self.start is None else f".from_policy(<{type(self.start).__name__}>)"
+        return f"{self.name.replace('-', '_')}({given}){start}"
+
+    def __pdoc__(self, **style: Any) -> "wadler_lindig.AbstractDoc":
+        """Return the composition with every value, for `describe`; no task's tuned settings are among them."""
+        import wadler_lindig
+
+        return wadler_lindig.pdoc(self.algorithm(self.settings("")), **style)
 
     def from_policy(self, policy: Any) -> "Recipe":
         """Return the same recipe with learning from this policy on, such as a clone, instead of from a new one."""
