@@ -1,5 +1,6 @@
 """The documentation matches the code: quoted lines, and named files, tests, options and columns."""
 
+import ast
 import re
 import runpy
 import textwrap
@@ -116,3 +117,32 @@ def test_each_walk_through_the_source_passes_a_file_once():
     page = (DOCS / "architecture.md").read_text().partition("## Three walks")[2]
     walks = [re.findall(r"^\d+\. `(src/logpi/[\w/]+\.py)`", walk, re.MULTILINE) for walk in page.split("\n**")[1:]]
     assert len(walks) == 3 and all(len(walk) > 8 and len(walk) == len(set(walk)) for walk in walks)
+
+
+def test_every_source_cited_is_in_the_list_of_sources():
+    rows, _, sources = METHODS.partition("## Sources")
+    listed = [line.removeprefix("- ") for line in sources.splitlines() if line.startswith("- ")]
+    cited = {
+        (match["author"], match["year"].rstrip("ab"))
+        for line in rows.splitlines()
+        if line.startswith("| ")
+        for match in re.finditer(
+            r"(?P<author>(?:van )?[A-Z][\w-]+)(?: and \w+| et al\.)? (?P<year>(?:19|20)\d\d[ab]?)", line
+        )
+    }
+    named = lambda author, year: any(author in line.partition(year)[0] and year in line for line in listed)
+    assert len(cited) > 40 and not [source for source in cited if not named(*source)]
+
+
+def test_the_page_names_the_methods_that_are_held_to_probes_and_to_whole_tasks():
+    stated = lambda start: set(re.findall(r"`([\w-]+)`", re.search(rf"^- {start}: (.*)$", METHODS, re.MULTILINE)[1]))
+    assert stated("Solve the probes") == set(_names("tests/learning/test_probes.py", "METHODS"))
+    assert stated("Solve whole tasks") == {gate[1] for gate in _names("tests/learning/test_tasks.py", "GATES")}
+
+
+def _names(path: str, constant: str) -> list:
+    """The keys of a test file's dictionary, or the entries of its list, read from its text."""
+    tree = ast.parse((ROOT / path).read_text())
+    assigned = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    found = assigned[constant]
+    return [ast.literal_eval(key) for key in (found.keys if isinstance(found, ast.Dict) else found.elts)]

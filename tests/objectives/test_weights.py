@@ -47,6 +47,14 @@ def test_products_are_over_the_whole_trajectory_or_up_to_the_action():
     np.testing.assert_allclose(step_weights(HALVES, rows(HALF)), HALF, rtol=1e-6)
 
 
+def test_no_log_weight_is_beyond_twenty():
+    """Three ratios of e^±30: each alone is held to e^±20, and so is their product."""
+    far = rows(np.exp(np.float32([[30, -30], [30, -30], [30, -30]])))
+    pi = Categorical(jnp.zeros((3, 2, 2)))
+    for weights in (step_weights, trajectory_weights):
+        np.testing.assert_allclose(weights(pi, far), np.exp(np.float32([[20, -20]] * 3)), rtol=1e-5)
+
+
 @pytest.mark.parametrize("weights", [trajectory_weights, step_weights], ids=["trajectory", "step"])
 def test_exponents_are_held_within_twenty(weights):
     """Two rows of e^±30 each, which would be e^±60: finite, and no more than e^20 nor less than e^−20."""

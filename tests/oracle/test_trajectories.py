@@ -9,7 +9,7 @@ import pytest
 from worlds import GAMMA, WORLDS, stationary, table
 
 from logpi.errors import LogpiError
-from logpi.oracle.trajectories import count, log_actions
+from logpi.oracle.trajectories import count, importance_ratio, log_actions
 
 
 def probability(mdp, logits, tau):
@@ -84,7 +84,7 @@ def test_importance_sampling_of_trajectories(finite):
     """E_q[(p/q) R] = E_p[R]: one policy's utility from another's trajectories; the model cancels from p/q."""
     here, there = table(finite), table(finite, seed=1)
     tau = finite.trajectories(there)
-    ratio = jnp.exp(log_actions(finite, here, tau) - log_actions(finite, there, tau))
+    ratio = importance_ratio(finite, here, there, tau)
     utility = (probability(finite, there, tau) * ratio) @ returns(tau)
     np.testing.assert_allclose(utility, finite.utility(here), rtol=1e-10)
 

@@ -8,20 +8,11 @@ from worlds import WORLDS, stationary, table
 
 from logpi.distributions.categorical import Categorical
 from logpi.objectives.score import score
+from logpi.oracle.gradient import natural_direction
+from logpi.oracle.surrogate import mean_kl, surrogate, surrogate_error_bound
 from logpi.oracle.tables import TablePolicy
 from logpi.types import Batch, ravel
 from logpi.updates.natural import NaturalGradient
-
-
-def surrogate(mdp, old, new):
-    """L(π_old, π) = Σ_s d_old(s) Σ_a π(a|s) A_old(s, a), the predicted gain of utility."""
-    return np.sum(mdp.occupancy(old) * np.einsum("ij,...ij->...i", jax.nn.softmax(new), mdp.advantage(old)))
-
-
-def mean_kl(mdp, old, new):
-    """E_{s ~ d_old} KL(π_old‖π), d_old normalized."""
-    weight = np.asarray(mdp.occupancy(old))
-    return float(np.sum(weight * Categorical(old).kl(Categorical(new))) / weight.sum())
 
 
 def largest_kl(mdp, old, new):
@@ -58,14 +49,23 @@ def test_the_surrogate_s_error_is_at_most_a_constant_times_the_root_of_the_mean_
 
     Source: Achiam et al. 2017, corollary 2, with occupancies that sum to what they sum to.
     """
-    gamma = float(endless.gamma)
     for size in (0.01, 0.1, 1.0, 3.0):
         old, new = moved(endless, size)
-        gain = np.einsum("ij,ij->i", jax.nn.softmax(new), endless.advantage(old))
-        total = float(np.sum(endless.occupancy(old)))
-        constant = np.sqrt(2) * gamma / (1 - gamma) * np.max(np.abs(gain)) * total
-        error = abs(float(endless.utility(new) - endless.utility(old)) - surrogate(endless, old, new))
-        assert error <= constant * np.sqrt(mean_kl(endless, old, new))
+        error = abs(float(endless.utility(new) - endless.utility(old) - surrogate(endless, old, new)))
+        assert error <= surrogate_error_bound(endless, old, new)
+
+
+def test_the_bound_is_the_deck_s_formula(endless):
+    """C √KL, each factor spelled out in NumPy."""
+    old, new = moved(endless, 0.5)
+    gamma, pi = float(endless.gamma), jax.nn.softmax(new)
+    gain = np.einsum("ij,ij->i", pi, endless.advantage(old))
+    weight = np.asarray(endless.occupancy(old))
+    kl = np.sum(jax.nn.softmax(old) * (jax.nn.log_softmax(old) - jax.nn.log_softmax(new)), axis=1)
+    constant = np.sqrt(2) * gamma / (1 - gamma) * np.max(np.abs(gain)) * weight.sum()
+    bound = constant * np.sqrt(np.sum(weight * kl) / weight.sum())
+    np.testing.assert_allclose(surrogate_error_bound(endless, old, new), bound, rtol=1e-10)
+    np.testing.assert_allclose(surrogate(endless, old, new), np.sum(weight * gain), rtol=1e-10)
 
 
 def test_the_surrogate_s_error_is_linear_in_kl(endless):
@@ -83,8 +83,7 @@ def test_the_natural_gradient_is_the_advantage(endless):
     """F⁻¹∇U in logits is A(s, a) · Σd, up to a constant a state: the compatible function (Kakade 2002, theorem 1)."""
     old = table(endless)
     alive = np.asarray(endless.occupancy(old)) > 0
-    fisher, gradient = np.asarray(endless.fisher(old)), np.asarray(endless.gradient(old)).ravel()
-    direction = (np.linalg.pinv(fisher, rcond=1e-10) @ gradient).reshape(old.shape)[alive]
+    direction = np.asarray(natural_direction(endless, old)).reshape(old.shape)[alive]
     pi = np.asarray(jax.nn.softmax(old))[alive]
     centered = direction - np.sum(pi * direction, axis=1, keepdims=True)
     advantage = np.asarray(endless.advantage(old))[alive] * float(np.sum(endless.occupancy(old)))

@@ -1,11 +1,15 @@
 """Penalties and rates that find their own size."""
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import optax
 import pytest
 from builders import CHOICES, at, batch, bits, policy, stirred
 
+from logpi.distributions.categorical import Categorical
 from logpi.objectives.importance import importance
 from logpi.objectives.penalized import Penalized
 from logpi.updates.adaptive import AdaptivePenalty, AdaptiveRate
@@ -59,6 +63,39 @@ def test_the_rate_follows_the_divergence(share, factor, key):
     assert bits(same) == bits(new)
     np.testing.assert_allclose(rate, 0.003 * factor, rtol=1e-5)
     np.testing.assert_allclose(info["learning_rate"], 0.003)
+
+
+class Fixed(eqx.Module):
+    """A policy that sees nothing: a distribution over three actions."""
+
+    logits: jax.Array
+
+    def __call__(self, obs):
+        return Categorical(self.logits)
+
+
+class Moved:
+    """An update whose result is fixed, whatever the objective."""
+
+    def __init__(self, result):
+        self.result = result
+
+    def init(self, params):
+        return ()
+
+    def __call__(self, objective, params, batch, opt, key):
+        return self.result, opt, {}
+
+
+EVEN, DECIDED = Fixed(jnp.zeros(3)), Fixed(jnp.array([9.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize(("old", "new", "factor"), [(EVEN, DECIDED, 2.0), (DECIDED, EVEN, 0.5)], ids=["more", "less"])
+def test_the_divergence_measured_is_that_from_the_old_policy(old, new, factor):
+    """KL(even‖decided) = 4.9 is beyond a target of 2.3, KL(decided‖even) = 1.1 is below it."""
+    rows = batch(old, jr.key(5))
+    update = AdaptivePenalty(Moved(new), target=2.3, penalty=3.0)
+    np.testing.assert_allclose(update(importance, old, rows, update.init(old), jr.key(1))[1][0], 3.0 * factor)
 
 
 def test_the_rate_stays_within_its_bounds(key):

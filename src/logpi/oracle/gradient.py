@@ -36,6 +36,18 @@ def fisher(mdp: Any, policy: Any) -> Float[Array, "P P"]:
     return rows.T @ (weight[:, None] * rows)
 
 
+@eqx.filter_jit
+def natural_direction(mdp: Any, policy: Any) -> Float[Array, " P"]:
+    """Compute F⁺ ∇U for the flat θ, F⁺ the pseudo-inverse: the direction of steepest ascent where length is KL.
+
+    For a table of logits it is A(s, a) Σ_s d(s), up to a constant a state.
+
+    Source: Kakade 2001, "A natural policy gradient", theorem 1.
+    """
+    flat = ravel(gradient(mdp, policy))[0]
+    return jnp.linalg.pinv(fisher(mdp, policy), rtol=1e-10) @ flat
+
+
 def _tree(policy: Any) -> PyTree:
     """Convert a table of logits to an array of floats; return a policy unchanged."""
     return policy if callable(policy) else jnp.asarray(policy, float)

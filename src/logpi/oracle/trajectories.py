@@ -35,6 +35,18 @@ def log_actions(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
     return jnp.sum(jnp.where(tau.valid, log_pi[index], 0), axis=0)
 
 
+def importance_ratio(mdp: Any, target: Any, behavior: Any, tau: Trajectory) -> Float[Array, " N"]:
+    """Compute p_π(τ) / p_μ(τ) = Π_t π(a_t|s_t) / μ(a_t|s_t) of each trajectory; the model cancels.
+
+    With it, E_μ[p_π(τ) / p_μ(τ) R(τ)] = E_π[R(τ)].
+
+    - `target`, `behavior`: π and μ, as `MDP` takes policies.
+
+    Source: Kahn and Harris 1951; Precup, Sutton and Singh 2000.
+    """
+    return jnp.exp(log_actions(mdp, target, tau) - log_actions(mdp, behavior, tau))
+
+
 def enumerated(mdp: Any, policy: Any, at_most: int = 100_000) -> Trajectory:
     """Enumerate all trajectories of positive probability as episodes [H, M], one per column, padded at the end.
 
