@@ -38,6 +38,7 @@ class Spec:
     - `num_envs`: N.
     - `observation_space`, `action_space`: of one environment.
     - `time_limit`: steps after which an episode is truncated; None if it never is.
+    - `warnings`: lines for whoever trains or evaluates on them, as about wrappers with a state of their own.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Spec:
     observation_space: spaces.Space
     action_space: spaces.Space
     time_limit: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @runtime_checkable

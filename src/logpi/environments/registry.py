@@ -159,6 +159,12 @@ def names_a_module(name: str) -> bool:
     return bool(colon) and (backend is _FACTORIES or (backend is _GYMNASIUM and module not in _imported))
 
 
+def same_task(a: str, b: str) -> bool:
+    """Tell whether two names are of the same environment: `module:Id-v0` is `Id-v0`, once the module is imported."""
+    is_id = lambda name: find_backend(name)[0] is _GYMNASIUM
+    return a == b or (is_id(a) and is_id(b) and a.rpartition(":")[2] == b.rpartition(":")[2])
+
+
 def import_modules(modules: Iterable[str]) -> None:
     """Import modules of the user's that register environments. Raises LogpiError for one that cannot be imported."""
     for module in modules:

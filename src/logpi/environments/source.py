@@ -14,6 +14,8 @@ from logpi.environments.protocol import is_jax_environment
 from logpi.errors import LogpiError
 
 _ABSENT = object()
+UNLIMITED = -1  # in place of `max_episode_steps`: `gymnasium.make` then adds no time limit
+VECTORIZATION = "vectorization_mode"  # the argument that `gymnasium.make_vec` adds to a specification
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,22 @@ def name_of(env: Any) -> str:
 def arguments_of(env: Any) -> dict[str, Any] | None:
     """Give the arguments with which `name_of(env)` makes the same environment.
 
-    None where no arguments do, as for an environment inside wrappers of the user's, which a name does not tell.
+    None where no arguments do: for factories and objects, and for Gymnasium's environments inside wrappers or of an id
+    that has been registered anew since.
     """
+    if isinstance(env, str):
+        return {}
     if isinstance(env, EnvironmentId):
         return dict(env.arguments)
-    if isinstance(env, functools.partial):
-        return None
     spec = _gymnasium_spec(env)
-    if spec is None:
-        return {}
-    registered = gymnasium.registry.get(spec.id)
-    if registered is None or spec.additional_wrappers or isinstance(env, VectorWrapper):
+    registered = None if spec is None else gymnasium.registry.get(spec.id)
+    if spec is None or registered is None or isinstance(env, VectorEnv):
         return None
-    arguments = {name: x for name, x in spec.kwargs.items() if registered.kwargs.get(name, _ABSENT) != x}
+    if spec.additional_wrappers or not _equal(registered.entry_point, spec.entry_point):
+        return None
+    arguments = {name: x for name, x in spec.kwargs.items() if not _equal(registered.kwargs.get(name, _ABSENT), x)}
     if spec.max_episode_steps != registered.max_episode_steps:
-        arguments["max_episode_steps"] = spec.max_episode_steps
+        arguments["max_episode_steps"] = spec.max_episode_steps or UNLIMITED
     return arguments
 
 
@@ -96,19 +99,26 @@ def recreatable(env: Any) -> Any:
     """Give a source for a second, independent environment with the same arguments and wrappers; None if there is none.
 
     A Gymnasium environment is made again from its own specification, which holds its arguments, and its wrappers where
-    these record how they were made.
+    these record how they were made; one of `gymnasium.make_vec` likewise, unless it was wrapped since.
     """
     if is_constructible(env) or is_jax_environment(env):
         return env
     spec = _gymnasium_spec(env)
     if spec is None or isinstance(env, VectorWrapper):
         return None
-    arguments = arguments_of(env)
-    if arguments is not None:
-        return EnvironmentId(spec.id, arguments)
+    if isinstance(env, VectorEnv):
+        return functools.partial(gymnasium.make_vec, spec) if VECTORIZATION in spec.kwargs else None
     if any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
         return None
     return functools.partial(gymnasium.make, spec, disable_env_checker=True)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Compare two arguments; those that cannot be compared, as arrays, are different."""
+    try:
+        return bool(a == b)
+    except Exception:
+        return False
 
 
 def _gymnasium_spec(env: Any) -> EnvSpec | None:

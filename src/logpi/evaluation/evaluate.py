@@ -1,6 +1,7 @@
 """Evaluation of a policy: whole episodes, greedy actions by default, seeds that training never uses."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,8 @@ def evaluate(
     if episodes < 1:
         raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
     environment = make(env, min(episodes, EVAL_ENVS), max_episode_steps, env_args)
+    for line in environment.spec.warnings:
+        warnings.warn(line, stacklevel=2)
     try:
         return make_evaluator(environment, policy, episodes, stochastic)(policy, seed).result()
     finally:

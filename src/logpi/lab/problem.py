@@ -19,6 +19,7 @@ from logpi.oracle.tables import IgnoresTime, TableActionCritic, TableCritic, Tab
 from logpi.oracle.time_augmented import time_augmented
 from logpi.oracle.trajectories import count
 from logpi.policies.action_critic import ActionCritic
+from logpi.policies.compatibility import require_spaces
 from logpi.policies.policy import mlp_policy
 from logpi.types import State, ravel
 
@@ -103,7 +104,9 @@ def problem(
             policy = TablePolicy(jr.normal(k_policy, (mdp.states, mdp.actions), float))
         return _on_oracle(name, _with_horizon(mdp, horizon, policy), policy, k_other)
     spec = make(env, 1, horizon).spec
-    if policy is None:
+    if policy is not None:
+        require_spaces(policy, spec.observation_space, spec.action_space, spec.name)
+    else:
         policy = mlp_policy(spec.observation_space, spec.action_space, key=k_policy)
     critics = {} if critic is None else {"action value" if isinstance(critic, ActionCritic) else "value": critic}
     if "value" in critics:

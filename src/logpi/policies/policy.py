@@ -14,17 +14,21 @@ from logpi.policies.encoder import encoder
 from logpi.policies.head_for_space import head_for_space
 from logpi.policies.mlp import MLP
 from logpi.policies.normalization import Normalize, initial_moments
+from logpi.spaces.layout import SpaceLayouts
 
 
 class Policy(eqx.Module):
     """Policy π_θ: obs ↦ Distribution, as encoder → network → head. The object *is* θ.
 
     Any callable PyTree from one raw observation to a distribution can stand in its place.
+
+    - `layouts`: of the spaces that it was made for, so that no environment of other spaces is played; None if unknown.
     """
 
     encode: Callable[[PyTree], Any]
     network: Callable[[Any], Float[Array, " F"]]
     head: Callable[[Float[Array, " F"]], Distribution]
+    layouts: SpaceLayouts | None = eqx.field(static=True, default=None)
 
     def __call__(self, obs: PyTree) -> Any:
         """Compute π(·|obs) of one raw observation."""
@@ -67,5 +71,7 @@ def mlp_policy(
     """
     encode, size = encoding(observation_space, normalize)
     read, outputs = head_for_space(action_space, std, squash, initial_std)
-    policy = Policy(encode, MLP((size, *hidden, outputs), 0.01, key=key), read)
+    policy = Policy(
+        encode, MLP((size, *hidden, outputs), 0.01, key=key), read, SpaceLayouts.of(observation_space, action_space)
+    )
     return masked(policy, observation_space, action_space)

@@ -15,6 +15,7 @@ from logpi.core.collection import Episodes
 from logpi.core.compilation import aot_compile
 from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
 from logpi.policies.behavior import Behavior
+from logpi.policies.compatibility import require_spaces
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.log_probs import behavior_log_probs
@@ -74,7 +75,10 @@ class EpisodePlayer:
         - `outcomes_only`: record rewards and lengths alone; no observation is stored.
         - `max_episode_steps`: as in `Episodes`; the environment's own time limit by default.
         """
-        self._episodes, self._num_envs = episodes, environment.spec.num_envs
+        spec = environment.spec
+        if not mu.per_environment:
+            require_spaces(mu.policy, spec.observation_space, spec.action_space, spec.name)
+        self._episodes, self._num_envs = episodes, spec.num_envs
         collect = Episodes(max_episode_steps, episodes_per_env=-(-episodes // self._num_envs))
         self._plays: _DevicePlays | _HostPlays
         if is_jax_environment(environment):

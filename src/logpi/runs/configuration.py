@@ -7,7 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from logpi.environments.registry import check, names_a_module
+from gymnasium import spaces
+
+from logpi.environments.protocol import Spec
+from logpi.environments.registry import check, names_a_module, same_task
 from logpi.environments.source import with_arguments
 from logpi.errors import LogpiError
 from logpi.presets.recipe import Recipe
@@ -16,6 +19,7 @@ from logpi.runs.files import read_json
 from logpi.runs.migrations import SCHEMA, migrate_configuration
 from logpi.runs.schema import CONFIGURATION, check_fields
 from logpi.spaces import serialize
+from logpi.spaces.layout import SpaceLayouts
 
 PACKAGES = ("logpi", "jax", "jaxlib", "equinox", "optax", "gymnasium", "numpy")
 CUSTOM = "custom"  # name of an algorithm that was put together from parts
@@ -66,17 +70,36 @@ def environment(
     environment whose arguments or wrappers run.json does not hold.
     """
     name, arguments = config["environment"], config.get("env_args", {})
+    own = env is None or (isinstance(env, str) and same_task(env, name))
+    if not own or (arguments is None and env is not None):
+        return with_arguments(env, env_args)
+    if arguments is None:
+        raise LogpiError(
+            f"{directory} was trained on {name}: a factory or an object, or one with arguments or wrappers that"
+            " run.json cannot hold; give it again (resume(…, env=…), or --env NAME --env-arg KEY=VALUE)"
+        )
     if env is None and names_a_module(name):
         raise LogpiError(f"{directory} was trained on {name}, a module of yours: if you trust it, say --env {name}")
-    if env is not None and env != name:
-        return with_arguments(env, env_args)
-    check(name)
-    if arguments is None and not env_args:
+    source = name if env is None else env
+    check(source)
+    return with_arguments(source, {**arguments, **(env_args or {})})
+
+
+def trained_spaces(config: dict[str, Any]) -> tuple[spaces.Space, spaces.Space]:
+    """Read the spaces of observations and actions of the run's environment."""
+    seen, acted = (serialize.from_json(config["spaces"].get(kind)) for kind in ("observation", "action"))
+    return seen, acted
+
+
+def require_spaces(config: dict[str, Any], directory: Path, spec: Spec) -> None:
+    """Raise LogpiError for an environment with other spaces than the run's, or other bounds of its actions."""
+    trained = trained_spaces(config)
+    SpaceLayouts.of(*trained).require(SpaceLayouts.of(spec.observation_space, spec.action_space), spec.name, "the run")
+    if serialize.to_json(trained[1]) != serialize.to_json(spec.action_space):
         raise LogpiError(
-            f"{directory} was trained on {name} with arguments or wrappers that run.json cannot hold: give the"
-            " environment itself (resume(…, env=…)), or its arguments (--env-arg key=value)"
+            f"{spec.name} does not fit the run in {directory}: its actions are {spec.action_space}, those of the run"
+            f" {trained[1]}"
         )
-    return with_arguments(name, {**(arguments or {}), **(env_args or {})})
 
 
 def recipe(config: dict[str, Any], directory: Path) -> Recipe:

@@ -20,11 +20,11 @@ from logpi.numpy_policy import source
 from logpi.numpy_policy.lower import lower
 from logpi.numpy_policy.primitives import UnknownPrimitive
 from logpi.numpy_policy.program import Program, format_tree
+from logpi.policies.compatibility import require_spaces
 from logpi.runs import configuration
 from logpi.runs.files import read_bytes, replace_file
 from logpi.runs.run import Run
 from logpi.spaces.actions import to_native
-from logpi.spaces.serialize import from_json
 from logpi.spaces.tree import buffer_dtype, empty, leaf_spaces, map_leaves
 
 MARK = '"""A policy exported by logpi'
@@ -65,11 +65,12 @@ def export(run: Run | PyTree, path: str | Path, *, spaces: tuple[spaces.Space, s
 def _text(run: Any, given: tuple[spaces.Space, spaces.Space] | None) -> str:
     if isinstance(run, Run):
         config = configuration.read(run.directory)
-        seen, acted = (from_json(config["spaces"].get(kind)) for kind in ("observation", "action"))
+        seen, acted = configuration.trained_spaces(config)
         about = f", trained on {config['environment']} by {config['algorithm']}, seed {config['seed']}"
         return module(run.policy, seen, acted, about)
     if given is None:
         raise LogpiError("a policy knows no spaces: export(policy, path, spaces=(observation_space, action_space))")
+    require_spaces(run, *given, "an environment of these spaces")
     return module(run, *given)
 
 

@@ -14,7 +14,6 @@ from logpi.errors import LogpiError
 from logpi.runs import checkpoint, checkpoints, configuration
 from logpi.runs.files import read_json, read_metrics
 from logpi.runs.schema import NUMBER_OR_NULL, check_fields
-from logpi.spaces import serialize
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ def _summary(path: Path) -> dict[str, Any]:
 def _shapes(config: dict[str, Any], path: Path) -> tuple[PyTree, PyTree]:
     """Compute the shapes of the run's networks, without allocating what an untrusted file claims."""
     recipe = configuration.recipe(config, path)
-    observation, action = (serialize.from_json(config["spaces"].get(name)) for name in ("observation", "action"))
-    spec = Spec(config["environment"], 1, observation, action)
+    spec = Spec(config["environment"], 1, *configuration.trained_spaces(config))
     try:
         build = lambda key: recipe.build(spec, recipe.settings(config["environment"]), key)[1:]
         return eqx.filter_eval_shape(build, jax.random.key(0))

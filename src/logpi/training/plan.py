@@ -13,13 +13,14 @@ from logpi.algorithms.protocol import Algorithm
 from logpi.core.collection import Episodes
 from logpi.core.processes import ignore_sigint
 from logpi.core.seeds import SELECTION
-from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
+from logpi.environments.protocol import Environment, HostEnvironment, Spec, is_jax_environment
 from logpi.environments.registry import make
 from logpi.environments.source import is_constructible, name_of, recreatable
 from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import PendingEvaluation, make_evaluator
 from logpi.loop.protocol import CallBudget
 from logpi.loop.topology import Topology, current_topology
+from logpi.policies.compatibility import require_spaces
 from logpi.presets.recipe import Recipe
 from logpi.rollout.host import HostRollout
 from logpi.rollout.workers.config import IN_PROCESS, Workers
@@ -72,6 +73,19 @@ class Plan:
         """Upper bound of the environment steps of one iteration."""
         return self.algorithm.collect.max_steps(self.environment.spec.num_envs, self.environment.spec.time_limit)
 
+    @property
+    def warnings(self) -> list[str]:
+        """Lines about what the environment does otherwise than its user may expect."""
+        spec, asked = self.environment.spec, self.settings["num_envs"]
+        lines = list(spec.warnings)
+        if spec.num_envs != asked:
+            copies = "1 copy is" if spec.num_envs == 1 else f"{spec.num_envs} copies are"
+            lines.append(
+                f"{spec.name} exists already: {copies} stepped, and not num_envs {asked}; give its name or a factory"
+                " for more"
+            )
+        return lines
+
     def has_room(self, steps: int) -> bool:
         """Return whether an iteration starts after so many steps: it fits in the budget, or it is the first."""
         return steps == 0 or steps + self.max_iteration_steps <= self.steps
@@ -112,20 +126,34 @@ def make_plan(
             raise LogpiError(f"{recipe.name} needs an expert: --expert DIR, a run whose policy it imitates")
         environment = open_environment(env, settings["num_envs"], settings.get("max_episode_steps"), stack)
         algorithm, policy, critic = recipe.build(environment.spec, settings, k_networks)
-        algorithm = with_expert(algorithm, settings)
+        algorithm = with_expert(algorithm, settings, environment.spec)
+        _require_fit(policy, environment.spec)
         budget = steps or tuned.get("steps", DEFAULT_STEPS)
         return Plan(env, environment, recipe.name, algorithm, policy, critic, budget, settings, tuned, key, seed)
     if networks[0] is None:
         raise LogpiError("an algorithm put together from parts needs its networks: train(…, policy=…, critic=…)")
     limit = recipe.collect.max_episode_steps if isinstance(recipe.collect, Episodes) else None
     environment = open_environment(env, recipe.num_envs_required or DEFAULT_NUM_ENVS, limit, stack)
+    _require_fit(networks[0], environment.spec)
     settings = {"num_envs": environment.spec.num_envs}
     return Plan(env, environment, "custom", recipe, *networks, steps or DEFAULT_STEPS, settings, {}, key, seed)
 
 
-def with_expert(algorithm: Algorithm, settings: dict[str, Any]) -> Algorithm:
-    """Return the algorithm, acting as the expert that the settings name, if they name one."""
-    return ActsAsExpert(load(settings["expert"]).policy, algorithm) if "expert" in settings else algorithm
+def with_expert(algorithm: Algorithm, settings: dict[str, Any], spec: Spec) -> Algorithm:
+    """Return the algorithm, acting as the expert that the settings name, if they name one.
+
+    Raises LogpiError for an expert that was trained on other spaces.
+    """
+    if "expert" not in settings:
+        return algorithm
+    expert = load(settings["expert"]).policy
+    _require_fit(expert, spec)
+    return ActsAsExpert(expert, algorithm)
+
+
+def _require_fit(policy: PyTree, spec: Spec) -> None:
+    """Raise LogpiError for a policy that was made for other spaces than those of the run's environment."""
+    require_spaces(policy, spec.observation_space, spec.action_space, spec.name)
 
 
 def evaluation_of_plan(plan: Plan, stack: ExitStack) -> Callable[[PyTree], PendingEvaluation] | None:

@@ -127,7 +127,11 @@ def _plans_over_seeds(first: Plan, recipe: Recipe, seeds: list[int]) -> list[Pla
     k_networks, keys = jax.vmap(jax.random.split, out_axes=1)(jax.vmap(jax.random.key)(np.asarray(seeds)))
     build = lambda key: recipe.build(first.environment.spec, settings, key)[1:]
     policies, critics = eqx.filter_vmap(build)(k_networks)
-    algorithm = first.algorithm if settings == first.settings else with_expert(recipe.algorithm(settings), settings)
+    algorithm = (
+        first.algorithm
+        if settings == first.settings
+        else with_expert(recipe.algorithm(settings), settings, first.environment.spec)
+    )
     start = lambda i: {
         "seed": seeds[i],
         "key": keys[i],

@@ -12,6 +12,7 @@ from jaxtyping import PyTree
 from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import use_persistent_cache
 from logpi.core.describe import describe
+from logpi.environments.registry import same_task
 from logpi.environments.source import name_of, recorded_arguments, with_arguments
 from logpi.errors import LogpiError, shown
 from logpi.presets.ppo import ppo
@@ -73,6 +74,8 @@ def train(
         plan = make_plan(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
         plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds, workers=processes)
         reporter = stack.enter_context(Reporter(plan.steps))
+        for line in plan.warnings:
+            reporter.log(f"warning: {line}")
         if plan.tuned:
             reporter.log(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
         path = Path(out) if out is not None else default_path(name_of(env), plan.name, seed)
@@ -116,9 +119,12 @@ def resume(
     use_persistent_cache()
     with memory_errors_in_one_line(), ExitStack() as stack:
         plan = make_plan(source, recipe, steps or config["steps"], (policy, critic), config["seed"], stack)
+        configuration.require_spaces(config, path, plan.environment.spec)
         plan = replace(plan, evaluations=config["evaluations"], checkpoint_seconds=config["checkpoint_seconds"])
         plan = replace(plan, workers=parse_workers(workers))
         reporter = stack.enter_context(Reporter(plan.steps))
+        for line in plan.warnings:
+            reporter.log(f"warning: {line}")
         stack.enter_context(lock_run(path))
         # A run that was ended before its first checkpoint has none, and no rows: it starts from the beginning.
         has_checkpoint = checkpoints.list_checkpoints(path / "checkpoints", checkpoints.LAST)
@@ -127,7 +133,8 @@ def resume(
         reached = progress.read(saved) if saved else Progress()
         checkpoints.remove_stale(path / "checkpoints", reached.iteration)
         kept = {"environment": config["environment"], "started": config.get("started")}
-        kept |= {} if name_of(source) == config["environment"] else {"env_args": config.get("env_args", {})}
+        if not same_task(name_of(source), config["environment"]):
+            kept["env_args"] = config.get("env_args", {})
         new_config = run_configuration(plan) | kept
         if config["description"] not in ([], new_config["description"]):  # empty: migrated from an earlier schema
             reporter.log(f"the algorithm is not the one that {path} was started with; it goes on with this one")

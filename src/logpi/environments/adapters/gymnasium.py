@@ -13,6 +13,7 @@ from gymnasium import spaces
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.adapters.instances import claim, release
 from logpi.environments.adapters.registrations import Registrations, registrations
+from logpi.environments.adapters.stateful_wrappers import warnings_of
 from logpi.environments.adapters.time_limit import NEVER, time_limit_of, unwrap_passive
 from logpi.environments.answers import AnswerCheck, FirstContact
 from logpi.environments.protocol import EpisodeEnd, Spec, Step
@@ -58,7 +59,14 @@ class Gymnasium:
         self._make, self._first, self._time_limit = make, first, NEVER if time_limit is None else time_limit
         env = self._make_copy() if ready is None else ready
         limit = min(self._time_limit, time_limit_of(env) or NEVER)
-        self.spec = Spec(name, num_envs, env.observation_space, env.action_space, None if limit == NEVER else limit)
+        self.spec = Spec(
+            name,
+            num_envs,
+            env.observation_space,
+            env.action_space,
+            None if limit == NEVER else limit,
+            warnings_of(env, name),
+        )
         self.restarts = self.restarted = 0
 
         check(env.observation_space, "observation")

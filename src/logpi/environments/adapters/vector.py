@@ -8,6 +8,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
 from logpi.core.numpy_trees import tree_map
 from logpi.core.seeds import derive
 from logpi.environments.adapters.instances import require_distinct
+from logpi.environments.adapters.stateful_wrappers import warnings_of
 from logpi.environments.adapters.time_limit import time_limit_of
 from logpi.environments.answers import AnswerCheck, FirstContact
 from logpi.environments.protocol import Spec, Step
@@ -35,7 +36,9 @@ class GymnasiumVector:
         envs = getattr(env, "envs", None)  # only a SyncVectorEnv has its copies here; others only have a spec
         require_distinct(envs or [], name)
         limit = time_limit_of(envs[0]) if envs else env.spec.max_episode_steps if env.spec else None
-        self.spec = Spec(name, env.num_envs, env.single_observation_space, env.single_action_space, limit)
+        self.spec = Spec(
+            name, env.num_envs, env.single_observation_space, env.single_action_space, limit, warnings_of(env, name)
+        )
         check(env.single_observation_space, "observation")
         self._to_native = to_gymnasium(env.single_action_space, name)
         self._ended = np.zeros(env.num_envs, bool)

@@ -1,0 +1,52 @@
+"""The check that a policy fits an environment's spaces, made before anything is compiled or played."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from gymnasium import spaces
+from jaxtyping import PyTree
+
+from logpi.core.numpy_trees import tree_map
+from logpi.errors import LogpiError
+from logpi.policies.policy import Policy
+from logpi.spaces.layout import SpaceLayouts, describe
+from logpi.spaces.tree import empty
+
+
+def require_spaces(policy: PyTree, observation_space: spaces.Space, action_space: spaces.Space, name: str) -> None:
+    """Raise LogpiError unless a policy takes the observations of an environment and gives its actions.
+
+    Built-in policies know the layouts of the spaces that they were made for: a one-hot code of 16 states would take
+    any other number of states without an error. Of a policy of the user's one call is traced, without computing
+    anything: it must take an observation, and its actions must have the shapes of the environment's.
+
+    - `name`: of the environment, for the message.
+    """
+    is_policy = lambda node: isinstance(node, Policy)
+    parts = [node for node in jax.tree.leaves(policy, is_leaf=is_policy) if is_policy(node)]
+    layouts = [part.layouts for part in parts if part.layouts is not None]
+    if layouts:
+        layouts[0].require(SpaceLayouts.of(observation_space, action_space), name, "the policy")
+        return
+    obs = tree_map(lambda x: jnp.asarray(x[0]), empty(observation_space, 1)())
+    try:
+        action = eqx.filter_eval_shape(_act, policy, obs)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise LogpiError(
+            f"{name} does not fit the policy, which cannot take an observation of {describe(observation_space)}:"
+            f" {type(error).__name__}: {reason}"
+        ) from error
+    shapes = lambda tree: jax.tree.map(lambda x: x.shape, tree, is_leaf=lambda x: hasattr(x, "shape"))
+    expected, given = shapes(tree_map(lambda x: x[0], empty(action_space, 1)())), shapes(action)
+    if expected != given:
+        raise LogpiError(
+            f"{name} does not fit the policy: its actions have shape {expected}, those of the policy {given}"
+        )
+
+
+def _act(policy: PyTree, obs: PyTree) -> PyTree:
+    """Sample an action; a `Point` has no other way to give one."""
+    pi = policy(obs)
+    return pi.push(pi.noise(jr.key(0)))
