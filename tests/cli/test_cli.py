@@ -24,7 +24,7 @@ BAD = {
     "train CartPole-v1 --hidden 64,x": ("hidden is 64,x", "64,64"),
     "train CartPole-v1 --steps abc": ("abc", "≥ 1"),
     "train CartPole-v1 pp0": ("pp0", "reinforce, vpg, a2c, npg, trpo, ppo, ppo-kl"),
-    "train CartPole-v1 reinforce --clip-range 0.1": ("--clip-range", "--episodes"),
+    "train CartPole-v1 reinforce --clip-range 0.1": ("--clip-range", "belongs to ppo"),
     "train logpi:Nope": ("logpi:Nope", "logpi:CartPole-v1"),
     "train CartPole-v1 --env-arg 8x8": ("--env-arg", "KEY=VALUE"),
     "train CartPole-v1 --import no_such_module": ("no_such_module", "No module named"),

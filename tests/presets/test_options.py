@@ -1,7 +1,9 @@
 """Options are declared where they are used: by logpi's presets, and by anyone's."""
 
+import json
 from typing import Annotated
 
+import numpy as np
 import pytest
 from small_runs import fingerprint
 
@@ -119,14 +121,49 @@ def test_a_run_of_a_method_that_is_not_registered_says_so(tmp_path):
     ("theirs", "ours"), [("n_steps", "num_steps"), ("batch_size", "minibatch_size"), ("total_timesteps", "steps")]
 )
 def test_a_name_of_another_library_is_answered_with_ours(theirs, ours):
-    with pytest.raises(logpi.LogpiError, match=rf"unknown option {theirs} \(here it is {ours}\); allowed: num_envs"):
+    with pytest.raises(logpi.LogpiError, match=rf"unknown option {theirs} \(here it is {ours}"):
         logpi.ppo(**{theirs: 8})
     flag, our_flag = (f"--{name.replace('_', '-')}" for name in (theirs, ours))
-    with pytest.raises(logpi.LogpiError, match=rf"unknown option {flag}=8 \(here it is {our_flag}\); allowed: --help"):
+    with pytest.raises(logpi.LogpiError, match=rf"unknown option {flag} \(here it is {our_flag}\); `logpi train"):
         parse(["train", "CartPole-v1", f"{flag}=8"])
 
 
 def test_a_name_is_ours_only_where_the_method_has_it():
-    assert opt.peer_hint("clip_coef", logpi.trpo.options) == ""
+    assert "clip_range" not in opt.option_hint("clip_coef", logpi.trpo.options)
     every = {name for method in registry.ALGORITHMS.values() for name in method.options}
-    assert set(opt.PEER_NAMES.values()) <= every | {"steps"} and not set(opt.PEER_NAMES) & every
+    assert not set(opt.PEER_NAMES) & every
+
+
+def test_british_spelling_and_slips_are_answered():
+    with pytest.raises(logpi.LogpiError, match=r"unknown option normalise_returns \(here it is normalize_returns\)"):
+        logpi.ppo(normalise_returns=True)
+    with pytest.raises(logpi.LogpiError, match="unknown option gama: did you mean gamma"):
+        logpi.ppo(gama=0.9)
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ({"num_envs": np.int64(4), "gamma": np.float32(0.5)}, {"num_envs": 4, "gamma": 0.5}),
+        ({"squash": np.True_, "hidden": np.array([8, 8])}, {"squash": True, "hidden": (8, 8)}),
+        ({"hidden": 8, "std": "State", "num_steps": "2k"}, {"hidden": (8,), "std": "state", "num_steps": 2000}),
+        ({"hidden": "[8, 8]"}, {"hidden": (8, 8)}),
+    ],
+)
+def test_values_of_other_types_are_stored_as_python_has_them(options, settings):
+    read = logpi.ppo(**options).settings("task")
+    assert {name: read[name] for name in settings} == settings
+    assert json.loads(json.dumps({name: read[name] for name in settings})) == {
+        k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()
+    }
+
+
+@pytest.mark.parametrize("options", [{"num_envs": True}, {"gamma": np.True_}])
+def test_a_truth_value_is_no_number(options):
+    with pytest.raises(logpi.LogpiError, match="is True; allowed"):
+        logpi.ppo(**options)
+
+
+@pytest.mark.parametrize("name", ["PPO", "ppo_kl", "PPO-KL"])
+def test_capitals_and_underscores_of_an_algorithm_do_not_matter(name):
+    assert registry.find_algorithm(name).name == name.lower().replace("_", "-")

@@ -5,10 +5,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from logpi.cli.parser import parse
+from logpi.core.output import ForgivingStream
 from logpi.errors import EnvironmentFailed, LogpiError
 from logpi.rollout.workers.config import Workers
 from logpi.training.console_stream import ConsoleStream
@@ -22,10 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
     0 done; 2 bad input, 3 no readable checkpoint, 4 nothing learned, 5 environment failed (each with one line on
     standard error); 130 interrupted; 143 terminated, which is raised as SystemExit.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    signal.signal(signal.SIGTERM, _terminate)
+    output = ForgivingStream(sys.stdout)
     try:
-        command, given = parse(sys.argv[1:] if arguments is None else arguments)
-        COMMANDS[command](**given)
+        with redirect_stdout(output):
+            command, given = parse(sys.argv[1:] if arguments is None else arguments)
+            COMMANDS[command](**given)
     except LogpiError as error:
         trace = f"{error.trace.rstrip()}\n" if isinstance(error, EnvironmentFailed) and error.trace else ""
         ConsoleStream().write(f"{trace}logpi: {' '.join(str(error).split())}\n")
@@ -33,9 +38,19 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         ConsoleStream().write("logpi: interrupted; what was trained is saved\n")
         return INTERRUPTED
-    except BrokenPipeError:  # as in `logpi envs | head`
-        return 0
+    except Terminated:
+        raise SystemExit(TERMINATED) from None
+    finally:
+        output.flush()
     return 0
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived. No SystemExit, which an environment may raise, and which is then the environment's failure."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
 
 def train(
@@ -125,7 +140,7 @@ def evaluate(
     else:
         low, high = result.ci
         print(
-            f"return {result.mean:.1f}  95 % interval {low:.1f} … {high:.1f}"
+            f"return {result.mean:z.1f}  95 % interval {low:z.1f} … {high:z.1f}"
             f"  over {episodes} episodes of {name_of(source)}"
         )
 
@@ -156,12 +171,16 @@ def algorithms() -> None:
 
 
 def envs(modules: Sequence[str]) -> None:
-    """List the environments of every backend that is installed, and Gymnasium's."""
+    """List the environments of every backend that is installed, and Gymnasium's; then what others need."""
     _import_modules(None, modules)
-    from logpi.environments.registry import names
+    from logpi.environments.registry import missing, names
 
+    needed = missing()
     for name in names():
-        print(name)
+        if name not in needed:
+            print(name)
+    for name, package in needed.items():
+        print(f"{name}  needs {package}")
 
 
 def _require_run(directory: str) -> None:

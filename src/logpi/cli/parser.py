@@ -2,10 +2,13 @@
 
 import argparse
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
+from logpi.cli.words import normalize, refuse_command, refuse_unknown_options, split_positional
+from logpi.core.scalars import read_integer
 from logpi.errors import LogpiError
+from logpi.presets.registry import ALGORITHMS, canonical, find_algorithm
 from logpi.rollout.workers.config import Workers
 
 DEFAULT_ALGORITHM = "ppo"
@@ -33,14 +36,15 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
             name, help=help_line, allow_abbrev=False, formatter_class=argparse.RawTextHelpFormatter
         )
         add_arguments(command)
-    algorithm = _algorithm_in(arguments) if arguments[:1] == ["train"] else DEFAULT_ALGORITHM
-    options = _add_options(commands.choices["train"], algorithm)
-    known, unknown = parser.parse_known_args(arguments)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        refuse_command(arguments[0], COMMANDS)
+    chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    words, options = _complete_grammar(arguments, chosen, commands.choices)
+    known, unknown = parser.parse_known_args(words)
     given = vars(known)
     command = given.pop("command")
     if unknown:
-        hint = _peer_hint(unknown[0], options) if command == "train" else ""
-        raise LogpiError(f"unknown option {unknown[0]}{hint}; allowed: {_flags(commands.choices[command])}")
+        raise LogpiError(f"unexpected {' '.join(unknown)}; `logpi {command} --help` shows what is expected")
     if "workers" in given:
         given["workers"] = Workers(*[given.pop(name) for name in ("workers", "restarts", "step_timeout", "pipeline")])
     if "env_args" in given:
@@ -48,6 +52,31 @@ def parse(arguments: list[str]) -> tuple[str, dict[str, Any]]:
     if command == "train":
         given["options"] = {name: given.pop(name) for name in options if name in given}
     return command, given
+
+
+def _complete_grammar(
+    arguments: list[str], command: str | None, parsers: Mapping[str, Any]
+) -> tuple[list[str], list[str]]:
+    """Add the algorithm's options to `train`: (the words as the parser takes them, names of the algorithm's options).
+
+    Raises LogpiError for options that the command does not have, before argparse says less of them.
+    """
+    if command is None:
+        return arguments, []
+    every_option = [option for preset in ALGORITHMS.values() for option in preset.options.items()]
+    of_algorithms = {f"--{name.replace('_', '-')}" for name, _ in every_option} if command == "train" else set()
+    with_value = {flag for action in parsers[command]._actions if action.nargs != 0 for flag in action.option_strings}
+    words = normalize(arguments[1:], every_option if of_algorithms else (), with_value)
+    # argparse takes an optional positional argument only where it follows the one before without an option in between.
+    positional, options = split_positional(words, {*with_value, *of_algorithms}, SWITCHES_OF_TRAIN)
+    algorithm, own = DEFAULT_ALGORITHM, []
+    if command == "train":
+        algorithm = _algorithm_in(positional, {"-h", "--help"} & set(words))
+        own = _add_options(parsers[command], algorithm)
+        options = normalize(options, find_algorithm(algorithm).options.items(), with_value)
+    allowed = {flag for action in parsers[command]._actions for flag in action.option_strings}
+    refuse_unknown_options(options, command, allowed, ALGORITHMS if command == "train" else {})
+    return [command, *positional, *options], own
 
 
 def _train(parser: Parser) -> None:
@@ -73,8 +102,6 @@ def _train(parser: Parser) -> None:
 
 def _add_options(parser: Any, algorithm: str) -> list[str]:
     """Add the options of an algorithm's preset to `train`, and give their names."""
-    from logpi.presets.registry import find_algorithm
-
     preset = find_algorithm(algorithm)
     parser.description = preset.__doc__
     group = parser.add_argument_group(f"options of {algorithm} (a given value replaces the one tuned for the task)")
@@ -86,13 +113,6 @@ def _add_options(parser: Any, algorithm: str) -> list[str]:
         flag = f"--{name.replace('_', '-')}"
         group.add_argument(flag, dest=name, default=argparse.SUPPRESS, metavar="X", help=text)
     return list(defaults)
-
-
-def _peer_hint(flag: str, options: list[str]) -> str:
-    """The part of the message that names our option for one of another library; empty if there is none."""
-    from logpi.presets.options import peer_hint
-
-    return peer_hint(flag, options, "--")
 
 
 def _add_environment(parser: Parser) -> None:
@@ -219,21 +239,18 @@ COMMANDS: Mapping[str, tuple[Callable[[Parser], None], str]] = {
 }
 
 
-def _algorithm_in(arguments: list[str]) -> str:
-    """Find the second positional argument of `train`: the algorithm decides which options there are to parse."""
-    positional, is_value = [], False
-    for word in arguments[1:]:
-        if is_value:
-            is_value = False
-        elif word.startswith("-"):
-            is_value = "=" not in word and word not in SWITCHES_OF_TRAIN
-        else:
-            positional.append(word)
-    return positional[1] if len(positional) > 1 else DEFAULT_ALGORITHM
+def _algorithm_in(positional: list[str], asks_for_help: Collection[str]) -> str:
+    """Return the algorithm among the positional arguments of `train`: it decides which options there are to parse.
 
-
-def _flags(parser: argparse.ArgumentParser) -> str:
-    return ", ".join(flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))
+    Raises LogpiError where an algorithm stands in the environment's place, unless help with it is asked for.
+    """
+    first, second = (*positional, None, None)[:2]
+    if first is not None and canonical(first) in ALGORITHMS and (second is None or canonical(second) not in ALGORITHMS):
+        if asks_for_help:
+            return first
+        right = f"logpi train {second or 'CartPole-v1'} {canonical(first)}"
+        raise LogpiError(f"{first} is an algorithm, and the environment comes first: {right}")
+    return second or DEFAULT_ALGORITHM
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -252,23 +269,24 @@ def _key_value(text: str) -> tuple[str, Any]:
 
 
 def _number_of_workers(text: str) -> int | None:
-    return None if text == "auto" else _count(text)
+    return None if text.lower() == "auto" else _count(text)
 
 
 def _positive(text: str) -> int:
-    try:
-        number = float(text.replace("_", ""))
-        if number == int(number) and number >= 1:
-            return int(number)
-    except (ValueError, OverflowError):
-        pass
-    raise argparse.ArgumentTypeError(f"it is {text}; allowed: a whole number ≥ 1")
+    return _whole_number(text, 1)
 
 
 def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"it is {text}; allowed: a whole number ≥ 0")
-    return int(text)
+    return _whole_number(text, 0)
+
+
+def _whole_number(text: str, low: int) -> int:
+    try:
+        if (number := read_integer(text)) >= low:
+            return number
+    except (ValueError, TypeError):
+        pass
+    raise argparse.ArgumentTypeError(f"it is {text}; allowed: a whole number ≥ {low}")
 
 
 def _seconds(text: str) -> float:

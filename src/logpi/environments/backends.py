@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Protocol, runtime_checkable
 
+from logpi.environments.imports import load_attribute
 from logpi.errors import LogpiError
 
 
@@ -138,17 +139,6 @@ class Library(EnvironmentBackend):
     def _adapter(self) -> LibraryAdapter:
         module: Any = importlib.import_module(self.adapter)
         return module
-
-
-def load_attribute(place: str) -> Any:
-    """Import what "module:attribute" names. Raises LogpiError where there is no such module or attribute."""
-    module, _, attribute = place.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except ImportError as error:
-        raise LogpiError(f"environment {place}: {error}; run where `python -c 'import {module}'` works") from None
-    except AttributeError:
-        raise LogpiError(f"environment {place}: module {module} has no {attribute}") from None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 import difflib
 import functools
-import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,14 +14,17 @@ from gymnasium.vector import VectorEnv
 
 from logpi.environments.adapters.envpool import is_pool, pooled
 from logpi.environments.adapters.gymnasium import Gymnasium
+from logpi.environments.adapters.gymnasium_packages import missing_package
 from logpi.environments.adapters.vector import GymnasiumVector
-from logpi.environments.backends import BuiltInTasks, EnvironmentBackend, Library, load_attribute
+from logpi.environments.backends import BuiltInTasks, EnvironmentBackend, Library
+from logpi.environments.imports import import_module, load_attribute
 from logpi.environments.protocol import Environment, Spec, is_jax_environment
 from logpi.environments.source import EnvironmentId, arguments_of, name_of, with_arguments
 from logpi.errors import LogpiError
 
 FEW = 12  # where no name is similar, as many tasks are all named in an error
 ENTRY_POINTS = "logpi.environments"
+FILE = re.compile(r"(.*/.*|.*\.py)(?<!-v\d)")  # as ./house.py, house.py, rooms/house; ids of namespaces end in -v0
 GYMNASIUM_ID = re.compile(r"([\w-]+/)?[\w.-]+-v\d+")
 
 _backends: dict[str, EnvironmentBackend | str] = {}
@@ -103,7 +105,10 @@ class _Factories(EnvironmentBackend):
 
     def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Callable[..., Any]:
         """Import the factory and bind the arguments."""
-        return with_arguments(load_attribute(task), arguments)
+        try:
+            return with_arguments(load_attribute(task), arguments)
+        except LogpiError as error:
+            raise LogpiError(f"{error}{_prefix_hint(task)}") from error.__cause__
 
 
 _GYMNASIUM, _FACTORIES = _GymnasiumIds(), _Factories()
@@ -127,9 +132,12 @@ def check(env: str | EnvironmentId) -> None:
     name = name_of(env)
     backend, task = find_backend(name)
     if backend is _FACTORIES:
+        if name.partition(":")[0].endswith(".py"):
+            raise LogpiError(f"unknown environment {name}: {_other_form(name)}")
         return
     if backend is _GYMNASIUM:
-        find_spec(name)
+        if missing := missing_package(find_spec(name)):
+            raise LogpiError(f"{name} needs {missing}")
         return
     if missing := backend.missing():
         raise LogpiError(f"{name} needs {missing}")
@@ -152,6 +160,14 @@ def names() -> list[str]:
     ] + _GYMNASIUM.names()
 
 
+def missing() -> dict[str, str]:
+    """Say what has to be installed for names that cannot be made yet: Gymnasium's ids, and `prefix:…` of backends."""
+    _read_entry_points()
+    backends = {f"{prefix}:…": _backend(prefix).missing() for prefix in _backends}
+    ids = {name: missing_package(gymnasium.registry[name]) for name in _GYMNASIUM.names()}
+    return {name: needed for name, needed in {**ids, **backends}.items() if needed}
+
+
 def names_a_module(name: str) -> bool:
     """Tell whether making this environment imports a module that the name chooses and the user has not imported."""
     module, colon, _ = name.partition(":")
@@ -168,7 +184,7 @@ def same_task(a: str, b: str) -> bool:
 def import_modules(modules: Iterable[str]) -> None:
     """Import modules of the user's that register environments. Raises LogpiError for one that cannot be imported."""
     for module in modules:
-        _import(module, f"module {module}")
+        import_module(module, f"module {module}")
         _imported.add(module)
 
 
@@ -209,15 +225,42 @@ def find_spec(name: str) -> EnvSpec:
     """
     module, _, task = name.rpartition(":")
     if module and GYMNASIUM_ID.fullmatch(task):
-        _import(module, f"environment {name}")
+        try:
+            import_module(module, f"environment {name}")
+        except LogpiError as error:
+            raise LogpiError(f"{error}{_prefix_hint(name)}") from error.__cause__
     try:
         return gymnasium.spec(task if module else name)
     except (gymnasium.error.Error, ImportError, ValueError) as error:
+        if hint := _other_form(name):
+            raise LogpiError(f"unknown environment {name}: {hint}") from None
         near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.5)
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = str(error).splitlines()[0].partition(" Did you mean")[0].rstrip(".")
         prefixes = ", ".join(f"{prefix}:…" for prefix in _backends)
         allowed = f"a Gymnasium id, module:Id-v0, {prefixes}, package.module:factory"
         raise LogpiError(f"unknown environment {name} ({reason}); allowed: {allowed}; {_hint(near)}") from None
+
+
+def _other_form(name: str) -> str:
+    """Return the right form of a name that is a file, or an id that another package registers; else ""."""
+    path, _, factory = name.partition(":")
+    if FILE.fullmatch(path):
+        folder, _, module = path.removesuffix(".py").rpartition("/")
+        place = f" in the directory {folder}" if folder not in ("", ".") else ""
+        return f"a file is named as a module, with the factory in it: {module}:{factory or 'make_env'}{place}"
+    if name.startswith("ALE/"):
+        return (
+            f"did you mean atari:{name.removeprefix('ALE/')}, with the usual preprocessing? Gymnasium's own"
+            f" {name} needs the extra atari and --import ale_py"
+        )
+    return ""
+
+
+def _prefix_hint(name: str) -> str:
+    """Return the name with the registered prefix most like its own; "" if there is none."""
+    prefix, _, task = name.partition(":")
+    near = difflib.get_close_matches(prefix, _backends, n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}:{task}?" if near else ""
 
 
 def _make_by_name(name: str, arguments: Mapping[str, Any], num_envs: int, time_limit: int | None) -> Any:
@@ -235,7 +278,7 @@ def _make_by_name(name: str, arguments: Mapping[str, Any], num_envs: int, time_l
 
 def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_limit: int | None) -> Any:
     """Make environments by a factory of all of them, or of one; the first that it makes shows which kind it is."""
-    if "num_envs" in _parameters(factory):
+    if "num_envs" in inspect.signature(factory).parameters:
         return make(_call(factory, name, num_envs=num_envs), num_envs, time_limit)
     first = _call(factory, name)
     if isinstance(first, VectorEnv):  # asked before gymnasium.Env: EnvPool's environments are both
@@ -245,14 +288,6 @@ def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_li
     if _is_vectorized(first):
         return _existing(first)
     return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)
-
-
-def _parameters(factory: Callable[..., Any]) -> Iterable[str]:
-    """List the names of a factory's parameters; none of a builtin that tells nothing of them."""
-    try:
-        return inspect.signature(factory).parameters
-    except ValueError:
-        return ()
 
 
 def _call(factory: Callable[..., Any], name: str, **arguments: Any) -> Any:
@@ -309,13 +344,6 @@ def _read_entry_points() -> None:
     """Add the backends that installed packages declare; a prefix that is registered already keeps its own."""
     for entry in metadata.entry_points(group=ENTRY_POINTS):
         _backends.setdefault(entry.name, entry.value)
-
-
-def _import(module: str, wanted_by: str) -> None:
-    try:
-        importlib.import_module(module)
-    except (ImportError, ValueError) as error:  # ValueError: no name of a module
-        raise LogpiError(f"{wanted_by}: {error}; run where `python -c 'import {module}'` works") from None
 
 
 def _is_factory(name: str) -> bool:

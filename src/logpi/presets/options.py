@@ -7,8 +7,10 @@ An option is declared where it is used, in the annotation of a preset's paramete
 This module holds the class, readers of the usual kinds of values, and the declarations that several presets share.
 """
 
+import difflib
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +18,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from logpi.core.scalars import read_integer
 from logpi.core.schedules import LinearSchedule, parse_schedule
 from logpi.errors import LogpiError, shown
 
@@ -59,17 +62,18 @@ def number(low: float = -math.inf, high: float = math.inf, above: bool = False) 
         if isinstance(given, LinearSchedule):
             end = number(low, high)  # a schedule may reach 0, where a constant may not be 0
             return LinearSchedule(end(given.start), end(given.end))
+        if isinstance(given, bool | np.bool_):
+            raise TypeError
         return bounded(float(given))
 
     return read
 
 
 def integer(given: Any) -> int:
-    """Read a whole number; also text such as "1e3"."""
-    x = float(given)
-    if x != int(x) or abs(x) > LARGEST_INTEGER:
+    """Read a whole number of 32 bits; also text such as "1e3" and "2k"."""
+    if abs(x := read_integer(given)) > LARGEST_INTEGER:
         raise ValueError
-    return int(x)
+    return x
 
 
 def whole_number(given: Any) -> int:
@@ -80,8 +84,8 @@ def whole_number(given: Any) -> int:
 
 
 def sizes(given: Any) -> tuple[int, ...]:
-    """Read sizes of layers: a sequence, or text such as "64,64"; so many weights as fit an array."""
-    parts = given.split(",") if isinstance(given, str) else given
+    """Read sizes of layers: a sequence, one number, or text such as "64,64"; so many weights as fit an array."""
+    parts = re.split(r"[\s,]+", given.strip("()[] ")) if isinstance(given, str) else np.atleast_1d(given).tolist()
     layers = tuple(whole_number(part) for part in parts if part != "")
     if len(layers) > MOST_LAYERS or sum(a * b for a, b in pairwise((1, *layers, 1))) > LARGEST_INTEGER:
         raise ValueError
@@ -99,12 +103,12 @@ def switch(given: Any) -> bool:
 
 
 def one_of(*words: str) -> Read:
-    """Reader of one of these words."""
+    """Reader of one of these words, which are in small letters; capitals do not matter."""
 
     def read(given: Any) -> str:
-        if given not in words:
+        if (word := str(given).lower()) not in words:
             raise ValueError
-        return given
+        return word
 
     return read
 
@@ -232,49 +236,78 @@ def declared_options(compose: Callable[..., Any]) -> dict[str, Option]:
     return options
 
 
-PEER_NAMES = {
-    "n_envs": "num_envs",
-    "n_steps": "num_steps",
-    "rollout_length": "num_steps",
-    "batch_size": "minibatch_size",
-    "mini_batch_size": "minibatch_size",
-    "n_epochs": "epochs",
-    "num_epochs": "epochs",
-    "update_epochs": "epochs",
-    "lr": "learning_rate",
-    "discount": "gamma",
-    "lambda": "gae_lambda",
-    "lam": "gae_lambda",
-    "clip_coef": "clip_range",
-    "clip_eps": "clip_range",
-    "clip_ratio": "clip_range",
-    "clip_range_vf": "vf_clip_range",
-    "entropy_coef": "ent_coef",
-    "value_coef": "vf_coef",
-    "max_gradient_norm": "max_grad_norm",
-    "norm_adv": "normalize_advantages",
-    "normalize_advantage": "normalize_advantages",
-    "cg_max_steps": "cg_iterations",
-    "cg_damping": "damping",
-    "total_timesteps": "steps",
-    "timesteps": "steps",
-    "num_timesteps": "steps",
+OUR_NAMES: Mapping[str, tuple[str, ...]] = {
+    "num_envs": ("n_envs", "num_environments", "n_environments", "num_actors", "n_actors"),
+    "num_steps": ("n_steps", "rollout_length", "rollout_steps", "horizon", "unroll_length", "nsteps"),
+    "minibatch_size": ("batch_size", "mini_batch_size", "sgd_minibatch_size"),
+    "epochs": ("n_epochs", "num_epochs", "update_epochs", "ppo_epochs", "num_sgd_iter"),
+    "learning_rate": ("lr", "pi_lr", "policy_lr", "actor_lr", "step_size"),
+    "critic_learning_rate": ("critic_lr", "vf_lr", "value_lr", "lr_critic"),
+    "gamma": ("discount", "discount_factor"),
+    "gae_lambda": ("lambda", "lam", "lambda_", "gae"),
+    "clip_range": (
+        "clip_coef",
+        "clip_eps",
+        "clip_epsilon",
+        "clip_ratio",
+        "clip_param",
+        "cliprange",
+        "eps_clip",
+        "clip",
+    ),
+    "vf_clip_range": ("clip_range_vf", "vf_clip_param"),
+    "ent_coef": ("entropy_coef", "entropy_coeff", "entropy_cost", "entropy_bonus"),
+    "vf_coef": ("value_coef", "value_loss_coef", "value_loss_coeff", "vf_loss_coeff", "critic_coef"),
+    "max_grad_norm": ("max_gradient_norm", "grad_clip", "gradient_clip", "clip_grad_norm"),
+    "normalize_advantages": ("norm_adv", "normalize_advantage"),
+    "normalize_observations": ("norm_obs", "normalize_obs", "obs_norm"),
+    "normalize_returns": ("norm_reward", "norm_ret", "normalize_reward", "normalize_rewards"),
+    "hidden": ("net_arch", "hidden_sizes", "hidden_layers", "hidden_dims", "layers"),
+    "max_kl": ("kl_target", "trust_region"),
+    "cg_iterations": ("cg_max_steps", "cg_iters"),
+    "damping": ("cg_damping",),
+    "steps": ("total_timesteps", "timesteps", "num_timesteps", "n_timesteps", "total_steps", "num_env_steps", "frames"),
+    "seeds": ("num_seeds", "n_seeds"),
+    "workers": ("num_workers", "n_workers", "num_cpu", "num_processes"),
+    "out": ("output", "output_dir", "log_dir", "logdir", "save_dir"),
+    "episodes": ("n_eval_episodes", "eval_episodes", "num_episodes", "n_episodes"),
+    "checkpoint_seconds": ("save_interval", "checkpoint_interval"),
+    "env_arg": ("env_kwargs", "env_args", "env_config"),
+    "stochastic": ("sample_actions",),
+    "max_episode_steps": ("time_limit", "max_episode_length", "max_ep_len"),
 }
-"""Names that other libraries have for an option of ours (`steps` is an argument of `train`)."""
+"""Our options, and arguments of `train` and the command line, with the names that other libraries have for them."""
+
+PEER_NAMES: Mapping[str, str] = {peer: ours for ours, peers in OUR_NAMES.items() for peer in peers}
+ARGUMENTS_OF_TRAIN = ("steps", "seed", "workers", "out", "checkpoint_seconds")  # they are no options of a recipe
 
 
-def peer_hint(name: str, allowed: Iterable[str], prefix: str = "") -> str:
-    """Return " (here it is …)" for the name that another library gives to one of the allowed options, else ""."""
-    ours = PEER_NAMES.get(name.removeprefix("--").partition("=")[0].replace("-", "_"))
-    if ours not in (*allowed, "steps"):
-        return ""
-    return f" (here it is {prefix}{ours.replace('_', '-') if prefix else ours})"
+def option_hint(name: str, allowed: Iterable[str], spell: Callable[[str], str] = str) -> str:
+    """Return what to write instead of an unknown option: our name for another library's, or the names most like it.
+
+    - `name`: as it was given, with underscores.
+    - `allowed`: the names that there are.
+    - `spell`: writes one of our names as the user has to.
+    """
+    allowed = tuple(allowed)
+    name = name.lower().replace("normalis", "normaliz").replace("behaviour", "behavior")
+    if name in allowed:
+        return f" (here it is {spell(name)})"
+    if (ours := PEER_NAMES.get(name)) in allowed and ours is not None:
+        return f" (here it is {spell(ours)})"
+    if ours in ARGUMENTS_OF_TRAIN:
+        return f" (here it is {spell(ours)}, an argument of train)"
+    peers = [peer for peer, ours in PEER_NAMES.items() if ours in allowed]
+    near = difflib.get_close_matches(name, [*allowed, *peers], n=3, cutoff=0.6)
+    names = dict.fromkeys(PEER_NAMES.get(x, x) for x in near)
+    return f": did you mean {' or '.join(map(spell, names))}?" if names else ""
 
 
 def read_option(name: str, given: Any, options: Mapping[str, Option]) -> Any:
     """Read the value of an option; raises LogpiError naming the option, the value and what is allowed."""
     if name not in options:
-        raise LogpiError(f"unknown option {name}{peer_hint(name, options)}; allowed: {', '.join(options)}")
+        hint = option_hint(name, options)
+        raise LogpiError(f"unknown option {name}{hint or '; allowed: ' + ', '.join(options)}")
     try:
         return options[name].read(given)
     except (ValueError, TypeError, OverflowError, RecursionError):

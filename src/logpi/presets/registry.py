@@ -1,12 +1,13 @@
 """The registry of methods: presets by name, logpi's own and those of other packages."""
 
+import difflib
 import functools
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
-from logpi.errors import LogpiError
+from logpi.errors import LogpiError, shown
 from logpi.presets.a2c import a2c
 from logpi.presets.ars import ars
 from logpi.presets.cloning import cloning
@@ -67,6 +68,11 @@ ALGORITHMS: Mapping[str, Preset] = MappingProxyType(dict(_presets))
 """The presets that logpi brings, by name."""
 
 
+def canonical(name: str) -> str:
+    """Return an algorithm's name as presets have it: small letters, hyphens."""
+    return name.lower().replace("_", "-")
+
+
 def algorithms() -> dict[str, Preset]:
     """Return every preset by name: logpi's own, then registered ones and those of installed packages."""
     for name in _entry_points():
@@ -78,11 +84,17 @@ def find_algorithm(name: str) -> Preset:
     """Return the preset of that name; raises LogpiError, listing the names there are, for an unknown one.
 
     Entry points are read only for a name that is not registered, so that other packages cost nothing until used.
+    Capitals and underscores do not matter: "PPO" is ppo, "ppo_kl" is ppo-kl.
     """
-    if name in _presets:
-        return _presets[name]
+    if (known := name if name in _presets else canonical(name)) in _presets:
+        return _presets[known]
     if name not in _entry_points():
-        raise LogpiError(f"unknown algorithm {name}; allowed: {', '.join([*_presets, *_entry_points()])}")
+        name = canonical(name) if canonical(name) in _entry_points() else name
+    if name not in _entry_points():
+        every = [*_presets, *_entry_points()]
+        near = difflib.get_close_matches(canonical(name), every, n=1, cutoff=0.5)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise LogpiError(f"unknown algorithm {shown(name)}; {meant}allowed: {', '.join(every)}")
     entry = _entry_points()[name]
     try:
         preset = register(entry.load())

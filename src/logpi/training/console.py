@@ -36,8 +36,9 @@ class Reporter:
         self._warn_of_collapse(record.get("entropy"))
         if record.get("return_mean") is not None:
             self._recent = [*self._recent[-9:], record["return_mean"]]
-        mean = sum(self._recent) / len(self._recent) if self._recent else float("nan")
-        figures = f"return {mean:.1f}  KL {record['kl']:.4f}  {record['steps_per_second']:,.0f} steps/s"
+        ended = bool(self._recent)
+        shown = f"return {sum(self._recent) / len(self._recent):z.1f}" if ended else "no episode has ended"
+        figures = f"{shown}  KL {record['kl']:z.4f}  {record['steps_per_second']:,.0f} steps/s"
         if self._console.is_terminal:
             self._bar.update(self._task, completed=record["steps"], description=figures)
         elif time.monotonic() - self._last >= self._every:
@@ -66,7 +67,7 @@ class Reporter:
         self._bar.stop()
         table = Table(*rows[0], box=None, padding=(0, 2))
         for row in rows:
-            table.add_row(*("–" if x is None else x if isinstance(x, str) else f"{x:.6g}" for x in row.values()))
+            table.add_row(*("–" if x is None else x if isinstance(x, str) else f"{x:z.6g}" for x in row.values()))
         self._console.print(table)
 
     def __enter__(self) -> "Reporter":
@@ -93,4 +94,4 @@ def _table(summary: Record) -> Table:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:z.4g}"
