@@ -42,6 +42,10 @@ class NoCheckpoint(LogpiError):
     status = 3
 
 
+class EpisodeOutlasts(LogpiError):
+    """An episode that goes on after the time limit that its environment states. Exit status 2 where it is not met."""
+
+
 class EnvironmentFailed(LogpiError):
     """An environment that raised, hung or died. Exit status 5; the command line prints `trace` first."""
 

@@ -13,6 +13,7 @@ from helpers import mostly_slow
 from small_runs import TINY
 
 import logpi
+from logpi.core.compilation import use_persistent_cache
 from logpi.loop.device import lower_device_loop
 from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
@@ -104,6 +105,24 @@ def test_networks_are_made_in_one_call(events):
     with ExitStack() as stack:
         make_plan("logpi:CartPole-v1", recipe, 1000, (None, None), 0, stack)
     assert events.count(COMPILED) - before == 1
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "a file", "no home"])
+def test_a_cache_that_cannot_be_written_is_said_once(tmp_path, monkeypatch, place):
+    (tmp_path / "file").touch()
+    given = {"/proc/nowhere": "/proc/nowhere", "a file": str(tmp_path / "file"), "no home": None}[place]
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])  # a user that the system does not know
+    enabled, directory = jax.config.jax_enable_compilation_cache, jax.config.values["jax_compilation_cache_dir"]
+    jax.config.update("jax_compilation_cache_dir", given)
+    try:
+        with pytest.warns(UserWarning, match="not cached on disk") as said:
+            use_persistent_cache()
+        assert len(said) == 1 and not jax.config.jax_enable_compilation_cache
+    finally:
+        jax.config.update("jax_enable_compilation_cache", enabled)
+        jax.config.update("jax_compilation_cache_dir", directory)
 
 
 def resident():

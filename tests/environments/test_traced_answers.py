@@ -1,6 +1,7 @@
 """Environments written in JAX are traced before anything is compiled: what does not fit is refused by one line."""
 
 import re
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -22,8 +23,8 @@ REWARD, OVER = lambda: jnp.zeros(()), lambda: jnp.asarray(False)
 class Scripted(eqx.Module):
     """One environment that answers what it is told to."""
 
-    on_reset: object = eqx.field(static=True)
-    on_step: object = eqx.field(static=True)
+    on_reset: Any = eqx.field(static=True)
+    on_step: Any = eqx.field(static=True)
     observation_space: spaces.Space = eqx.field(static=True, default_factory=lambda: SEEN)
     action_space: spaces.Space = eqx.field(static=True, default_factory=lambda: spaces.Discrete(2))
 
@@ -121,8 +122,8 @@ def test_a_method_that_cannot_be_traced_is_one_line_that_names_it():
 class Copies(eqx.Module):
     """N environments at once."""
 
-    reward: object = eqx.field(static=True)
-    valid: object = eqx.field(static=True, default=lambda: jnp.ones(N, bool))
+    reward: Any = eqx.field(static=True)
+    valid: Any = eqx.field(static=True, default=lambda: jnp.ones(N, bool))
 
     @property
     def spec(self):

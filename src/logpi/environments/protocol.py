@@ -1,12 +1,14 @@
 """Protocols of environments, compiled with the learner or stepped on the host. Importing them needs no JAX."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from gymnasium import spaces
 from typing_extensions import TypeIs
+
+from logpi.errors import EpisodeOutlasts
 
 EpisodeEnd = tuple[int, bool, bool]  # copy, terminated, valid: of the last step
 
@@ -149,6 +151,19 @@ class SteppableCopies(Restartable, Protocol):
         copies exist only once, such as an environment that was given ready-made.
         """
         ...
+
+
+def extend_time_limit(environment: HostEnvironment, error: EpisodeOutlasts) -> None:
+    """Double the time limit that a spec states, after an episode that outlasted it: buffers are then made for longer.
+
+    A `TimeLimit` inside a wrapper that plays several of its episodes in one does not end the wrapper's episodes; the
+    environment's own end counts. Raises the error where the spec cannot be replaced.
+    """
+    spec = environment.spec
+    try:
+        environment.spec = replace(spec, time_limit=2 * (spec.time_limit or 1))  # type: ignore[misc]
+    except AttributeError:
+        raise error from None
 
 
 def is_jax_environment(environment: Any) -> TypeIs[Environment]:

@@ -278,7 +278,7 @@ def _make_by_name(name: str, arguments: Mapping[str, Any], num_envs: int, time_l
 
 def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_limit: int | None) -> Any:
     """Make environments by a factory of all of them, or of one; the first that it makes shows which kind it is."""
-    if "num_envs" in inspect.signature(factory).parameters:
+    if "num_envs" in _parameters(factory):
         return make(_call(factory, name, num_envs=num_envs), num_envs, time_limit)
     first = _call(factory, name)
     if isinstance(first, VectorEnv):  # asked before gymnasium.Env: EnvPool's environments are both
@@ -288,6 +288,14 @@ def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_li
     if _is_vectorized(first):
         return _existing(first)
     return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)
+
+
+def _parameters(factory: Callable[..., Any]) -> Iterable[str]:
+    """List the names of a factory's parameters; none of a builtin that tells nothing of them."""
+    try:
+        return inspect.signature(factory).parameters
+    except ValueError:
+        return ()
 
 
 def _call(factory: Callable[..., Any], name: str, **arguments: Any) -> Any:

@@ -116,7 +116,7 @@ def make_evaluator(
     """
     behavior_of = (lambda p: Behavior(p)) if stochastic else (lambda p: Behavior(Greedy(p)))
     player = EpisodePlayer(environment, behavior_of(policy), episodes, outcomes_only=True)
-    rollout, offered = player.host_rollout, False
+    offered = False
 
     def result() -> Evaluation:
         record = player.finish()
@@ -129,6 +129,7 @@ def make_evaluator(
         if offered:
             return PendingEvaluation(player.done, result)
         evaluation = result()
+        rollout = player.host_rollout  # asked now: another one was made where episodes outlasted the time limit
         if rollout is not None and time.perf_counter() - started > WORKER_THRESHOLD_SECONDS:
             use_workers(rollout)
             offered = True

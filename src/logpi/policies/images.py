@@ -47,6 +47,33 @@ def image_leaves(space: spaces.Space, path: Path = ()) -> dict[Path, spaces.Box]
     return {at: box for key, part in subspaces(space).items() for at, box in image_leaves(part, (*path, key)).items()}
 
 
+def unscaled_images(space: spaces.Space, path: Path = ()) -> list[tuple[Path, spaces.Box, str]]:
+    """List (path, box, advice) of what looks like images and has no image encoder, so that its numbers stay unscaled.
+
+    These are Boxes of bytes without exactly three axes, such as one gray image or a stack of frames, and Boxes of other
+    dtypes with at least two axes and bounds of 128 or more, such as images as floats up to 255.
+    """
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        parts = subspaces(space).items()
+        return [found for key, part in parts for found in unscaled_images(part, (*path, key)) if (*path, key) != PATH]
+    if not isinstance(space, spaces.Box) or not space.shape or not (128 <= space.high.max() <= 65535):
+        return []
+    axes, shape = len(space.shape), space.shape
+    if space.dtype != np.uint8:
+        low_enough = axes >= 2 and space.low.min() >= 0
+        return [(path, space, "give images as uint8 of three axes, which a CNN scales")] if low_enough else []
+    match axes:
+        case 1:
+            return [(path, space, "divide them by 255")]
+        case 2:
+            return [(path, space, f"give an image a channel axis, {(*shape, 1)}, for a CNN, which scales it")]
+        case 3:
+            return []
+    return [
+        (path, space, "move the axis of the frames into that of the channels: a CNN, which scales, takes three axes")
+    ]
+
+
 def image_encoder(space: spaces.Space, normalize: bool) -> tuple[ImageAndVectorEncoder, list[tuple[int, ...]], int]:
     """Make the encoder of images and vector; also return each image's shape (H, W, C) and the vector's length.
 

@@ -10,7 +10,7 @@ import numpy as np
 from logpi.core.collection import Collect, Steps
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.environments.protocol import HostEnvironment, Restartable, Step, SteppableCopies
-from logpi.errors import LogpiError
+from logpi.errors import EpisodeOutlasts, LogpiError
 from logpi.numpy_policy.blocks import Act, Blocks
 from logpi.rollout.backends import Rows
 from logpi.rollout.buffers import observation_fields
@@ -155,7 +155,11 @@ class Collector:
             idle = episode >= episodes_per_env
             obs = self.obs
             index = np.minimum(episode, episodes_per_env - 1), self._time, copies
-            action, env_action = self._blocks(act, obs, [x[index] for x in draws])
+            try:
+                noise = [x[index] for x in draws]
+            except IndexError:
+                raise self._outlasts(len(valid)) from None
+            action, env_action = self._blocks(act, obs, noise)
             step = self._environment.step(env_action, idle)
             stepped = np.flatnonzero(step.valid)
             columns = episode * total + first + copies
@@ -163,6 +167,14 @@ class Collector:
             valid[:, columns[failed_steps(step, idle)]] = False  # such an episode is begun again
             self._advance(step)
             episode += step.valid & (step.terminated | step.truncated)
+
+    def _outlasts(self, limit: int) -> EpisodeOutlasts:
+        """The error of an episode that is longer than buffers and noise, which are made for the stated time limit."""
+        copy, name = self._shard.first + int(self._time.argmax()), self._environment.spec.name
+        return EpisodeOutlasts(
+            f"an episode of environment {copy} of {name} goes on after its time limit of {limit} steps; allowed: an"
+            " environment that states the limit of its own episodes, or a shorter one by max_episode_steps"
+        )
 
     def _write(self, index: tuple[Any, Any], copies: Any, obs: Any, action: Any, step: Step) -> None:
         """Write the step of these copies at (row, column)."""

@@ -13,7 +13,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from logpi.core.collection import Episodes
 from logpi.core.compilation import aot_compile
-from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
+from logpi.environments.protocol import Environment, HostEnvironment, extend_time_limit, is_jax_environment
+from logpi.errors import EpisodeOutlasts
 from logpi.policies.behavior import Behavior
 from logpi.policies.compatibility import require_spaces
 from logpi.rollout import device
@@ -80,11 +81,9 @@ class EpisodePlayer:
             require_spaces(mu.policy, spec.observation_space, spec.action_space, spec.name)
         self._episodes, self._num_envs = episodes, spec.num_envs
         collect = Episodes(max_episode_steps, episodes_per_env=-(-episodes // self._num_envs))
-        self._plays: _DevicePlays | _HostPlays
-        if is_jax_environment(environment):
-            self._plays = _DevicePlays(cast(Environment, environment), mu, collect, outcomes_only)
-        else:
-            self._plays = _HostPlays(cast(HostEnvironment, environment), mu, collect, outcomes_only)
+        self._environment, self._collect, self._outcomes_only = environment, collect, outcomes_only
+        self._plays = self._compile(mu)
+        self._started: tuple[Behavior, Key[Array, ""], int] = mu, jr.key(0), 0
         self._read: Callable[[Fields], EpisodeRecord] = self._outcomes if outcomes_only else self._record
 
     @property
@@ -98,7 +97,11 @@ class EpisodePlayer:
         - `seed`: of the environments on the host.
         - `key`: of the actions' noise, on the device of the environments too; `jax.random.key(seed)` by default.
         """
-        self._plays.start(mu, jr.key(seed) if key is None else key, seed)
+        self._started = mu, jr.key(seed) if key is None else key, seed
+        try:
+            self._plays.start(*self._started)
+        except EpisodeOutlasts as error:
+            self._play_longer(error)
 
     def done(self) -> bool:
         """Tell whether `finish` would return without waiting."""
@@ -106,7 +109,26 @@ class EpisodePlayer:
 
     def finish(self) -> EpisodeRecord:
         """Wait for the play that was started and return its record."""
-        return self._read(self._plays.finish())
+        try:
+            return self._read(self._plays.finish())
+        except EpisodeOutlasts as error:  # of a worker
+            self._play_longer(error)
+            return self._read(self._plays.finish())
+
+    def _compile(self, mu: Behavior) -> "_DevicePlays | _HostPlays":
+        if is_jax_environment(self._environment):
+            return _DevicePlays(cast(Environment, self._environment), mu, self._collect, self._outcomes_only)
+        return _HostPlays(cast(HostEnvironment, self._environment), mu, self._collect, self._outcomes_only)
+
+    def _play_longer(self, error: EpisodeOutlasts) -> None:
+        """Play once more in this process, with room for longer episodes, until all have ended by themselves."""
+        while True:
+            extend_time_limit(cast(HostEnvironment, self._environment), error)
+            self._plays = self._compile(self._started[0])
+            try:
+                return self._plays.start(*self._started)
+            except EpisodeOutlasts as another:
+                error = another
 
     def _outcomes(self, fields: Fields) -> EpisodeRecord:
         reward, valid = (np.asarray(fields[name])[:, : self._episodes] for name in ("reward", "valid"))

@@ -130,9 +130,11 @@ class Recorder:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         """Record an exception as the end of the run, and close the files."""
-        if kind is not None:
-            self.finish("failed" if issubclass(kind, Exception) else "interrupted")
-        self._directory.close()
+        try:
+            if kind is not None:
+                self.finish("failed" if issubclass(kind, Exception) else "interrupted")
+        finally:
+            self._directory.close()
 
     def _row(self, info: dict[str, Any], evaluation: Evaluation | None) -> dict[str, Any]:
         seconds = (info["rollout_seconds"] or 0.0) + info["learn_seconds"]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,8 +12,8 @@ from jaxtyping import PyTree
 
 from logpi.core.compilation import aot_compile
 from logpi.core.trees import copy_arrays
-from logpi.environments.protocol import is_jax_environment
-from logpi.errors import LogpiError
+from logpi.environments.protocol import HostEnvironment, extend_time_limit, is_jax_environment
+from logpi.errors import EpisodeOutlasts, LogpiError
 from logpi.evaluation.evaluate import PendingEvaluation
 from logpi.loop.call_length import TARGET_SECONDS, CallLength
 from logpi.loop.factory import make_loop
@@ -32,6 +32,7 @@ from logpi.training.console import Reporter
 from logpi.training.evaluation_queue import EvaluationQueue
 from logpi.training.interrupts import Interrupts, Terminated
 from logpi.training.plan import Plan, evaluation_of_plan
+from logpi.training.scale_warnings import LargeRewardWarning, unscaled_image_lines
 
 TERMINATED = 143  # exit status after SIGTERM: 128 + 15
 Callback = Callable[[dict[str, Any]], Any]
@@ -51,7 +52,11 @@ def run_training(
     Raises KeyboardInterrupt after SIGINT and SystemExit(143) after SIGTERM, once the run is saved.
     """
     callbacks = tuple(callbacks)
-    listeners = [reporter.record, StopOnSkippedUpdates(directory.path).record, *callbacks]
+    for line in unscaled_image_lines(plan):
+        reporter.log(line)
+    scales_badly = LargeRewardWarning.applies(plan.settings, plan.critic)
+    large_rewards = [LargeRewardWarning(reporter.log).record] if scales_badly else []
+    listeners = [reporter.record, StopOnSkippedUpdates(directory.path).record, *large_rewards, *callbacks]
     recorder = stack.enter_context(Recorder(directory, plan.title, listeners, plan.checkpoint_seconds, plan.topology))
     interrupts = stack.enter_context(Interrupts(plan.topology))
     evaluate = make_evaluation_starter(plan, reporter, stack)
@@ -75,6 +80,7 @@ def run_training(
     queue = EvaluationQueue(recorder.record, recorder.progress.steps, interrupts, wait)
     length = CallLength(call_seconds, plan.topology)
     driver = Driver(plan, carry, loop, recorder, queue, evaluate, interrupts, length)
+    stack.callback(lambda: driver.loop.close())  # which may be another one by then
     stopped = driver.drive()
     request = interrupts.agreed()
     summary = recorder.finish("interrupted" if request else "stopped" if stopped else "done")
@@ -171,7 +177,7 @@ class Driver:
         abortable = not self.loop.donates_carry
         self.recorder.invalidate(self.loop.donates_carry)
         with self.interrupts.abortable(abortable):
-            carry, infos = self.loop.run(self.carry, self.plan.next_call(self.queue.steps, self.length.iterations))
+            carry, infos = self._run_loop()
         evaluation = None
         if self.plan.evaluations_due(self.queue.steps_after(infos)) > self.plan.evaluations_due(self.queue.steps):
             self.queue.flush()  # the last evaluation must be over, since both use the same environments
@@ -181,6 +187,17 @@ class Driver:
         self.carry = carry
         self.length.update(sum(info["learn_seconds"] for info in infos), len(infos))
         return self.queue.add(infos, deferred_resume_state(carry, self.loop.snapshot()), evaluation)
+
+    def _run_loop(self) -> tuple[Carry, list[Info]]:
+        """Make one call of the loop; where an episode outlasts its time limit, with a loop that has room for it."""
+        while True:
+            try:
+                return self.loop.run(self.carry, self.plan.next_call(self.queue.steps, self.length.iterations))
+            except EpisodeOutlasts as error:
+                plan = self.plan
+                extend_time_limit(cast(HostEnvironment, plan.environment), error)
+                self.loop.close()
+                self.loop = make_loop(plan.algorithm, plan.environment, self.carry, plan.seed, plan.workers, plan.steps)
 
 
 def raise_request(request: type[BaseException] | None) -> None:

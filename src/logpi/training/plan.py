@@ -86,6 +86,12 @@ class Plan:
             )
         return lines
 
+    @property
+    def given_time_limit(self) -> int | None:
+        """The limit that the environments were made with, beside the task's own; None if none was given."""
+        collect = self.algorithm.collect
+        return collect.max_episode_steps if isinstance(collect, Episodes) else self.settings.get("max_episode_steps")
+
     def has_room(self, steps: int) -> bool:
         """Return whether an iteration starts after so many steps: it fits in the budget, or it is the first."""
         return steps == 0 or steps + self.max_iteration_steps <= self.steps
@@ -164,7 +170,7 @@ def evaluation_of_plan(plan: Plan, stack: ExitStack) -> Callable[[PyTree], Pendi
     spec, source = plan.environment.spec, recreatable(plan.source)
     if spec.time_limit is None or source is None:
         return None
-    copies = open_environment(source, EVALUATION_EPISODES, spec.time_limit, stack)
+    copies = open_environment(source, EVALUATION_EPISODES, plan.given_time_limit, stack)
     use_workers = _use_training_workers(plan, copies, stack)
     run = make_evaluator(copies, plan.policy, EVALUATION_EPISODES, purpose=SELECTION, use_workers=use_workers)
     return lambda policy: run(policy, 0)

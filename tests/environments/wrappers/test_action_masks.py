@@ -102,3 +102,66 @@ def test_the_masks_of_many_dimensions_stand_in_a_row():
 def test_an_action_space_without_masks_is_refused():
     with pytest.raises(LogpiError, match=r"has no masks; allowed: Discrete, MultiDiscrete"):
         logpi.with_action_masks(gymnasium.make("Pendulum-v1"))
+
+
+class ByMethod(Alternating):
+    """The same masks by a method, as sb3-contrib asks for them; it must not be asked where nobody acts any more."""
+
+    def _answer(self):
+        return np.full(1, self._t, np.float32), {}
+
+    def action_masks(self):
+        assert self._t < self._length
+        return np.arange(3) == self._t % 3
+
+
+@pytest.mark.parametrize("around", [lambda env: env, lambda env: gymnasium.wrappers.TimeLimit(env, 4)])
+def test_a_mask_may_be_given_by_a_method_of_the_environment(around):
+    """`ByMethod` asserts that nothing else is sent; also from inside other wrappers."""
+    environment = Gymnasium(lambda: logpi.with_action_masks(around(ByMethod())), N, "legal", 9)
+    obs = environment.reset(0)
+    for t in range(10):
+        np.testing.assert_array_equal(obs["action_mask"], np.tile(np.arange(3) == t % 4 % 3, (N, 1)))
+        obs = environment.step(np.full(N, t % 4 % 3, np.int32), np.zeros(N, bool)).obs
+
+
+class Silent(Alternating):
+    """No mask at all."""
+
+    def _answer(self):
+        return np.full(1, self._t, np.float32), {"legal_actions": [0]}
+
+
+@pytest.mark.parametrize("mode", ["loop", AutoresetMode.SAME_STEP], ids=str)
+def test_an_environment_without_any_mask_is_refused(mode):
+    """Nothing would be masked, which is not what was asked for."""
+    wrap = logpi.with_action_masks
+    environment = (
+        Gymnasium(lambda: wrap(Silent()), N, "silent")
+        if mode == "loop"
+        else GymnasiumVector(wrap(SyncVectorEnv([Silent] * N, autoreset_mode=mode)), "silent")
+    )
+    environment.reset(0)
+    with pytest.raises(LogpiError, match=r"no action mask: info has no 'action_mask' .* a method action_masks\(\)"):
+        environment.step(np.zeros(N, np.int32), np.zeros(N, bool))
+
+
+MASKS = {
+    "one number": [1],
+    "indices": np.array([0, 2]),
+    "one more": np.ones(4),
+    "two rows": np.ones((2, 3)),
+    "text": "all",
+}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_a_mask_of_another_length_is_refused(mask):
+    """One number would be broadcast over all actions."""
+
+    class Wrong(Alternating):
+        def _answer(self):
+            return np.full(1, self._t, np.float32), {"action_mask": mask}
+
+    with pytest.raises(LogpiError, match="allowed: 3 numbers, 0 for each illegal action"):
+        Gymnasium(lambda: logpi.with_action_masks(Wrong()), N, "wrong").reset(0)

@@ -56,7 +56,8 @@ class Gymnasium:
         - `first`: number of the first copy among all, where these are a shard of them.
         - `ready`: the first copy, if it exists already.
         """
-        self._make, self._first, self._time_limit = make, first, NEVER if time_limit is None else time_limit
+        self._make, self._first, self._given_limit = make, first, time_limit
+        self._time_limit = NEVER if time_limit is None else time_limit
         env = self._make_copy() if ready is None else ready
         limit = min(self._time_limit, time_limit_of(env) or NEVER)
         self.spec = Spec(
@@ -161,7 +162,7 @@ class Gymnasium:
         if self._make is None:
             return None
         return functools.partial(
-            _make_shard, registrations(), self._make, count, self.spec.name, self.spec.time_limit, self._first + first
+            _make_shard, registrations(), self._make, count, self.spec.name, self._given_limit, self._first + first
         )
 
     def close(self) -> None:

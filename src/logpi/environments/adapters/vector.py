@@ -9,7 +9,7 @@ from logpi.core.numpy_trees import tree_map
 from logpi.core.seeds import derive
 from logpi.environments.adapters.instances import require_distinct
 from logpi.environments.adapters.stateful_wrappers import warnings_of
-from logpi.environments.adapters.time_limit import time_limit_of
+from logpi.environments.adapters.time_limit import longest_time_limit
 from logpi.environments.answers import AnswerCheck, FirstContact
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
@@ -35,7 +35,7 @@ class GymnasiumVector:
         self._knows_finals = False  # whether a last observation was checked
         envs = getattr(env, "envs", None)  # only a SyncVectorEnv has its copies here; others only have a spec
         require_distinct(envs or [], name)
-        limit = time_limit_of(envs[0]) if envs else env.spec.max_episode_steps if env.spec else None
+        limit = longest_time_limit(envs) if envs else env.spec.max_episode_steps if env.spec else None
         self.spec = Spec(
             name, env.num_envs, env.single_observation_space, env.single_action_space, limit, warnings_of(env, name)
         )

@@ -1,4 +1,4 @@
-"""Wrappers that move `info["action_mask"]` into the observation."""
+"""Wrappers that move action masks into the observation: `info["action_mask"]`, or the method `action_masks()`."""
 
 from typing import Any
 
@@ -9,19 +9,23 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
 from logpi.errors import LogpiError
+from logpi.spaces.elements import show_value
 
 KEY = "action_mask"
+METHOD = "action_masks"  # of an environment, as sb3-contrib asks for it
 
 
 def with_action_masks(env: Any) -> Any:
-    """Wrap an environment so that its observations hold the `action_mask` that it gives in `info`.
+    """Wrap an environment so that its observations hold the `action_mask` that it gives in `info`, or by a method.
 
-    - `env`: a Gymnasium environment or vector environment with a Discrete or MultiDiscrete action space.
+    - `env`: a Gymnasium environment or vector environment with a Discrete or MultiDiscrete action space. One
+      environment may give its mask by the method `action_masks()` instead, asked at every step that ends no episode.
 
     The observation becomes a dict of `observation` and `action_mask` (a Dict space only gains the mask). The mask is as
     long as there are actions, those of a MultiDiscrete space one dimension after the other, and 0 where an action is
     illegal; where `info` has none, as at the end of an episode, every action is legal. Policies for such spaces take
-    legal actions only. Raises LogpiError for another action space.
+    legal actions only. Raises LogpiError for another action space, for a mask of another length, and for an environment
+    of which neither the first reset nor the first step gives a mask.
 
         >>> with_action_masks(gymnasium.make("CartPole-v1")).observation_space["action_mask"]
         MultiBinary(2)
@@ -37,16 +41,28 @@ class ActionMasks(gymnasium.Wrapper):
         gymnasium.Wrapper.__init__(self, env)
         self._size = _mask_size(env.action_space)
         self.observation_space = _masked_space(env.observation_space, self._size)
+        self._current: Any = env.get_wrapper_attr(METHOD) if env.has_wrapper_attr(METHOD) else None
+        self._seen = self._current is not None  # whether the environment gives masks at all
 
     def reset(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Reset, with the mask of the first observation."""
         obs, info = self.env.reset(**options)
-        return _with_mask(obs, _mask(info.get(KEY), self._size)), info
+        given = self._given(info)
+        self._seen |= given is not None
+        return _with_mask(obs, _mask(given, self._size)), info
 
     def step(self, action: Any) -> Any:
         """Step, with the mask of the next observation."""
-        obs, *rest, info = self.env.step(action)
-        return _with_mask(obs, _mask(info.get(KEY), self._size)), *rest, info
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        given = info.get(KEY) if terminated or truncated else self._given(info)
+        if not self._seen:
+            self._seen = _require_mask(given, self.env)
+        return _with_mask(obs, _mask(given, self._size)), reward, terminated, truncated, info
+
+    def _given(self, info: dict[str, Any]) -> Any:
+        """The mask in `info`, else the one that the method gives now."""
+        given = info.get(KEY)
+        return self._current() if given is None and self._current is not None else given
 
 
 class VectorActionMasks(VectorWrapper):
@@ -59,17 +75,21 @@ class VectorActionMasks(VectorWrapper):
         self.single_observation_space = _masked_space(env.single_observation_space, self._size)
         self.observation_space = batch_space(self.single_observation_space, env.num_envs)
         self._last = np.ones((env.num_envs, self._size), np.int8)
+        self._seen = False  # whether the environments give masks at all
 
     def reset(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Reset all environments, or those in `options["reset_mask"]`; the others keep the masks they had."""
         is_reset = (options.get("options") or {}).get("reset_mask", np.ones(self.num_envs, bool)).copy()
         obs, info = self.env.reset(**options)
+        self._seen |= KEY in info
         self._last = np.where(is_reset[:, None], self._masks(info), self._last)
         return _with_mask(obs, self._last), info
 
     def step(self, actions: Any) -> Any:
         """Step all environments; last observations in `info` get the masks that their own `final_info` gives."""
         obs, *rest, info = self.env.step(actions)
+        if not self._seen:
+            self._seen = _require_mask(info.get(KEY), self.env)
         self._last = self._masks(info)
         if self.metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP and "final_obs" in info:
             finals = self._masks(info.get("final_info", {}))
@@ -95,10 +115,28 @@ def _masked_space(space: spaces.Space, size: int) -> Any:
 
 
 def _mask(given: Any, size: int) -> np.ndarray:
+    """Convert a mask to `size` numbers 0 and 1; all are 1 where none is given."""
     if given is None:
         return np.ones(size, np.int8)
-    parts = given if isinstance(given, tuple | list) else [given]
-    return np.concatenate([np.asarray(part).reshape(-1) != 0 for part in parts]).astype(np.int8)
+    parts = [np.asarray(part).reshape(-1) for part in (given if isinstance(given, tuple | list) else [given])]
+    mask = np.concatenate(parts)
+    if len(mask) != size or mask.dtype.kind not in "biuf":
+        raise LogpiError(
+            f"an environment gave the action mask {show_value(given)} of length {len(mask)}; allowed: {size} numbers,"
+            " 0 for each illegal action and 1 for each legal one"
+        )
+    return (mask != 0).astype(np.int8)
+
+
+def _require_mask(given: Any, env: Any) -> bool:
+    """Raise LogpiError where neither the first reset nor the first step gave a mask: nothing would be masked."""
+    if given is None:
+        single = "" if not isinstance(env, VectorEnv) else ", or wrap each environment before they are joined"
+        raise LogpiError(
+            f"{env} gives no action mask: info has no {KEY!r} after the first reset and step; allowed:"
+            f" info[{KEY!r}], or a method {METHOD}() of one environment{single}"
+        )
+    return True
 
 
 def _mask_size(space: spaces.Space) -> int:
