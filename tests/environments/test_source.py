@@ -10,7 +10,13 @@ from gymnasium.vector import SyncVectorEnv
 from gymnasium.wrappers import RecordEpisodeStatistics, RescaleObservation, TimeLimit, TransformReward, vector
 
 from logpi.environments.registry import make
-from logpi.environments.source import arguments_of, recorded_arguments, recreatable
+from logpi.environments.source import (
+    ChangedSinceMade,
+    arguments_of,
+    changed_attributes,
+    recorded_arguments,
+    recreatable,
+)
 
 ID = "SourceTestPay-v0"
 
@@ -100,3 +106,25 @@ def test_an_id_that_was_registered_anew_names_another_environment():
     env = made(wage=7.0)
     gymnasium.registry[ID].entry_point = lambda wage: Pay(2 * wage)
     assert recorded_arguments(env) is None and first_reward(recreatable(env)) == 7
+
+
+def test_what_was_set_after_it_was_made_is_named():
+    env = made(wage=7.0)
+    assert changed_attributes(env) == [] == changed_attributes(TransformReward(made(), lambda reward: 2 * reward))
+    env.unwrapped.wage = 8.0
+    assert changed_attributes(env) == ["wage"] == changed_attributes(TransformReward(env, lambda reward: reward))
+    assert recreatable(ChangedSinceMade(env)) is None and recorded_arguments(ChangedSinceMade(env)) is None
+    env.reset()
+    assert changed_attributes(env) == []  # what it holds now may come from its episode
+    for other in (ID, made, lambda: env, Pay(), made_many()):
+        assert changed_attributes(other) == []
+
+
+def test_values_that_are_random_in_every_new_environment_count_as_no_change():
+    class Random(Pay):
+        def __init__(self):
+            super().__init__()
+            self.draw = float(np.random.default_rng().random())
+
+    gymnasium.registry[ID].entry_point = Random
+    assert changed_attributes(made()) == []

@@ -2,13 +2,15 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 
 from logpi.environments.protocol import is_jax_environment
 from logpi.errors import LogpiError
@@ -107,10 +109,78 @@ def recreatable(env: Any) -> Any:
     if spec is None or isinstance(env, VectorWrapper):
         return None
     if isinstance(env, VectorEnv):
-        return functools.partial(gymnasium.make_vec, spec) if VECTORIZATION in spec.kwargs else None
+        return _named(functools.partial(gymnasium.make_vec, spec), spec) if VECTORIZATION in spec.kwargs else None
     if any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
         return None
-    return functools.partial(gymnasium.make, spec, disable_env_checker=True)
+    return _named(functools.partial(gymnasium.make, spec, disable_env_checker=True), spec)
+
+
+class ChangedSinceMade(gymnasium.Wrapper):
+    """An environment whose attributes were set after `gymnasium.make`: no specification makes another one like it."""
+
+
+def changed_attributes(env: Any) -> list[str]:
+    """List the attributes of an environment that differ from those of one made again from its specification.
+
+    Only plain values are compared, of environments that have not begun an episode: later ones differ by what happened.
+    Values that two new environments do not share, as random ones, are left out.
+    """
+    again = recreatable(env) if isinstance(env, gymnasium.Env) and not isinstance(env, VectorEnv) else None
+    if again is None or not _is_unused(env):
+        return []
+    first = again()
+    changed = _differences(env, first)
+    if changed:
+        second = again()
+        changed -= _differences(first, second)
+        second.close()
+    first.close()
+    return sorted(changed)
+
+
+def _is_unused(env: gymnasium.Env) -> bool:
+    """Tell whether an environment is known to have begun no episode."""
+    while isinstance(env, gymnasium.Wrapper):
+        if isinstance(env, OrderEnforcing):
+            return not env.has_reset
+        env = env.env
+    return False
+
+
+def _differences(env: gymnasium.Env, other: gymnasium.Env) -> set[str]:
+    """Name the plain attributes in which two environments in the same wrappers differ."""
+    mine, theirs = dict(_plain(env)), dict(_plain(other))
+    missing = object()
+    return {x[1] for x in mine if not _equal_arrays(mine[x], theirs.get(x, missing))}
+
+
+def _plain(env: gymnasium.Env) -> Iterator[tuple[tuple[int, str], Any]]:
+    """Iterate over ((depth in the wrappers, name), value) of the attributes that are numbers, text or arrays."""
+    depth = 0
+    while True:
+        if isinstance(env, PassiveEnvChecker):  # which is left out where an environment is made again
+            env = env.env
+            continue
+        for name, value in getattr(env, "__dict__", {}).items():
+            if isinstance(value, bool | int | float | str | np.ndarray):
+                yield (depth, name), value
+        if not isinstance(env, gymnasium.Wrapper):
+            return
+        env, depth = env.env, depth + 1
+
+
+def _equal_arrays(a: Any, b: Any) -> bool:
+    """Compare two plain values; NaN equals NaN."""
+    try:
+        return type(a) is type(b) and bool(np.all((a == b) | ((a != a) & (b != b))))
+    except (TypeError, ValueError):  # arrays of other shapes
+        return False
+
+
+def _named(factory: functools.partial, spec: EnvSpec) -> functools.partial:
+    """Give a factory the name of the environments that it makes."""
+    factory.__name__ = spec.id  # type: ignore[attr-defined]
+    return factory
 
 
 def _equal(a: Any, b: Any) -> bool:

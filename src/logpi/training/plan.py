@@ -5,7 +5,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+import gymnasium
 import jax
+from gymnasium.vector import VectorEnv
 from jaxtyping import Array, Key, PyTree
 
 from logpi.algorithms.expert import ActsAsExpert
@@ -15,7 +17,7 @@ from logpi.core.processes import ignore_sigint
 from logpi.core.seeds import SELECTION
 from logpi.environments.protocol import Environment, HostEnvironment, Spec, is_jax_environment
 from logpi.environments.registry import make
-from logpi.environments.source import is_constructible, name_of, recreatable
+from logpi.environments.source import ChangedSinceMade, changed_attributes, is_constructible, name_of, recreatable
 from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import PendingEvaluation, make_evaluator
 from logpi.loop.protocol import CallBudget
@@ -78,6 +80,14 @@ class Plan:
         """Lines about what the environment does otherwise than its user may expect."""
         spec, asked = self.environment.spec, self.settings["num_envs"]
         lines = list(spec.warnings)
+        if isinstance(self.source, ChangedSinceMade):
+            names = ", ".join(changed_attributes(self.source.env))
+            lines.append(
+                f"{spec.name} was changed after it was made ({names}), and no copy like it can be made: it is not"
+                " evaluated, and resume needs it again; give a factory that makes the change"
+            )
+        elif isinstance(self.source, gymnasium.Env) and spec.num_envs > 1:
+            lines.append(f"{spec.num_envs} copies of {spec.name} are made from its specification; it is not stepped")
         if spec.num_envs != asked:
             copies = "1 copy is" if spec.num_envs == 1 else f"{spec.num_envs} copies are"
             lines.append(
@@ -124,6 +134,7 @@ def make_plan(
     - `networks`: (policy, critic) to start from; (None, None): a recipe builds its own.
     """
     k_networks, key = jax.random.split(jax.random.key(seed))
+    env = ChangedSinceMade(env) if changed_attributes(env) else env
     if isinstance(recipe, Recipe):
         recipe = recipe if networks[0] is None else recipe.from_policy(networks[0])
         tuned = recipe.tuned(name_of(env))
@@ -194,8 +205,12 @@ def open_environment(
 ) -> Environment | HostEnvironment:
     """Make the environment; the stack closes it, unless the user made it: then the user closes it.
 
+    Of a Gymnasium environment that exists, several copies are made from its specification where that is possible.
+
     Processes that it starts ignore SIGINT: Ctrl-C reaches all processes of a terminal, and only this one answers.
     """
+    if num_envs > 1 and isinstance(env, gymnasium.Env) and not isinstance(env, VectorEnv):
+        env = recreatable(env) or env
     with ignore_sigint():
         environment = make(env, num_envs, time_limit)
     if not is_jax_environment(environment) and is_constructible(env):
