@@ -1,0 +1,249 @@
+"""Wrong formulas planted in the mathematics, and how many of them the fast tests notice.
+
+    python benchmarks/mutants.py [--count 120] [--seed 0] [--rooms credit objectives …] [--out mutants.jsonl]
+
+A mutant changes one thing in one file: + for −, × for ÷, < for ≥, a sign, a constant, the direction of a KL,
+`terminated` for `truncated`, a mean for a sum, the arms of a `where`. Mutants are drawn with a seed, as many from every
+room. Each is tested in a copy of the package: first by the tests that mirror its file, then by those of its room, then
+by those of the parts together. It is killed where a test fails. Rows are appended as they come, and a mutant that has
+one is not tried again.
+"""
+
+import argparse
+import ast
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "logpi"
+ROOMS = ["credit", "objectives", "updates", "perturbation", "algorithms", "presets", "distributions"]
+ENDS = [  # outside the rooms: where episodes end, are counted and cut
+    "rollout/device.py",
+    "rollout/next_observations.py",
+    "rollout/statistics.py",
+    "rollout/window.py",
+    "environments/vmap.py",
+    "loop/iteration.py",
+    "policies/normalization.py",
+    "evaluation/statistics.py",
+]
+TOGETHER = ["tests/oracle", "tests/algorithms", "tests/presets", "tests/learning", "tests/lab", "tests/training"]
+WITHOUT_MATHEMATICS = {"__init__", "options", "recipe", "registry", "networks", "protocol"}
+SECONDS = 600  # of one call of pytest: a mutant that makes a loop endless is killed by it
+
+OPERATORS = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+    ast.Gt: ast.LtE,
+    ast.GtE: ast.Lt,
+}
+NAMES = {
+    "terminated": "truncated",
+    "truncated": "terminated",
+    "minimum": "maximum",
+    "maximum": "minimum",
+    "sum": "mean",
+    "mean": "sum",
+    "obs": "next_obs",
+    "next_obs": "obs",
+    "target": "credit",
+    "credit": "target",
+    "exp": "log1p",
+    "reward": "log_prob",
+    "max": "min",
+    "cumsum": "cumprod",
+}
+SWAPPED = {"kl", "where", "clip"}  # calls whose last two arguments, or whose object and argument, change places
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one node of a file's syntax tree.
+
+    - `file`: its path in the package.
+    - `node`: the node's number in `ast.walk`.
+    - `line`: the line that it begins in.
+    - `change`: what is done, and to which expression.
+    - `edit`: makes the change in a copy of the tree.
+    """
+
+    file: str
+    node: int
+    line: int
+    change: str
+    edit: Callable[[ast.AST], object]
+
+    @property
+    def name(self) -> str:
+        """The mutant's name, the same in every run on the same source."""
+        return f"{self.file}:{self.line} {self.change}"
+
+    def text(self) -> str:
+        """Return the file's source with the change."""
+        tree = ast.parse((SOURCE / self.file).read_text())
+        self.edit(next(node for i, node in enumerate(ast.walk(tree)) if i == self.node))
+        return ast.unparse(tree)
+
+
+def mutants(path: Path) -> Iterator[Mutant]:
+    """Yield every mutant of a file."""
+    tree = ast.parse(path.read_text())
+    without_numbers = {id(node) for part in ast.walk(tree) if _is_said_only(part) for node in ast.walk(part)}
+    for i, node in enumerate(ast.walk(tree)):
+        if id(node) not in without_numbers:
+            for label, edit in _edits(node):
+                change = f"{label}: {ast.unparse(node)}"
+                yield Mutant(str(path.relative_to(SOURCE)), i, getattr(node, "lineno", 0), change, edit)
+
+
+def _is_said_only(node: ast.AST) -> bool:
+    """Whether no number depends on a node: an annotation, a field's declaration, an option's, an error's words."""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) in ("eqx.field", "opt.Option", "LogpiError", "jnp.promote_types")
+    if isinstance(node, ast.Subscript):
+        return ast.unparse(node.value) in ("Annotated", "Callable", "Float", "tuple", "PyTree", "Bool", "Int", "Key")
+    return isinstance(node, ast.JoinedStr)
+
+
+def _edits(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], object]]]:
+    """Yield (a label, a function that makes the change in place) of each way to make a node wrong."""
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS and not _is_text_or_type(node):
+        wrong = OPERATORS[type(node.op)]
+        yield f"{type(node.op).__name__} → {wrong.__name__}", lambda n: setattr(n, "op", wrong())
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in OPERATORS:
+        wrong = OPERATORS[type(node.ops[0])]
+        yield f"{type(node.ops[0]).__name__} → {wrong.__name__}", lambda n: setattr(n, "ops", [wrong(), *n.ops[1:]])
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield "sign", lambda n: setattr(n, "op", ast.UAdd())
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
+        yield (
+            "not",
+            lambda n: (setattr(n, "op", ast.Invert()), setattr(n, "operand", ast.UnaryOp(ast.Invert(), n.operand))),
+        )
+    if isinstance(node, ast.Attribute) and node.attr in NAMES and ast.unparse(node.value) not in ("self", "method"):
+        yield f"{node.attr} → {NAMES[node.attr]}", lambda n: setattr(n, "attr", NAMES[n.attr])
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield (
+            "constant",
+            lambda n: setattr(n, "value", n.value + 1 if isinstance(n.value, int) else n.value * 1.5 + 0.1),
+        )
+    if isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield "switch", lambda n: setattr(n, "value", not n.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SWAPPED:
+        if node.func.attr == "kl" and len(node.args) == 1:
+            yield "direction", _swap_direction
+        elif len(node.args) == 3:
+            yield "arms", lambda n: setattr(n, "args", [n.args[0], n.args[2], n.args[1]])
+    if isinstance(node, ast.Call) and any(k.arg == "reverse" for k in node.keywords):
+        yield "reverse", lambda n: setattr(n, "keywords", [k for k in n.keywords if k.arg != "reverse"])
+
+
+def _swap_direction(call: Any) -> None:
+    """Exchange p and q in `p.kl(q)`."""
+    call.func.value, call.args[0] = call.args[0], call.func.value
+
+
+def _is_text_or_type(node: ast.BinOp) -> bool:
+    """Whether an operator joins texts, types (`int | None`), paths or annotations."""
+    text = ast.unparse(node)
+    return any(mark in text for mark in ("'", '"', "None", "Callable", "Schedule")) or text.isidentifier()
+
+
+def drawn(count: int, seed: int, rooms: list[str]) -> list[Mutant]:
+    """Draw as many mutants, spread evenly over the rooms and, with them, the files where episodes end."""
+    groups = [
+        [path for path in sorted((SOURCE / room).glob("*.py")) if path.stem not in WITHOUT_MATHEMATICS]
+        for room in rooms
+    ]
+    groups.append([SOURCE / file for file in ENDS])
+    rng = random.Random(seed)
+    chosen: list[Mutant] = []
+    for i, group in enumerate(groups):
+        every = [m for path in group for m in mutants(path)]
+        rng.shuffle(every)
+        chosen += every[: count * (i + 1) // len(groups) - count * i // len(groups)]
+    return chosen
+
+
+def stages(file: str) -> Iterator[list[str]]:
+    """Yield the tests to run in turn: those that mirror the file, those of its room, those of the parts together."""
+    room, stem = file.rpartition("/")[0], Path(file).stem
+    mirrored = [str(p.relative_to(ROOT)) for p in (ROOT / "tests" / room).glob(f"test_{stem}*.py")]
+    if mirrored:
+        yield mirrored
+    if (ROOT / "tests" / room).is_dir():
+        yield [f"tests/{room}"]
+    yield TOGETHER
+
+
+def is_killed(mutant: Mutant, package: Path) -> tuple[bool, str]:
+    """Test a mutant in a copy of the package: (whether a test failed, the tests that ran last)."""
+    file = package / "logpi" / mutant.file
+    original = file.read_text()
+    file.write_text(mutant.text())
+    try:
+        for tests in stages(mutant.file):
+            if not _pass(tests, package):
+                return True, " ".join(tests)
+        return False, ""
+    finally:
+        file.write_text(original)
+
+
+def _pass(tests: list[str], package: Path) -> bool:
+    """Run tests against the package in one process until the first fails."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "--dist=no", "-p", "no:cacheprovider", *tests]
+    environment = os.environ | {"PYTHONPATH": str(package)}
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def main() -> None:
+    """Try mutants one after the other and print the share that is killed, and those that are not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rooms", nargs="+", default=ROOMS)
+    parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"))
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), help="which of how many equal parts to try")
+    given = parser.parse_args()
+    rows = [json.loads(line) for line in given.out.read_text().splitlines()] if given.out.exists() else []
+    known = {row["mutant"] for row in rows}
+    with tempfile.TemporaryDirectory() as directory:
+        package = Path(directory)
+        shutil.copytree(SOURCE, package / "logpi", ignore=shutil.ignore_patterns("__pycache__"))
+        for mutant in drawn(given.count, given.seed, given.rooms)[given.part[0] :: given.part[1]]:
+            if mutant.name in known:
+                continue
+            began = time.perf_counter()
+            killed, by = is_killed(mutant, package)
+            row = {"mutant": mutant.name, "killed": killed, "by": by, "seconds": round(time.perf_counter() - began, 1)}
+            rows.append(row)
+            with given.out.open("a") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            print("killed  " if killed else "SURVIVED", mutant.name, f"{row['seconds']} s", flush=True)
+    killed = sum(row["killed"] for row in rows)
+    print(f"{killed} of {len(rows)} killed ({100 * killed / max(len(rows), 1):.1f} %)")
+
+
+if __name__ == "__main__":
+    main()
