@@ -1,5 +1,7 @@
 """Words in other spellings, and words that are none: each is understood, or answered with the right form."""
 
+from pathlib import Path
+
 import pytest
 
 from logpi.cli.parser import parse
@@ -28,7 +30,9 @@ ANSWERED = {
     "train PPO": "logpi train CartPole-v1 ppo",
     "train CartPole-v1 pp0": "did you mean ppo?",
     "train CartPole-v1 ppo 64": "unexpected 64",
-    "train CartPole-v1 --seed ²": "a whole number ≥ 0",
+    "train CartPole-v1 --seed ²": "it is ²; allowed: a whole number",
+    "train CartPole-v1 --seed -1": "it is -1; allowed: a whole number",
+    "train CartPole-v1 --out=": "it is empty",
     "train CartPole-v1 --steps 1.5": "a whole number ≥ 1",
     "evaluate runs/mine --deterministic": "unless --stochastic is given",
     "evaluate --model runs/mine": "the run directory is the first word",
@@ -60,4 +64,5 @@ def test_numbers_as_people_write_them(text, steps):
 
 def test_a_value_is_not_rewritten():
     given = parse("train CartPole-v1 --out My_Runs --env-arg Map_Name=8x8 --import My_Module".split())[1]
-    assert (given["out"], given["modules"], given["env_args"]) == ("My_Runs", ["My_Module"], {"Map_Name": "8x8"})
+    assert Path(given["out"]).is_absolute() and Path(given["out"]).name == "My_Runs"
+    assert (given["modules"], given["env_args"]) == (["My_Module"], {"Map_Name": "8x8"})

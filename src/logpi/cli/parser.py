@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
 from logpi.cli.words import normalize, refuse_command, refuse_unknown_options, split_positional
+from logpi.core.paths import read_path
 from logpi.core.scalars import read_integer
+from logpi.core.seeds import read_seed
 from logpi.errors import LogpiError
 from logpi.presets.registry import ALGORITHMS, canonical, find_algorithm
 from logpi.rollout.workers.config import Workers
@@ -89,9 +91,14 @@ def _train(parser: Parser) -> None:
         help=f"algorithm, one of `logpi algorithms` (default {DEFAULT_ALGORITHM})",
     )
     parser.add_argument("--steps", type=_positive, help="budget of environment steps (default: as tuned, else 1e6)")
-    parser.add_argument("--seed", type=_count, default=0, help="random seed; repeats a run bit for bit (default 0)")
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        help="random seed, or none for a new one; repeats a run bit for bit (default 0)",
+    )
     parser.add_argument("--seeds", type=_positive, help="number of seeds trained at once, from --seed on (JAX only)")
-    parser.add_argument("--out", help="run directory to create (default runs/ENV/ALGORITHM-SEED-TIME)")
+    parser.add_argument("--out", type=_directory, help="run directory to create (default runs/ENV/ALGORITHM-SEED-TIME)")
     parser.add_argument("--evaluations", type=_count, default=5, help="evaluations during training (default 5)")
     parser.add_argument(
         "--checkpoint-seconds", type=_seconds, default=30.0, help="seconds between checkpoints (default 30)"
@@ -164,7 +171,7 @@ def _add_workers(parser: Parser) -> None:
 
 
 def _add_run(parser: Parser) -> None:
-    parser.add_argument("directory", help="run directory, as `logpi train` made it")
+    parser.add_argument("directory", type=_directory, help="run directory, as `logpi train` made it")
 
 
 def _add_named_environment(parser: Parser) -> None:
@@ -192,7 +199,7 @@ def _resume(parser: Parser) -> None:
 def _evaluate(parser: Parser) -> None:
     _add_run(parser)
     parser.add_argument("--episodes", type=_positive, default=100, help="number of episodes (default 100)")
-    parser.add_argument("--seed", type=_count, default=0, help="random seed of the episodes (default 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="random seed of the episodes (default 0)")
     parser.add_argument("--stochastic", action="store_true", help="sample actions instead of taking the mode")
     _add_best(parser)
     parser.add_argument("--max-episode-steps", type=_positive, help="time limit, for a task that has none")
@@ -202,13 +209,15 @@ def _evaluate(parser: Parser) -> None:
 
 def _export(parser: Parser) -> None:
     _add_run(parser)
-    parser.add_argument("--out", help="Python module to write (default DIR/policy.py)")
+    parser.add_argument("--out", type=_directory, help="Python module to write (default DIR/policy.py)")
     _add_best(parser)
 
 
 def _lab(parser: Parser) -> None:
     parser.add_argument("env", help="environment: tabular:chain etc., with exact answers, or any that `train` takes")
-    parser.add_argument("--run", help="run directory whose policy and critic are measured (default: new ones)")
+    parser.add_argument(
+        "--run", type=_directory, help="run directory whose policy and critic are measured (default: new ones)"
+    )
     parser.add_argument("--estimators", type=_names, help="gradient estimators, such as total-return,reward-to-go")
     parser.add_argument("--baselines", type=_names, help="baselines, such as none,mean,leave-one-out")
     parser.add_argument("--all", dest="everything", action="store_true", help="every estimator with every baseline")
@@ -223,8 +232,8 @@ def _lab(parser: Parser) -> None:
     parser.add_argument("--gamma", type=float, help="discount γ (default: the MDP's or the run's, else 0.99)")
     parser.add_argument("--horizon", type=_positive, help="time limit of an episode, in steps")
     parser.add_argument("--exact", action="store_true", help="refuse a task without exact answers")
-    parser.add_argument("--seed", type=_count, default=0, help="random seed of policies and episodes (default 0)")
-    parser.add_argument("--out", help="directory for table.csv and figure.png")
+    parser.add_argument("--seed", type=_seed, default=0, help="random seed of policies and episodes (default 0)")
+    parser.add_argument("--out", type=_directory, help="directory for table.csv and figure.png")
     _add_json(parser)
 
 
@@ -287,6 +296,20 @@ def _whole_number(text: str, low: int) -> int:
     except (ValueError, TypeError):
         pass
     raise argparse.ArgumentTypeError(f"it is {text}; allowed: a whole number ≥ {low}")
+
+
+def _seed(text: str) -> int:
+    try:
+        return read_seed(text)
+    except LogpiError as error:
+        raise argparse.ArgumentTypeError(str(error).replace("seed is", "it is")) from None
+
+
+def _directory(text: str) -> str:
+    try:
+        return str(read_path("it", text))
+    except LogpiError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _seconds(text: str) -> float:

@@ -3,13 +3,16 @@
 import operator
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 
 from logpi.errors import LogpiError, shown
 
+LARGEST_INT32 = 2**31 - 1
 MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+WholeNumber = SupportsIndex | SupportsFloat | str
+"""What is read as a whole number: integers of any kind, whole floats, text."""
 NUMBER = re.compile(r"([-+]?[\d_]*\.?[\d_]*(?:e[-+]?\d{1,4})?)([kmgb]?)", re.IGNORECASE | re.ASCII)
 
 

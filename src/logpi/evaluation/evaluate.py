@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import PyTree
 
-from logpi.core.seeds import EVALUATION, derive
+from logpi.core.scalars import LARGEST_INT32, WholeNumber, whole_number
+from logpi.core.seeds import EVALUATION, derive, read_seed
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make
 from logpi.environments.source import is_constructible
-from logpi.errors import LogpiError
 from logpi.evaluation.statistics import bootstrap_interval
 from logpi.policies.behavior import Behavior, Greedy
 from logpi.rollout.host import HostRollout
@@ -23,7 +23,7 @@ EVAL_ENVS = 20  # at most; environments stepped at the same time
 WORKER_THRESHOLD_SECONDS = 1.0  # longer evaluations justify starting worker processes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Returns and lengths of episodes, in the order of their seeds.
 
@@ -33,6 +33,11 @@ class Evaluation:
 
     returns: np.ndarray
     lengths: np.ndarray
+
+    def __repr__(self) -> str:
+        """Return the mean return with its interval, and the number of episodes."""
+        low, high = self.ci
+        return f"Evaluation(mean={self.mean:.6g}, ci=({low:.6g}, {high:.6g}), episodes={len(self.returns)})"
 
     @property
     def mean(self) -> float:
@@ -61,8 +66,8 @@ def evaluate(
     policy: PyTree,
     env: Any,
     *,
-    episodes: int = 100,
-    seed: int = 0,
+    episodes: WholeNumber = 100,
+    seed: WholeNumber | None = 0,
     stochastic: bool = False,
     max_episode_steps: int | None = None,
     env_args: Mapping[str, Any] | None = None,
@@ -84,8 +89,7 @@ def evaluate(
         >>> evaluate(policy, "logpi:CartPole-v1", episodes=3).returns.shape
         (3,)
     """
-    if episodes < 1:
-        raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
+    episodes, seed = whole_number("episodes", episodes, 1, LARGEST_INT32), read_seed(seed)
     environment = make(env, min(episodes, EVAL_ENVS), max_episode_steps, env_args)
     for line in environment.spec.warnings:
         warnings.warn(line, stacklevel=2)

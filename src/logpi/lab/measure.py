@@ -8,6 +8,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PyTree
 
+from logpi.core.keys import root_key
+from logpi.core.seeds import read_seed
 from logpi.errors import LogpiError
 from logpi.lab.baselines import BASELINES
 from logpi.lab.estimators import ESTIMATORS
@@ -70,7 +72,7 @@ def measure(
     batch: int = 8,
     batches: int = 2000,
     reference: int = 4000,
-    seed: int = 0,
+    seed: int | None = 0,
 ) -> list[Measurement]:
     """Measure bias, variance, signal-to-noise, direction and cost of estimators of ∇J, all from the same episodes.
 
@@ -91,7 +93,7 @@ def measure(
     for name, value, least in (("batch", batch, 1), ("batches", batches, 3), ("reference", reference, 8 * batch)):
         if value < least:
             raise LogpiError(f"{name} is {value}; allowed: a whole number ≥ {least}")
-    pairs = compatible_pairs(estimators, baselines)
+    pairs, seed = compatible_pairs(estimators, baselines), read_seed(seed)
     world = env if isinstance(env, Problem) else problem(env, policy, seed=seed)
     pairs = [pair for pair in pairs if _missing_requirement(world, *pair) is None]
     if not pairs:
@@ -144,7 +146,7 @@ def _measured(
 ) -> Iterator[Measurement]:
     """Measure every pair; `sizes` are (m, M, reference episodes)."""
     m, number, _ = sizes
-    k_reference, *keys, k_perturbed = jr.split(jr.key(seed + 1), 4)
+    k_reference, *keys, k_perturbed = jr.split(root_key(seed + 1), 4)
     target = _reference(world, sizes, k_reference)
     scored = _scored(world, m, number, keys)
     for name, baseline in pairs:

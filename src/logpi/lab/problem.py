@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.core.keys import root_key
+from logpi.core.seeds import read_seed
 from logpi.environments.registry import make, name_of
 from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
@@ -81,7 +83,7 @@ def problem(
     *,
     gamma: float | None = None,
     horizon: int | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
 ) -> Problem:
     """Make a problem from an environment or MDP.
 
@@ -95,7 +97,7 @@ def problem(
 
     Raises LogpiError for a task without a time limit, or an MDP that is too large when time-augmented.
     """
-    k_policy, k_other = jr.split(jr.key(seed))
+    k_policy, k_other = jr.split(root_key(read_seed(seed)))
     mdp = env if isinstance(env, MDP) else _mdp(env)
     if mdp is not None:
         mdp = mdp if gamma is None else dataclasses.replace(mdp, gamma=gamma)

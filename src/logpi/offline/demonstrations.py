@@ -5,11 +5,12 @@ from typing import Any
 import jax.random as jr
 from jaxtyping import PyTree
 
-from logpi.core.seeds import DEMONSTRATION, TRAINING, derive
+from logpi.core.keys import root_key
+from logpi.core.scalars import LARGEST_INT32, whole_number
+from logpi.core.seeds import DEMONSTRATION, TRAINING, derive, read_seed
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make
 from logpi.environments.source import is_constructible
-from logpi.errors import LogpiError
 from logpi.loop.iteration import iteration_keys
 from logpi.policies.behavior import Behavior
 from logpi.rollout.play_episodes import play_episodes
@@ -17,7 +18,7 @@ from logpi.types import Trajectory
 
 
 def collect_episodes(
-    policy: PyTree, env: Any, *, episodes: int = 20, seed: int = 0, max_episode_steps: int | None = None
+    policy: PyTree, env: Any, *, episodes: int = 20, seed: int | None = 0, max_episode_steps: int | None = None
 ) -> Trajectory:
     """Collect whole episodes of a policy, one per column; actions are sampled, or the modes with `Greedy(policy)`.
 
@@ -33,12 +34,11 @@ def collect_episodes(
         >>> collect_episodes(policy, "logpi:CartPole-v1", episodes=3).reward.shape
         (500, 3)
     """
-    if episodes < 1:
-        raise LogpiError(f"episodes is {episodes}; allowed: a whole number ≥ 1")
+    episodes, seed = whole_number("episodes", episodes, 1, LARGEST_INT32), read_seed(seed)
     environment = make(env, episodes, max_episode_steps)
     # Seed and key are those of the first iteration of a run with the derived seed.
     seed = derive(seed, DEMONSTRATION)
-    key = iteration_keys(jr.split(jr.key(seed))[1]).rollout
+    key = iteration_keys(jr.split(root_key(seed))[1]).rollout
     columns, mu = environment.spec.num_envs, Behavior(policy)
     try:
         return play_episodes(

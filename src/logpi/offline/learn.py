@@ -8,10 +8,12 @@ import jax.random as jr
 from jaxtyping import Array, PyTree
 
 from logpi.algorithms.protocol import Algorithm
+from logpi.core.keys import root_key
+from logpi.core.scalars import LARGEST_INT32, whole_number
+from logpi.core.seeds import read_seed
 from logpi.core.trees import scan
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make, name_of
-from logpi.errors import LogpiError
 from logpi.policies.behavior import Behavior
 from logpi.presets.cloning import cloning
 from logpi.presets.recipe import Recipe
@@ -19,7 +21,13 @@ from logpi.types import State, Trajectory
 
 
 def learn_offline(
-    algorithm: Algorithm, tau: Trajectory, policy: PyTree, critic: PyTree = None, *, iterations: int = 1, seed: int = 0
+    algorithm: Algorithm,
+    tau: Trajectory,
+    policy: PyTree,
+    critic: PyTree = None,
+    *,
+    iterations: int = 1,
+    seed: int | None = 0,
 ) -> tuple[State, dict[str, Array]]:
     """Run an algorithm's `learn` on stored trajectories: (final state, metrics [iterations]).
 
@@ -41,10 +49,11 @@ def learn_offline(
         >>> metrics["effective_share"].shape
         (3,)
     """
-    if iterations < 1:
-        raise LogpiError(f"iterations is {iterations}; allowed: a whole number ≥ 1")
+    iterations = whole_number("iterations", iterations, 1, LARGEST_INT32)
     progress = jnp.arange(iterations, dtype=float) / iterations
-    return _iterate(algorithm, algorithm.init(policy, critic), tau, (progress, jr.split(jr.key(seed), iterations)))
+    return _iterate(
+        algorithm, algorithm.init(policy, critic), tau, (progress, jr.split(root_key(read_seed(seed)), iterations))
+    )
 
 
 @eqx.filter_jit
@@ -60,7 +69,7 @@ def _iterate(
     return scan(iteration, state, xs)
 
 
-def clone(tau: Trajectory, env: Any, recipe: Recipe | None = None, *, seed: int = 0) -> PyTree:
+def clone(tau: Trajectory, env: Any, recipe: Recipe | None = None, *, seed: int | None = 0) -> PyTree:
     """Train a policy that imitates the trajectories.
 
     - `env`: the environment they come from, anything that `make` accepts; it defines the policy's spaces.
@@ -68,10 +77,10 @@ def clone(tau: Trajectory, env: Any, recipe: Recipe | None = None, *, seed: int 
 
     Reinforcement learning can continue from the result: `train(env, ppo().from_policy(policy))`.
     """
-    recipe = cloning() if recipe is None else recipe
+    recipe, seed = cloning() if recipe is None else recipe, read_seed(seed)
     environment = make(env, 1)
     settings = recipe.settings(name_of(env))
-    k_networks, _ = jr.split(jr.key(seed))
+    k_networks, _ = jr.split(root_key(seed))
     algorithm, policy, _ = recipe.build(environment.spec, settings, k_networks)
     if isinstance(env, str) and not is_jax_environment(environment):
         environment.close()

@@ -7,7 +7,7 @@ from logpi.presets import options as opt
 from logpi.presets.recipe import preset
 
 Expert = Annotated[
-    str | None, opt.Option("run directory of the policy to imitate", "a run's directory", opt.optional(str))
+    str | None, opt.Option("run directory of the policy to imitate", "a run's directory", opt.optional(opt.directory))
 ]
 
 

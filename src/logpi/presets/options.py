@@ -18,11 +18,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from logpi.core.scalars import read_integer
+from logpi.core.paths import read_path
+from logpi.core.scalars import LARGEST_INT32, read_integer
 from logpi.core.schedules import LinearSchedule, parse_schedule
 from logpi.errors import LogpiError, shown
 
-LARGEST_INTEGER = 2**31 - 1  # rows, steps and weights are counted by 32 bits in compiled programs
+LARGEST_INTEGER = LARGEST_INT32  # rows, steps and weights are counted by 32 bits in compiled programs
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 MOST_LAYERS = 1000
 Read = Callable[[Any], Any]
@@ -111,6 +112,11 @@ def one_of(*words: str) -> Read:
         return word
 
     return read
+
+
+def directory(given: Any) -> str:
+    """Read a directory, as an absolute path: an environment may change the current one."""
+    return str(read_path("directory", given))
 
 
 def optional(read: Read) -> Read:

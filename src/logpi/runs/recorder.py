@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import PyTree
+import numpy as np
+from jaxtyping import Array, PyTree
 
 from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import Evaluation
@@ -100,7 +101,7 @@ class Recorder:
         if self._topology.agree(time.monotonic() >= self._due):
             self._save(checkpoints.LAST)
             self._due = time.monotonic() + self._every
-        stops = [listener(row) is True for row in self.rows[first:] for listener in self._listeners]
+        stops = [_is_true(listener(row)) for row in self.rows[first:] for listener in self._listeners]
         return any(stops)  # only now: every listener is called with every row
 
     def _write(self, info: dict[str, Any], evaluation: Evaluation | None) -> None:
@@ -184,6 +185,13 @@ class Recorder:
             "entropy": latest("entropy"),
             "explained_variance": latest("explained_variance"),
         }
+
+
+def _is_true(answer: Any) -> bool:
+    """Tell whether a listener asks to stop: it returned True, Python's, NumPy's or JAX's."""
+    return answer is True or (
+        isinstance(answer, np.bool_ | np.ndarray | Array) and answer.dtype == bool and bool(answer)
+    )
 
 
 def realized_improvement(before: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 from jaxtyping import PyTree
 
+from logpi.core.paths import read_path
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
 from logpi.runs import checkpoint, checkpoints, configuration
@@ -16,7 +17,7 @@ from logpi.runs.files import read_json, read_metrics
 from logpi.runs.schema import NUMBER_OR_NULL, check_fields
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """Result of training.
 
@@ -32,8 +33,15 @@ class Run:
     summary: dict[str, Any]
     directory: Path
 
+    def __repr__(self) -> str:
+        """Return the run in one line; its networks and metrics are long."""
+        figures = ("steps", "return_mean", "best_eval_return_mean")
+        shown = (f"{name}={self.summary[name]:.6g}" for name in figures if self.summary.get(name) is not None)
+        networks = f"policy={type(self.policy).__name__}, critic={type(self.critic).__name__}"
+        return f"Run({', '.join((repr(str(self.directory)), *shown))}, {networks}, {len(self.metrics)} metrics)"
 
-def load(directory: str | Path, *, policy: PyTree = None, critic: PyTree = None, which: str = "final") -> Run:
+
+def load(directory: str | bytes | Path, *, policy: PyTree = None, critic: PyTree = None, which: str = "final") -> Run:
     """Load the run in a directory. Nothing in the directory is executed, and no environment is made.
 
     - `policy`, `critic`: networks of the same shapes as the trained ones; needed where no preset made the run.
@@ -42,7 +50,7 @@ def load(directory: str | Path, *, policy: PyTree = None, critic: PyTree = None,
     Raises LogpiError where the directory holds no run, or one of other shapes; NoCheckpoint where no checkpoint in it
     can be read.
     """
-    path = Path(directory)
+    path = read_path("directory", directory)
     config = configuration.read(path)
     kinds = {"final": checkpoints.LAST, "best": checkpoints.BEST}
     if which not in kinds:

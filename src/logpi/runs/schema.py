@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from logpi.core.seeds import LARGEST_SEED
 from logpi.errors import LogpiError, shown
 
 LARGEST_COUNT = 2**63 - 1
@@ -55,7 +56,7 @@ CONFIGURATION: Fields = {
     "environment": NAME,
     "env_args": Field("an object, or null", lambda x: isinstance(x, dict | None), required=False),
     "algorithm": NAME,
-    "seed": count(),
+    "seed": count(high=LARGEST_SEED),
     "steps": count(low=1),
     "settings": OBJECT,
     "evaluations": count(),

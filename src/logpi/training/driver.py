@@ -28,6 +28,7 @@ from logpi.runs.divergence_guard import StopOnSkippedUpdates
 from logpi.runs.progress import Progress
 from logpi.runs.recorder import Recorder, ResumeState
 from logpi.runs.run import Run
+from logpi.training.arguments import Callback
 from logpi.training.console import Reporter
 from logpi.training.evaluation_queue import EvaluationQueue
 from logpi.training.interrupts import Interrupts, Terminated
@@ -35,7 +36,6 @@ from logpi.training.plan import Plan, evaluation_of_plan
 from logpi.training.scale_warnings import LargeRewardWarning, unscaled_image_lines
 
 TERMINATED = 143  # exit status after SIGTERM: 128 + 15
-Callback = Callable[[dict[str, Any]], Any]
 StartEvaluation = Callable[[PyTree], PendingEvaluation | None]
 
 

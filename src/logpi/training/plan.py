@@ -13,6 +13,7 @@ from jaxtyping import Array, Key, PyTree
 from logpi.algorithms.expert import ActsAsExpert
 from logpi.algorithms.protocol import Algorithm
 from logpi.core.collection import Episodes
+from logpi.core.keys import root_key
 from logpi.core.processes import ignore_sigint
 from logpi.core.seeds import SELECTION
 from logpi.environments.protocol import Environment, HostEnvironment, Spec, is_jax_environment
@@ -133,7 +134,7 @@ def make_plan(
 
     - `networks`: (policy, critic) to start from; (None, None): a recipe builds its own.
     """
-    k_networks, key = jax.random.split(jax.random.key(seed))
+    k_networks, key = jax.random.split(root_key(seed))
     env = ChangedSinceMade(env) if changed_attributes(env) else env
     if isinstance(recipe, Recipe):
         recipe = recipe if networks[0] is None else recipe.from_policy(networks[0])

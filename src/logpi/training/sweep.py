@@ -4,40 +4,43 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import equinox as eqx
 import jax
-import numpy as np
+import jax.numpy as jnp
 
 from logpi.core.compilation import use_persistent_cache
+from logpi.core.keys import root_key
+from logpi.core.paths import read_path
+from logpi.core.scalars import WholeNumber
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import name_of
 from logpi.errors import LogpiError
 from logpi.loop.vectorized import StackedHyperparameters
-from logpi.presets.ppo import ppo
-from logpi.presets.recipe import NETWORKS, Recipe
+from logpi.presets.recipe import NETWORKS, Preset, Recipe
 from logpi.runs.directory import RunDirectory, default_path, new_run_directory
 from logpi.runs.run import Run
+from logpi.training.arguments import read_budget, read_recipe, read_seeds
 from logpi.training.console import Reporter
 from logpi.training.grid import Points, grid_points, summarize
 from logpi.training.many_runs import train_many, tree_index
 from logpi.training.memory import memory_errors_in_one_line
 from logpi.training.plan import Plan, make_plan, with_expert
-from logpi.training.train import run_configuration, validate_arguments
+from logpi.training.train import run_configuration
 
 SUMMARY_METRICS = ("return_mean", "eval_return_mean")
 
 
 def train_seeds(
     env: Any,
-    algorithm: Recipe | None = None,
+    algorithm: Recipe | Preset | str | None = None,
     *,
-    seeds: int | Iterable[int] = 10,
-    steps: int | None = None,
-    out: str | Path | None = None,
-    evaluations: int = 5,
-    checkpoint_seconds: float = 30.0,
+    seeds: WholeNumber | Iterable[WholeNumber] = 10,
+    steps: WholeNumber | None = None,
+    out: str | bytes | Path | None = None,
+    evaluations: WholeNumber = 5,
+    checkpoint_seconds: SupportsFloat | str = 30.0,
 ) -> list[Run]:
     """Train with many seeds as one compiled program: a run for each, with a directory as `train` leaves it.
 
@@ -48,13 +51,17 @@ def train_seeds(
     The other arguments are those of `train`. The program is not that of a single run, so the last bits differ; each
     run can be resumed on its own. Raises LogpiError for a host environment.
     """
-    recipe = ppo() if algorithm is None else algorithm
-    validate_arguments(steps, 0, evaluations, checkpoint_seconds)
-    seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
-    path_of = lambda plan: Path(out) / f"seed-{plan.seed}" if out else default_path(name_of(env), plan.name, plan.seed)
+    recipe, budget = read_recipe(algorithm), read_budget(steps, evaluations, checkpoint_seconds)
+    seeds, home = read_seeds(seeds), read_path("the current directory", ".")
+    root = None if out is None else read_path("out", out)
+    path_of = lambda plan: (
+        root / f"seed-{plan.seed}" if root else home / default_path(name_of(env), plan.name, plan.seed)
+    )
     with memory_errors_in_one_line(), ExitStack() as stack:
-        plans = _make_plans(env, [recipe], steps, seeds, stack)
-        plans = [replace(p, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds) for p in plans]
+        plans = _make_plans(env, [recipe], budget.steps, seeds, stack)
+        plans = [
+            replace(p, evaluations=budget.evaluations, checkpoint_seconds=budget.checkpoint_seconds) for p in plans
+        ]
         runs, reporter = _train_all(plans, [path_of(plan) for plan in plans], stack)
         reporter.show_table([{"seed": plan.seed} | _result(run) for plan, run in zip(plans, runs, strict=True)])
         return runs
@@ -62,12 +69,12 @@ def train_seeds(
 
 def sweep(
     env: Any,
-    algorithm: Recipe,
+    algorithm: Recipe | Preset | str,
     points: Points,
     *,
-    seeds: int | Iterable[int] = 1,
-    steps: int | None = None,
-    out: str | Path | None = None,
+    seeds: WholeNumber | Iterable[WholeNumber] = 1,
+    steps: WholeNumber | None = None,
+    out: str | bytes | Path | None = None,
 ) -> list[dict[str, Any]]:
     """Train with many values of an algorithm's numeric options, and many seeds, as one compiled program.
 
@@ -80,13 +87,12 @@ def sweep(
     Returns a row for each run: its options, seed, returns, and directory. Values that make one run's numbers infinite
     do not affect the others. Raises LogpiError for options that change the program, and for host environments.
     """
-    validate_arguments(steps, 0, 0, 0.0)
-    seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
+    recipe, budget, seeds = read_recipe(algorithm), read_budget(steps, 0, 0.0), read_seeds(seeds)
     settings = grid_points(points)
     _refuse_shapes(settings)
-    root = Path(out) if out else default_path(name_of(env), algorithm.name, "sweep")
+    root = read_path("out", default_path(name_of(env), recipe.name, "sweep") if out is None else out)
     with memory_errors_in_one_line(), ExitStack() as stack:
-        plans = _make_plans(env, [algorithm.with_options(**point) for point in settings], steps, seeds, stack)
+        plans = _make_plans(env, [recipe.with_options(**point) for point in settings], budget.steps, seeds, stack)
         plans = [replace(plan, evaluations=1) for plan in plans]
         labels = [point for point in settings for _ in seeds]
         paths = [
@@ -110,7 +116,7 @@ def _make_plans(
     use_persistent_cache()
     if not seeds or not recipes:
         raise LogpiError("there is nothing to train: give at least one seed, and at least one value of each option")
-    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+    if len(set(seeds)) < len(seeds):
         raise LogpiError(f"seeds are {', '.join(map(str, seeds))}; allowed: whole numbers ≥ 0, each of them once")
     first = make_plan(env, recipes[0], steps, (None, None), seeds[0], stack)
     if not is_jax_environment(first.environment):
@@ -124,7 +130,7 @@ def _make_plans(
 def _plans_over_seeds(first: Plan, recipe: Recipe, seeds: list[int]) -> list[Plan]:
     """Make plans like the first, with this recipe: networks and keys from each seed, as `make_plan` draws them."""
     settings = recipe.settings(name_of(first.source))
-    k_networks, keys = jax.vmap(jax.random.split, out_axes=1)(jax.vmap(jax.random.key)(np.asarray(seeds)))
+    k_networks, keys = jax.vmap(jax.random.split, out_axes=1)(jnp.stack([root_key(seed) for seed in seeds]))
     build = lambda key: recipe.build(first.environment.spec, settings, key)[1:]
     policies, critics = eqx.filter_vmap(build)(k_networks)
     algorithm = (

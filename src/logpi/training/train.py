@@ -1,22 +1,22 @@
 """`train` and `resume`: from an environment, an algorithm and a budget to a run; and on from its last checkpoint."""
 
-import math
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 from jaxtyping import PyTree
 
 from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import use_persistent_cache
 from logpi.core.describe import describe
+from logpi.core.paths import read_path
+from logpi.core.scalars import WholeNumber
+from logpi.core.seeds import read_seed
 from logpi.environments.registry import same_task
 from logpi.environments.source import name_of, recorded_arguments, with_arguments
-from logpi.errors import LogpiError, shown
-from logpi.presets.ppo import ppo
-from logpi.presets.recipe import Recipe
+from logpi.presets.recipe import Preset, Recipe
 from logpi.rollout.workers.config import Workers, parse_workers
 from logpi.runs import checkpoints, configuration, progress
 from logpi.runs.directory import RunDirectory, default_path, new_run_directory
@@ -24,39 +24,41 @@ from logpi.runs.files import read_metrics
 from logpi.runs.lock import lock_run
 from logpi.runs.progress import Progress
 from logpi.runs.run import Run
-from logpi.runs.schema import LARGEST_COUNT
+from logpi.training.arguments import Callback, read_algorithm, read_budget, read_callbacks
 from logpi.training.console import Reporter
-from logpi.training.driver import Callback, run_training
+from logpi.training.driver import run_training
 from logpi.training.memory import memory_errors_in_one_line
 from logpi.training.plan import Plan, make_plan
 
 
 def train(
     env: Any,
-    algorithm: Recipe | Algorithm | None = None,
+    algorithm: Recipe | Algorithm | Preset | str | None = None,
     *,
-    steps: int | None = None,
-    seed: int = 0,
-    out: str | Path | None = None,
+    steps: WholeNumber | None = None,
+    seed: WholeNumber | None = 0,
+    out: str | bytes | Path | None = None,
     policy: PyTree = None,
     critic: PyTree = None,
-    callbacks: Iterable[Callback] = (),
-    evaluations: int = 5,
-    checkpoint_seconds: float = 30.0,
-    workers: Workers | int | str = "auto",
+    callbacks: Callback | Iterable[Callback] = (),
+    evaluations: WholeNumber = 5,
+    checkpoint_seconds: SupportsFloat | str = 30.0,
+    workers: Workers | WholeNumber | None = "auto",
     env_args: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train a policy on a task.
 
     - `env`: a name, a factory or an environment: whatever `make` takes.
-    - `algorithm`: a recipe such as `ppo()` (the default), or an algorithm put together from parts, which needs
-      `policy` and, if it fits one, `critic`. With a recipe, `policy` is where learning begins, such as a clone.
+    - `algorithm`: a recipe such as `ppo()` (the default) or its name, `"ppo"`; or an algorithm put together from parts,
+      which needs `policy` and, if it fits one, `critic`. With a recipe, `policy` is where learning begins, such as a
+      clone.
     - `steps`: environment steps at most; by default the budget tuned for the task, else 1,000,000. An iteration is
       begun only if it fits in what is left, so a run never takes more (one iteration is always made).
-    - `seed`: same seed, same machine: the same bits.
+    - `seed`: same seed, same machine: the same bits. Every whole number ≥ 0 is a run of its own; None draws one, which
+      is recorded.
     - `out`: the run's directory, by default runs/ENV/ALGORITHM-SEED-TIME.
-    - `callbacks`: functions called with each iteration's record; one that returns True ends the run. On environments
-      written in JAX many iterations are one compiled call; with callbacks, each is a call of its own.
+    - `callbacks`: a function called with each iteration's record, or several; one that returns True ends the run. On
+      environments written in JAX many iterations are one compiled call; with callbacks, each is a call of its own.
     - `evaluations`: how many times, evenly spaced, the policy is evaluated; the best one is kept beside the last.
     - `checkpoint_seconds`: how much work can be lost at most; a run that was ended goes on with `resume`.
     - `workers`: processes that step environments on the host: how many, or `Workers(…)`; with "auto" as many as there
@@ -66,33 +68,37 @@ def train(
     SIGINT finishes what is under way, saves and raises KeyboardInterrupt; SIGTERM saves and raises SystemExit(143).
     Raises LogpiError for input that cannot work, before anything is compiled where that can be known.
     """
-    validate_arguments(steps, seed, evaluations, checkpoint_seconds)
+    seed, budget = read_seed(seed), read_budget(steps, evaluations, checkpoint_seconds)
+    recipe, listeners = read_algorithm(algorithm), read_callbacks(callbacks)
     processes = parse_workers(workers)
+    home = read_path("the current directory", ".")
+    path = None if out is None else read_path("out", out)
     env = with_arguments(env, env_args)
     use_persistent_cache()
     with memory_errors_in_one_line(), ExitStack() as stack:
-        plan = make_plan(env, ppo() if algorithm is None else algorithm, steps, (policy, critic), seed, stack)
-        plan = replace(plan, evaluations=evaluations, checkpoint_seconds=checkpoint_seconds, workers=processes)
+        plan = make_plan(env, recipe, budget.steps, (policy, critic), seed, stack)
+        plan = replace(plan, evaluations=budget.evaluations, checkpoint_seconds=budget.checkpoint_seconds)
+        plan = replace(plan, workers=processes)
         reporter = stack.enter_context(Reporter(plan.steps))
         for line in plan.warnings:
             reporter.log(f"warning: {line}")
         if plan.tuned:
             reporter.log(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
-        path = Path(out) if out is not None else default_path(name_of(env), plan.name, seed)
+        path = path or home / default_path(name_of(env), plan.name, seed)
         stack.enter_context(new_run_directory(path))
-        return run_training(plan, RunDirectory(path, run_configuration(plan), reporter.log), callbacks, reporter, stack)
+        return run_training(plan, RunDirectory(path, run_configuration(plan), reporter.log), listeners, reporter, stack)
 
 
 def resume(
-    directory: str | Path,
+    directory: str | bytes | Path,
     *,
-    steps: int | None = None,
+    steps: WholeNumber | None = None,
     env: Any = None,
     algorithm: Recipe | Algorithm | None = None,
     policy: PyTree = None,
     critic: PyTree = None,
-    callbacks: Iterable[Callback] = (),
-    workers: Workers | int | str = "auto",
+    callbacks: Callback | Iterable[Callback] = (),
+    workers: Workers | WholeNumber | None = "auto",
     env_args: Mapping[str, Any] | None = None,
 ) -> Run:
     """Continue a run that was ended by a signal, a crash or its budget, from its newest checkpoint.
@@ -111,16 +117,17 @@ def resume(
     Raises LogpiError where the directory holds no run, one that is being trained, or one of other shapes; and
     NoCheckpoint where none of its checkpoints can be read.
     """
-    path = Path(directory)
+    path = read_path("directory", directory)
     config = configuration.read(path)
-    validate_arguments(steps, config["seed"], config["evaluations"], config["checkpoint_seconds"])
+    budget = read_budget(steps, config["evaluations"], config["checkpoint_seconds"])
+    listeners = read_callbacks(callbacks)
     source = configuration.environment(config, path, env, env_args)
-    recipe = algorithm if algorithm is not None else configuration.recipe(config, path)
+    recipe = read_algorithm(algorithm) if algorithm is not None else configuration.recipe(config, path)
     use_persistent_cache()
     with memory_errors_in_one_line(), ExitStack() as stack:
-        plan = make_plan(source, recipe, steps or config["steps"], (policy, critic), config["seed"], stack)
+        plan = make_plan(source, recipe, budget.steps or config["steps"], (policy, critic), config["seed"], stack)
         configuration.require_spaces(config, path, plan.environment.spec)
-        plan = replace(plan, evaluations=config["evaluations"], checkpoint_seconds=config["checkpoint_seconds"])
+        plan = replace(plan, evaluations=budget.evaluations, checkpoint_seconds=budget.checkpoint_seconds)
         plan = replace(plan, workers=parse_workers(workers))
         reporter = stack.enter_context(Reporter(plan.steps))
         for line in plan.warnings:
@@ -140,7 +147,7 @@ def resume(
             reporter.log(f"the algorithm is not the one that {path} was started with; it goes on with this one")
         reporter.log(f"going on from step {reached.steps:,} of {plan.steps:,}")
         run_directory = RunDirectory(path, new_config, reporter.log, reached.rows)
-        return run_training(plan, run_directory, callbacks, reporter, stack, saved)
+        return run_training(plan, run_directory, listeners, reporter, stack, saved)
 
 
 def run_configuration(plan: Plan) -> dict[str, Any]:
@@ -157,15 +164,3 @@ def run_configuration(plan: Plan) -> dict[str, Any]:
         evaluations=plan.evaluations,
         checkpoint_seconds=plan.checkpoint_seconds,
     )
-
-
-def validate_arguments(steps: int | None, seed: int, evaluations: int, checkpoint_seconds: float) -> None:
-    """Raise LogpiError for arguments that no run can have."""
-    if steps is not None and not 1 <= steps <= LARGEST_COUNT:
-        raise LogpiError(f"steps is {shown(steps)}; allowed: a whole number, 1 … {LARGEST_COUNT}")
-    if not 0 <= seed <= LARGEST_COUNT:
-        raise LogpiError(f"seed is {shown(seed)}; allowed: a whole number, 0 … {LARGEST_COUNT}")
-    if not 0 <= evaluations <= LARGEST_COUNT:
-        raise LogpiError(f"evaluations is {shown(evaluations)}; allowed: a whole number, 0 … {LARGEST_COUNT}")
-    if not 0 <= checkpoint_seconds < math.inf:
-        raise LogpiError(f"checkpoint_seconds is {shown(checkpoint_seconds)}; allowed: a finite number ≥ 0")

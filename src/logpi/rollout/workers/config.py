@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from logpi.errors import LogpiError
+from logpi.core.scalars import read_integer
+from logpi.errors import LogpiError, shown
 
 # Below these, starting workers and communicating with them costs more time than they save.
 MIN_ROLLOUT_ROWS = 512  # rows per rollout
@@ -64,11 +65,16 @@ def parse_workers(given: Any) -> Workers:
     """Read the argument `workers`: `Workers`, their number, or "auto"."""
     if isinstance(given, Workers):
         return given
-    if given == "auto":
+    if given is None or (isinstance(given, str) and given.lower() == "auto"):
         return Workers()
-    if isinstance(given, int) and not isinstance(given, bool):
-        return Workers(given)
-    raise LogpiError(f'workers is {given!r}; allowed: "auto", a whole number ≥ 0, or Workers(…)')
+    try:
+        return Workers(read_integer(given))
+    except (TypeError, OverflowError):
+        pass
+    except ValueError as error:
+        if isinstance(error, LogpiError):
+            raise
+    raise LogpiError(f'workers is {shown(repr(given))}; allowed: "auto", a whole number ≥ 0, or Workers(…)')
 
 
 def available_cores() -> int:
