@@ -1,7 +1,7 @@
 """The composition of every policy-gradient method from credit, objective, update and fit."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -91,7 +91,7 @@ class PolicyGradient(eqx.Module):
         critic_opt = self.fit.init(critic) if self.fit else ()
         return State(policy=policy, critic=critic, opt=self.update.init(policy), critic_opt=critic_opt)
 
-    def at(self, progress: Any) -> "PolicyGradient":
+    def at(self, progress: float | Array) -> "PolicyGradient":
         """Resolve schedules at a share `progress` ∈ [0, 1] of the run's steps."""
         return resolve(self, progress)
 

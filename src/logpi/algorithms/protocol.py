@@ -1,7 +1,7 @@
 """The contract of an algorithm, and the abstract wrapper for algorithms built around another one."""
 
 import dataclasses
-from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import equinox as eqx
 from jaxtyping import Array, Key, PyTree
@@ -54,7 +54,7 @@ class Algorithm(Protocol):
         """Initialize the learner's state for these networks. Raises LogpiError if a part that is needed is missing."""
         ...
 
-    def at(self, progress: Any) -> "Algorithm":
+    def at(self, progress: float | Array) -> "Algorithm":
         """Replace every schedule by its value at `progress` ∈ [0, 1], the fraction of the run's environment steps."""
         ...
 
@@ -106,7 +106,7 @@ class AlgorithmWrapper(eqx.Module, Generic[Wrapped]):
         """Initialize the state of the wrapped algorithm."""
         return self.algorithm.init(policy, critic)
 
-    def at(self, progress: Any) -> "AlgorithmWrapper":
+    def at(self, progress: float | Array) -> "AlgorithmWrapper":
         """Replace every schedule of the wrapped algorithm by its value at `progress` ∈ [0, 1]."""
         return dataclasses.replace(self, algorithm=self.algorithm.at(progress))
 

@@ -18,7 +18,7 @@ def lab(
     seed: int,
     gamma: float | None = None,
     horizon: int | None = None,
-    **given: Any,
+    **given: object,
 ) -> None:
     """Measure, print the table, and write table.csv and figure.png."""
     check(env)

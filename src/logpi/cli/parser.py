@@ -107,7 +107,7 @@ def _train(parser: Parser) -> None:
     _add_workers(parser)
 
 
-def _add_options(parser: Any, algorithm: str) -> list[str]:
+def _add_options(parser: argparse.ArgumentParser, algorithm: str) -> list[str]:
     """Add the options of an algorithm's preset to `train`, and give their names."""
     preset = find_algorithm(algorithm)
     parser.description = preset.__doc__
@@ -137,7 +137,7 @@ def _add_environment(parser: Parser) -> None:
     _add_import(group)
 
 
-def _add_import(parser: Any) -> None:
+def _add_import(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--import",
         dest="modules",

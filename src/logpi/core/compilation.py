@@ -14,13 +14,15 @@ from typing import Any
 
 import equinox as eqx
 import jax
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 PROBE_BYTES = 2**16  # about the size of a small program
 Fill = Callable[[Iterable[Any]], PyTree]  # from the arrays of a tree, in order, to the tree
 
 
-def aot_compile(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) -> Callable[..., tuple[PyTree, PyTree]]:
+def aot_compile(
+    function: Callable[..., tuple[PyTree, PyTree]], *examples: PyTree
+) -> Callable[..., tuple[PyTree, PyTree]]:
     """Compile `function` for arguments like `examples`; arguments and its first result may hold functions.
 
     Leaves that are not arrays are fixed at the values in `examples`. Calls with arrays of other shapes or dtypes raise.
@@ -31,7 +33,7 @@ def aot_compile(function: Callable[..., tuple[PyTree, PyTree]], *examples: Any) 
 
 
 def lower(
-    function: Callable[..., tuple[PyTree, PyTree]], *examples: Any, donate: bool = False, places: Any = None
+    function: Callable[..., tuple[PyTree, PyTree]], *examples: PyTree, donate: bool = False, places: PyTree = None
 ) -> tuple[jax.stages.Lowered, Fill]:
     """Trace and lower `function`: (the lowered program, the fill of its first result), for `finish_compile`.
 
@@ -41,7 +43,7 @@ def lower(
     arrays, fill = _split_arrays(examples)
     fills: list[Fill] = []  # written while tracing, since only then the structure of the first result is known
 
-    def inner(*arrays: Any) -> tuple[list[Any], PyTree]:
+    def inner(*arrays: Array) -> tuple[list[Any], PyTree]:
         first, second = function(*fill(arrays))
         first_arrays, fill_first = _split_arrays(first)
         fills.append(fill_first)
@@ -57,7 +59,7 @@ def finish_compile(program: jax.stages.Lowered, fill: Fill) -> Callable[..., tup
     """Compile a program from `lower`, and return it as a function of trees."""
     executable = program.compile()
 
-    def call(*arguments: Any) -> tuple[PyTree, PyTree]:
+    def call(*arguments: PyTree) -> tuple[PyTree, PyTree]:
         first, second = executable(*filter(eqx.is_array, jax.tree.leaves(arguments)))
         return fill(first), second
 

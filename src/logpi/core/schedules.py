@@ -1,7 +1,10 @@
 """Hyperparameters that change during training."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jax  # annotations name it in full: options are read without importing JAX
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class LinearSchedule:
     start: Any
     end: Any
 
-    def at(self, progress: Any) -> Any:
+    def at(self, progress: "float | jax.Array") -> Any:
         """Value at `progress` ∈ [0, 1], the fraction of the run's steps already taken."""
         return self.start + (self.end - self.start) * progress
 

@@ -16,7 +16,7 @@ def scan(body: Callable[[PyTree, Any], tuple[PyTree, PyTree]], carry: PyTree, xs
     """`jax.lax.scan` over a carry whose leaves may be functions: the arrays change, all other leaves stay fixed."""
     arrays, static = eqx.partition(carry, eqx.is_array)
 
-    def inner(arrays: PyTree, x: Any) -> tuple[PyTree, PyTree]:
+    def inner(arrays: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
         new, out = body(eqx.combine(arrays, static), x)
         return eqx.filter(new, eqx.is_array), out
 
@@ -35,7 +35,7 @@ def select(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) else a, yes, no)
 
 
-def resolve(tree: PyTree, progress: Any) -> PyTree:
+def resolve(tree: PyTree, progress: float | Array) -> PyTree:
     """Replace every schedule in a tree by its value at `progress`."""
     is_schedule = lambda leaf: isinstance(leaf, LinearSchedule)
     return jax.tree.map(lambda leaf: leaf.at(progress) if is_schedule(leaf) else leaf, tree, is_leaf=is_schedule)

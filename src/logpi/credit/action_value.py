@@ -1,7 +1,5 @@
 """Φ_t = Q(s_t, a_t): the value of the action taken, by an action critic."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
@@ -75,7 +73,7 @@ def require_action_critic(critic: PyTree) -> PyTree:
     return critic
 
 
-def categorical(pi: Any) -> Categorical:
+def categorical(pi: object) -> Categorical:
     """Return the distribution itself; raise LogpiError unless it is a Categorical, whose actions can be listed."""
     if not isinstance(pi, Categorical):
         raise LogpiError(f"a mean over actions needs a Categorical policy; this one answers with {type(pi).__name__}")

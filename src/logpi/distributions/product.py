@@ -2,7 +2,6 @@
 
 import functools
 import operator
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -68,7 +67,7 @@ class Product(eqx.Module):
         return jax.tree.map(call, self.parts, *trees, is_leaf=_is_distribution)
 
 
-def _is_distribution(node: Any) -> bool:
+def _is_distribution(node: object) -> bool:
     """Leaf test for trees of distributions (they are PyTrees themselves)."""
     return hasattr(node, "log_prob")
 

@@ -1,6 +1,6 @@
 """The protocol of distributions over actions."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from jaxtyping import Array, Float, Key, PyTree
 
@@ -36,7 +36,7 @@ class Distribution(Protocol):
         """−E log π, in nats."""
         ...
 
-    def kl(self, other: Any) -> Float[Array, "*B"]:
+    def kl(self, other: Self) -> Float[Array, "*B"]:
         """KL(self‖other), in nats."""
         ...
 
@@ -49,10 +49,11 @@ class Distribution(Protocol):
         ...
 
 
-def numpy_sampler(pi: Any) -> list[str] | None:
+def numpy_sampler(pi: object) -> list[str] | None:
     """Ask a distribution for the methods of `numpy.random.Generator` that draw its noise, one text per leaf.
 
     Each text is a call with `{0}` for the shape, such as "standard_normal({0})". None if the distribution's own class
     does not define `numpy_sampler`; an inherited one does not count, because a subclass may draw other noise.
     """
-    return pi.numpy_sampler() if "numpy_sampler" in vars(type(pi)) else None
+    sampler = getattr(pi, "numpy_sampler", None) if "numpy_sampler" in vars(type(pi)) else None
+    return None if sampler is None else sampler()

@@ -10,14 +10,19 @@ A package of one's own adds a family by a subclass of `EnvironmentBackend` and e
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from logpi.environments.imports import load_attribute
+from logpi.environments.protocol import Environment, HostEnvironment, SingleEnvironment
+from logpi.environments.source import ExistingEnvironment
 from logpi.errors import LogpiError
+
+BackendProduct: TypeAlias = Callable[..., ExistingEnvironment] | SingleEnvironment | Environment | HostEnvironment
+"""What a backend's `make` returns: a factory, one environment in JAX, or N environments."""
 
 
 class EnvironmentBackend(ABC):
@@ -40,7 +45,7 @@ class EnvironmentBackend(ABC):
         """List the tasks, without the prefix. Called only where nothing is missing."""
 
     @abstractmethod
-    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Any:
+    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: object) -> BackendProduct:
         """Make the environments of a task, or give what `logpi.make` makes `num_envs` of.
 
         - `task`: one of `names()`.
@@ -70,7 +75,7 @@ class BuiltInTasks(EnvironmentBackend):
         """List the tasks."""
         return list(self.tasks)
 
-    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Any:
+    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: object) -> BackendProduct:
         """Make `num_envs` copies as one environment in JAX; the shorter of the two time limits holds."""
         from logpi.environments.vmap import Vmap
 
@@ -89,7 +94,7 @@ class LibraryAdapter(Protocol):
         """List the tasks that the library has, by its own names."""
         ...
 
-    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Any:
+    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: object) -> BackendProduct:
         """Make the environments of a task."""
         ...
 
@@ -131,7 +136,7 @@ class Library(EnvironmentBackend):
                 f"{self.package} cannot be imported ({reason}): pip install 'logpi[{self.extra}]'"
             ) from None
 
-    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Any:
+    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: object) -> BackendProduct:
         """Make the environments of a task by the library's adapter."""
         with redirect_stdout(sys.stderr):
             return self._adapter().make(task, num_envs, time_limit, **arguments)

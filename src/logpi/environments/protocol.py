@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from gymnasium import spaces
 from typing_extensions import TypeIs
 
+from logpi.core.numpy_trees import HostTree
 from logpi.errors import EpisodeOutlasts
+
+if TYPE_CHECKING:  # processes that only step environments import no JAX
+    from jaxtyping import Array, Key, PyTree
 
 EpisodeEnd = tuple[int, bool, bool]  # copy, terminated, valid: of the last step
 
@@ -64,12 +68,35 @@ class Environment(Protocol):
         """Name, spaces, number of copies, time limit."""
         ...
 
-    def reset(self, key: Any) -> tuple[Any, Any]:
+    def reset(self, key: "Key[Array, '...']") -> "tuple[PyTree, PyTree]":
         """Begin an episode everywhere: key → (state, obs[N])."""
         ...
 
-    def step(self, key: Any, state: Any, action: Any) -> tuple[Any, Step]:
+    def step(self, key: "Key[Array, '...']", state: "PyTree", action: "PyTree") -> "tuple[PyTree, Step]":
         """Step all copies: (key, state, action[N]) → (state, step)."""
+        ...
+
+
+@runtime_checkable
+class SingleEnvironment(Protocol):
+    """One environment in JAX, without time limit or reset: the dynamics alone."""
+
+    @property
+    def observation_space(self) -> spaces.Space:
+        """Space of one observation."""
+        ...
+
+    @property
+    def action_space(self) -> spaces.Space:
+        """Space of one action."""
+        ...
+
+    def reset(self, key: "Key[Array, '']") -> "tuple[PyTree, PyTree]":
+        """Begin an episode: key → (state, obs)."""
+        ...
+
+    def step(self, key: "Key[Array, '']", state: "PyTree", action: "PyTree") -> "tuple[PyTree, PyTree, Array, Array]":
+        """Take one step: (key, state, action) → (state, obs, reward, terminated)."""
         ...
 
 
@@ -87,11 +114,11 @@ class HostEnvironment(Protocol):
         """Name, spaces, number of copies, time limit."""
         ...
 
-    def reset(self, seed: int, group: int = 1) -> Any:
+    def reset(self, seed: int, group: int = 1) -> HostTree:
         """Begin new episodes everywhere, seeded, neighbors in groups of `group` alike: → obs[N]."""
         ...
 
-    def step(self, action: Any, idle: Any) -> Step:
+    def step(self, action: HostTree, idle: np.ndarray) -> Step:
         """Step all copies: action[N] → step. Where `idle` [N] is set the action is ignored and no step is needed."""
         ...
 
@@ -109,7 +136,7 @@ class Restartable(HostEnvironment, Protocol):
         """Index of the episode that each environment is in under its seed, int [N], from 0."""
         ...
 
-    def restart(self, seed: int, episode: np.ndarray) -> Any:
+    def restart(self, seed: int, episode: np.ndarray) -> HostTree:
         """Begin episode `episode[i]` of each environment under this seed, whatever was played before: → obs[N]."""
         ...
 
@@ -129,18 +156,20 @@ class SteppableCopies(Restartable, Protocol):
         """Number of copies replaced so far."""
         ...
 
-    def example(self) -> Any:
+    def example(self) -> HostTree:
         """Observations [N, ...] of the right shapes and dtypes, all zero; starts no episode."""
         ...
 
-    def advance(self, action: Any, next_obs: Any, reward: np.ndarray, copies: Iterable[int]) -> list[EpisodeEnd]:
+    def advance(
+        self, action: HostTree, next_obs: HostTree, reward: np.ndarray, copies: Iterable[int]
+    ) -> list[EpisodeEnd]:
         """Step these copies, write observation and reward into row i of the arrays; list the episodes that ended.
 
         Where an episode ended, the caller must `begin` the next one before it steps that copy again.
         """
         ...
 
-    def begin(self, copies: Iterable[int], obs: Any) -> None:
+    def begin(self, copies: Iterable[int], obs: HostTree) -> None:
         """Begin the next episode of these copies and write its first observation into row i of `obs`."""
         ...
 
@@ -166,7 +195,7 @@ def extend_time_limit(environment: HostEnvironment, error: EpisodeOutlasts) -> N
         raise error from None
 
 
-def is_jax_environment(environment: Any) -> TypeIs[Environment]:
+def is_jax_environment(environment: object) -> TypeIs[Environment]:
     """Tell whether the environment is written in JAX: it is then a PyTree of pure functions."""
     import equinox as eqx  # here, since processes that only step environments import no JAX
 

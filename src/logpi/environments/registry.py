@@ -6,11 +6,12 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv
+from typing_extensions import TypeIs
 
 from logpi.environments.adapters.envpool import is_pool, pooled
 from logpi.environments.adapters.gymnasium import Gymnasium
@@ -18,14 +19,24 @@ from logpi.environments.adapters.gymnasium_packages import missing_package
 from logpi.environments.adapters.vector import GymnasiumVector
 from logpi.environments.backends import BuiltInTasks, EnvironmentBackend, Library
 from logpi.environments.imports import import_module, load_attribute
-from logpi.environments.protocol import Environment, Spec, is_jax_environment
-from logpi.environments.source import EnvironmentId, arguments_of, name_of, with_arguments
+from logpi.environments.protocol import Environment, HostEnvironment, SingleEnvironment, Spec, is_jax_environment
+from logpi.environments.source import (
+    EnvironmentId,
+    EnvironmentSource,
+    ExistingEnvironment,
+    arguments_of,
+    name_of,
+    with_arguments,
+)
 from logpi.errors import LogpiError
 
 FEW = 12  # where no name is similar, as many tasks are all named in an error
 ENTRY_POINTS = "logpi.environments"
 FILE = re.compile(r"(.*/.*|.*\.py)(?<!-v\d)")  # as ./house.py, house.py, rooms/house; ids of namespaces end in -v0
 GYMNASIUM_ID = re.compile(r"([\w-]+/)?[\w.-]+-v\d+")
+
+Made = TypeVar("Made")
+Vectorized = TypeVar("Vectorized", bound=Environment | HostEnvironment)
 
 _backends: dict[str, EnvironmentBackend | str] = {}
 _imported: set[str] = set()  # modules that the user named, so that ids they register may be used by a run directory
@@ -91,7 +102,9 @@ class _GymnasiumIds(EnvironmentBackend):
         """List the ids that are registered."""
         return sorted(gymnasium.registry)
 
-    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Callable[[], gymnasium.Env]:
+    def make(
+        self, task: str, num_envs: int, time_limit: int | None, **arguments: object
+    ) -> Callable[[], gymnasium.Env]:
         """Give a factory that holds the specification, so that worker processes need no registration of their own."""
         return functools.partial(gymnasium.make, find_spec(task), disable_env_checker=True, **arguments)
 
@@ -103,10 +116,12 @@ class _Factories(EnvironmentBackend):
         """List none: any importable function may be one."""
         return []
 
-    def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Callable[..., Any]:
+    def make(
+        self, task: str, num_envs: int, time_limit: int | None, **arguments: object
+    ) -> Callable[..., ExistingEnvironment]:
         """Import the factory and bind the arguments."""
         try:
-            return with_arguments(load_attribute(task), arguments)
+            return cast(Callable[..., ExistingEnvironment], with_arguments(load_attribute(task), arguments))
         except LogpiError as error:
             raise LogpiError(f"{error}{_prefix_hint(task)}") from error.__cause__
 
@@ -188,7 +203,9 @@ def import_modules(modules: Iterable[str]) -> None:
         _imported.add(module)
 
 
-def make(env: Any, num_envs: int, time_limit: int | None = None, arguments: Mapping[str, Any] | None = None) -> Any:
+def make(
+    env: EnvironmentSource, num_envs: int, time_limit: int | None = None, arguments: Mapping[str, Any] | None = None
+) -> Environment | HostEnvironment:
     """Make `num_envs` copies of an environment, ready for a rollout.
 
     - `env`: a name, a factory or an environment.
@@ -263,7 +280,9 @@ def _prefix_hint(name: str) -> str:
     return f"; did you mean {near[0]}:{task}?" if near else ""
 
 
-def _make_by_name(name: str, arguments: Mapping[str, Any], num_envs: int, time_limit: int | None) -> Any:
+def _make_by_name(
+    name: str, arguments: Mapping[str, Any], num_envs: int, time_limit: int | None
+) -> Environment | HostEnvironment:
     """Make environments of what the name's backend gives; for one in JAX the shorter of the two time limits holds."""
     check(name)
     backend, task = find_backend(name)
@@ -276,7 +295,9 @@ def _make_by_name(name: str, arguments: Mapping[str, Any], num_envs: int, time_l
     return _copies(made, num_envs, min(limits, default=None), name)
 
 
-def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_limit: int | None) -> Any:
+def _from_factory(
+    factory: Callable[..., ExistingEnvironment], num_envs: int, name: str, time_limit: int | None
+) -> Environment | HostEnvironment:
     """Make environments by a factory of all of them, or of one; the first that it makes shows which kind it is."""
     if "num_envs" in _parameters(factory):
         return make(_call(factory, name, num_envs=num_envs), num_envs, time_limit)
@@ -284,7 +305,7 @@ def _from_factory(factory: Callable[..., Any], num_envs: int, name: str, time_li
     if isinstance(first, VectorEnv):  # asked before gymnasium.Env: EnvPool's environments are both
         return make(first, num_envs, time_limit)
     if isinstance(first, gymnasium.Env):
-        return Gymnasium(factory, num_envs, name, time_limit, ready=first)
+        return Gymnasium(cast(Callable[[], gymnasium.Env], factory), num_envs, name, time_limit, ready=first)
     if _is_vectorized(first):
         return _existing(first)
     return _copies(first, num_envs, time_limit or getattr(first, "time_limit", None), name)
@@ -298,7 +319,7 @@ def _parameters(factory: Callable[..., Any]) -> Iterable[str]:
         return ()
 
 
-def _call(factory: Callable[..., Any], name: str, **arguments: Any) -> Any:
+def _call(factory: Callable[..., Made], name: str, **arguments: object) -> Made:
     """Call a factory; what it raises becomes one line that names the environment."""
     try:
         return factory(**arguments)
@@ -309,12 +330,12 @@ def _call(factory: Callable[..., Any], name: str, **arguments: Any) -> Any:
         raise LogpiError(f"environment {name}: its factory raised {type(error).__name__}: {reason}") from error
 
 
-def _is_vectorized(env: Any) -> bool:
+def _is_vectorized(env: object) -> TypeIs[Environment | HostEnvironment]:
     """Tell whether this is N environments already; those on the host offer what the protocol of JAX's names, too."""
     return isinstance(env, Environment) and isinstance(env.spec, Spec)
 
 
-def _copies(single: Any, num_envs: int, time_limit: int | None, name: str) -> Any:
+def _copies(single: object, num_envs: int, time_limit: int | None, name: str) -> Environment | HostEnvironment:
     """Make copies of one environment in JAX. Raises LogpiError for an object that is none."""
     for method, arguments in {"reset": ("key",), "step": ("key", "state", "action")}.items():
         try:
@@ -327,10 +348,10 @@ def _copies(single: Any, num_envs: int, time_limit: int | None, name: str) -> An
             ) from None
     from logpi.environments.vmap import Vmap
 
-    return _existing(Vmap(single, num_envs, time_limit, name))
+    return _existing(Vmap(cast(SingleEnvironment, single), num_envs, time_limit, name))
 
 
-def _existing(environment: Any) -> Any:
+def _existing(environment: Vectorized) -> Vectorized:
     """Give environments as they are; the answers of those in JAX are checked by their shapes. Raises LogpiError."""
     if is_jax_environment(environment):
         from logpi.environments.traced_answers import check_traced_answers

@@ -2,9 +2,9 @@
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -12,7 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 
-from logpi.environments.protocol import is_jax_environment
+from logpi.environments.protocol import Environment, HostEnvironment, SingleEnvironment, is_jax_environment
 from logpi.errors import LogpiError
 
 _ABSENT = object()
@@ -34,7 +34,14 @@ class EnvironmentId:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-def with_arguments(env: Any, arguments: Mapping[str, Any] | None) -> Any:
+ExistingEnvironment: TypeAlias = gymnasium.Env | VectorEnv | SingleEnvironment | Environment | HostEnvironment
+"""An environment or a vector environment of Gymnasium's, one environment in JAX, or N environments of logpi's."""
+
+EnvironmentSource: TypeAlias = str | EnvironmentId | Callable[..., ExistingEnvironment] | ExistingEnvironment
+"""An environment as `make` takes it: a name, with or without arguments, a factory, or an environment that exists."""
+
+
+def with_arguments(env: EnvironmentSource, arguments: Mapping[str, Any] | None) -> EnvironmentSource:
     """Bind keyword arguments to a name or a factory; those bound before stay unless they are given again.
 
     Raises LogpiError for an environment that exists already: its arguments cannot change any more.
@@ -43,7 +50,7 @@ def with_arguments(env: Any, arguments: Mapping[str, Any] | None) -> Any:
         return env
     if isinstance(env, str | EnvironmentId):
         return EnvironmentId(name_of(env), {**(arguments_of(env) or {}), **arguments})
-    if is_constructible(env):
+    if callable(env) and not is_jax_environment(env):
         return functools.update_wrapper(functools.partial(env, **arguments), env)
     raise LogpiError(
         f"{name_of(env)} is an environment that exists already and takes no arguments ({', '.join(arguments)});"
@@ -51,7 +58,7 @@ def with_arguments(env: Any, arguments: Mapping[str, Any] | None) -> Any:
     )
 
 
-def name_of(env: Any) -> str:
+def name_of(env: EnvironmentSource) -> str:
     """Name an environment: as it is asked for, else by its Gymnasium id, else by its class or factory."""
     if isinstance(env, str):
         return env
@@ -61,7 +68,7 @@ def name_of(env: Any) -> str:
     return getattr(spec, "id", None) or getattr(spec, "name", None) or getattr(env, "__name__", type(env).__name__)
 
 
-def arguments_of(env: Any) -> dict[str, Any] | None:
+def arguments_of(env: EnvironmentSource) -> dict[str, Any] | None:
     """Give the arguments with which `name_of(env)` makes the same environment.
 
     None where no arguments do: for factories and objects, and for Gymnasium's environments inside wrappers or of an id
@@ -83,7 +90,7 @@ def arguments_of(env: Any) -> dict[str, Any] | None:
     return arguments
 
 
-def recorded_arguments(env: Any) -> dict[str, Any] | None:
+def recorded_arguments(env: EnvironmentSource) -> dict[str, Any] | None:
     """Give `arguments_of(env)` as run.json holds them; None where JSON cannot hold them without a change."""
     arguments = arguments_of(env)
     try:
@@ -92,12 +99,12 @@ def recorded_arguments(env: Any) -> dict[str, Any] | None:
         return None
 
 
-def is_constructible(env: Any) -> bool:
+def is_constructible(env: EnvironmentSource) -> bool:
     """Tell whether `make` creates the environment, from a name or a factory, or is given one that exists."""
     return isinstance(env, str | EnvironmentId) or (callable(env) and not is_jax_environment(env))
 
 
-def recreatable(env: Any) -> Any:
+def recreatable(env: EnvironmentSource) -> EnvironmentSource | None:
     """Give a source for a second, independent environment with the same arguments and wrappers; None if there is none.
 
     A Gymnasium environment is made again from its own specification, which holds its arguments, and its wrappers where
@@ -183,7 +190,7 @@ def _named(factory: functools.partial, spec: EnvSpec) -> functools.partial:
     return factory
 
 
-def _equal(a: Any, b: Any) -> bool:
+def _equal(a: object, b: object) -> bool:
     """Compare two arguments; those that cannot be compared, as arrays, are different."""
     try:
         return bool(a == b)
@@ -191,7 +198,7 @@ def _equal(a: Any, b: Any) -> bool:
         return False
 
 
-def _gymnasium_spec(env: Any) -> EnvSpec | None:
+def _gymnasium_spec(env: object) -> EnvSpec | None:
     """The specification that Gymnasium gave an existing environment; None for all else."""
     spec = env.spec if isinstance(env, gymnasium.Env | VectorEnv) else None
     return spec if isinstance(spec, EnvSpec) else None

@@ -1,39 +1,13 @@
 """N copies of one environment written in JAX."""
 
-from typing import Any, Protocol, runtime_checkable
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from gymnasium import spaces
 from jaxtyping import Array, Key, PyTree
 
-from logpi.environments.protocol import Spec, Step
+from logpi.environments.protocol import SingleEnvironment, Spec, Step
 from logpi.spaces.actions import to_native
-
-
-@runtime_checkable
-class SingleEnvironment(Protocol):
-    """One environment in JAX, without time limit or reset: the dynamics alone."""
-
-    @property
-    def observation_space(self) -> spaces.Space:
-        """Space of one observation."""
-        ...
-
-    @property
-    def action_space(self) -> spaces.Space:
-        """Space of one action."""
-        ...
-
-    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-        """Begin an episode: key → (state, obs)."""
-        ...
-
-    def step(self, key: Key[Array, ""], state: PyTree, action: PyTree) -> tuple[PyTree, PyTree, Array, Array]:
-        """Take one step: (key, state, action) → (state, obs, reward, terminated)."""
-        ...
 
 
 class Vmap(eqx.Module):
@@ -45,7 +19,7 @@ class Vmap(eqx.Module):
     - `name`: for the spec; by default the name of the single environment's class.
     """
 
-    single: Any
+    single: SingleEnvironment
     num_envs: int = eqx.field(static=True)
     time_limit: int | None = eqx.field(static=True, default=None)
     name: str = eqx.field(static=True, default="")

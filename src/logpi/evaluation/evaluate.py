@@ -11,9 +11,9 @@ from jaxtyping import PyTree
 
 from logpi.core.scalars import LARGEST_INT32, WholeNumber, whole_number
 from logpi.core.seeds import EVALUATION, derive, read_seed
-from logpi.environments.protocol import is_jax_environment
+from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
 from logpi.environments.registry import make
-from logpi.environments.source import is_constructible
+from logpi.environments.source import EnvironmentSource, is_constructible
 from logpi.evaluation.statistics import bootstrap_interval
 from logpi.policies.behavior import Behavior, Greedy
 from logpi.rollout.host import HostRollout
@@ -64,7 +64,7 @@ class PendingEvaluation:
 
 def evaluate(
     policy: PyTree,
-    env: Any,
+    env: EnvironmentSource,
     *,
     episodes: WholeNumber = 100,
     seed: WholeNumber | None = 0,
@@ -101,7 +101,7 @@ def evaluate(
 
 
 def make_evaluator(
-    environment: Any,
+    environment: Environment | HostEnvironment,
     policy: PyTree,
     episodes: int,
     stochastic: bool = False,

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logpi.lab.measure import Measurement
+
+if TYPE_CHECKING:
+    import matplotlib.axes
 
 
 def draw(path: Path, rows: Sequence[Measurement], title: str) -> None:
@@ -29,7 +32,7 @@ def draw(path: Path, rows: Sequence[Measurement], title: str) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _bias(axes: Any, rows: Sequence[Measurement]) -> None:
+def _bias(axes: "matplotlib.axes.Axes", rows: Sequence[Measurement]) -> None:
     axes.axvline(0, color="0.6", lw=1)
     bias, error = (100 * np.array([getattr(row, name) for row in rows]) for name in ("bias", "bias_error"))
     axes.errorbar(bias, range(len(rows)), xerr=4 * error, fmt=".", label="sampled, ± 4 standard errors")
@@ -37,7 +40,7 @@ def _bias(axes: Any, rows: Sequence[Measurement]) -> None:
     axes.set_xlabel("bias along ∇J, % of ‖∇J‖")
 
 
-def _variance(axes: Any, rows: Sequence[Measurement]) -> None:
+def _variance(axes: "matplotlib.axes.Axes", rows: Sequence[Measurement]) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     names = ("variance", "variance_low", "variance_high")
@@ -51,7 +54,7 @@ def _variance(axes: Any, rows: Sequence[Measurement]) -> None:
     axes.set_xlabel("variance of one batch's estimate, tr Cov ĝ")
 
 
-def _exact(axes: Any, values: Sequence[float | None]) -> None:
+def _exact(axes: "matplotlib.axes.Axes", values: Sequence[float | None]) -> None:
     """Mark the exact values that are known."""
     known = [(value, i) for i, value in enumerate(values) if value is not None]
     if known:

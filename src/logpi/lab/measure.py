@@ -6,10 +6,11 @@ from typing import Any
 
 import jax.random as jr
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Array, Key, PyTree
 
 from logpi.core.keys import root_key
 from logpi.core.seeds import read_seed
+from logpi.environments.source import EnvironmentSource
 from logpi.errors import LogpiError
 from logpi.lab.baselines import BASELINES
 from logpi.lab.estimators import ESTIMATORS
@@ -19,6 +20,7 @@ from logpi.lab.perturbed import PERTURBED, sample
 from logpi.lab.problem import Problem, exact_gradient, problem
 from logpi.lab.sampling import Sample, episodes, estimates
 from logpi.lab.statistics import Reference, exactly, figures, sampled
+from logpi.oracle.mdp import MDP
 
 NAMES = ESTIMATORS | PERTURBED
 
@@ -64,7 +66,7 @@ class Measurement:
 
 
 def measure(
-    env: Any,
+    env: EnvironmentSource | MDP | Problem,
     *,
     policy: PyTree = None,
     estimators: Sequence[str] = DEFAULT_ESTIMATORS,
@@ -181,7 +183,7 @@ def _scored(world: Problem, m: int, number: int, keys: Sequence[Any]) -> Callabl
     return scored
 
 
-def _reference(world: Problem, sizes: tuple[int, int, int], key: Any) -> Reference:
+def _reference(world: Problem, sizes: tuple[int, int, int], key: Key[Array, ""]) -> Reference:
     """Compute ∇J: exactly from the oracle, else from a large sample."""
     if world.mdp is not None:
         return exactly(np.asarray(exact_gradient(world), np.float64))

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from logpi.core.collection import Episodes
 from logpi.core.compilation import aot_compile
 from logpi.credit.total_return import TotalReturn
+from logpi.environments.protocol import Environment
 from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
 from logpi.lab.expectation import Mean
@@ -101,7 +102,7 @@ def sample(world: Problem, name: str, m: int, number: int, key: Key[Array, ""]) 
     environment = Vmap(Tabular(mdp), method.population, mdp.horizon, world.name)
     rows, keys = method.population * mdp.horizon, jr.split(key, number)
 
-    def play(environment: Any, policy: PyTree, key: Key[Array, ""]) -> tuple[Array, Array]:
+    def play(environment: Environment, policy: PyTree, key: Key[Array, ""]) -> tuple[Array, Array]:
         return _played(method, environment, policy, key)
 
     def known(policy: PyTree, gradient: Array, key: Key[Array, ""]) -> tuple[Array, Array]:
@@ -114,13 +115,13 @@ def sample(world: Problem, name: str, m: int, number: int, key: Key[Array, ""]) 
     return Sample(found, float(np.sum(steps)), seconds, mean, exact if drawn else None)
 
 
-def _each(one: Callable[..., Any], rows: int, keys: Key[Array, " M"], *arguments: Any) -> tuple[Any, float]:
+def _each(one: Callable[..., Any], rows: int, keys: Key[Array, " M"], *arguments: PyTree) -> tuple[Any, float]:
     """Compute (one(*arguments, key) for every key, seconds), in chunks of at most ROWS_AT_ONCE rows, `rows` per key."""
     chunks = -(-keys.size * rows // ROWS_AT_ONCE)
     width = -(-keys.size // chunks)
     filled = jnp.resize(keys, (chunks, width))  # cyclically padded: chunks of equal size compile once
 
-    def every(keys: Key[Array, "K C"], *arguments: Any) -> tuple[tuple, Any]:
+    def every(keys: Key[Array, "K C"], *arguments: PyTree) -> tuple[tuple, Any]:
         return (), lax.map(jax.vmap(lambda key: one(*arguments, key)), keys)
 
     answers, seconds = timed(aot_compile(every, filled, *arguments), filled, *arguments)
@@ -134,7 +135,7 @@ def _population(method: ZerothOrder, policy: PyTree, key: Key[Array, ""]) -> tup
     return state, method.behavior(state, k_mu), k_play
 
 
-def _played(method: ZerothOrder, environment: Any, policy: PyTree, key: Key[Array, ""]) -> tuple[Array, Array]:
+def _played(method: ZerothOrder, environment: Environment, policy: PyTree, key: Key[Array, ""]) -> tuple[Array, Array]:
     """Compute (ĝ from one episode of each member, their number of steps)."""
     state, mu, k_play = _population(method, policy, key)
     tau = device.rollout(environment, mu, (), k_play, method.collect)[1]

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from logpi.core.keys import root_key
 from logpi.core.seeds import read_seed
 from logpi.environments.registry import make, name_of
+from logpi.environments.source import EnvironmentSource, name_of
 from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
@@ -77,7 +78,7 @@ class HalfValue(eqx.Module):
 
 
 def problem(
-    env: Any,
+    env: EnvironmentSource | MDP,
     policy: PyTree = None,
     critic: PyTree = None,
     *,
@@ -105,6 +106,7 @@ def problem(
         if policy is None:
             policy = TablePolicy(jr.normal(k_policy, (mdp.states, mdp.actions), float))
         return _on_oracle(name, _with_horizon(mdp, horizon, policy), policy, k_other)
+    assert not isinstance(env, MDP)
     spec = make(env, 1, horizon).spec
     if policy is not None:
         require_spaces(policy, spec.observation_space, spec.action_space, spec.name)
@@ -143,7 +145,7 @@ def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> 
     )
 
 
-def _mdp(env: Any) -> MDP | None:
+def _mdp(env: EnvironmentSource) -> MDP | None:
     """Return the MDP of a tabular environment, else None."""
     made = make(env, 1) if isinstance(env, str) and env.startswith("tabular:") else env
     single = made.single if isinstance(made, Vmap) else made

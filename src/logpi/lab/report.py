@@ -4,7 +4,7 @@ import csv
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +17,7 @@ LEGEND = (
 )
 
 
-def show(rows: Sequence[Measurement], title: str, file: Any = None) -> None:
+def show(rows: Sequence[Measurement], title: str, file: TextIO | None = None) -> None:
     """Print the table to a text stream or to standard output; 160 columns wide if that is no terminal."""
     console = Console(file=file, highlight=False)
     wide = console if console.is_terminal else Console(file=file, highlight=False, width=160)

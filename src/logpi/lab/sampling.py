@@ -77,7 +77,7 @@ def estimates(
     return np.asarray(found, np.float64), seconds
 
 
-def timed(program: Callable[..., tuple[Any, Any]], *arguments: Any) -> tuple[Any, float]:
+def timed(program: Callable[..., tuple[Any, Any]], *arguments: PyTree) -> tuple[Any, float]:
     """Run a compiled program; return its second result and the seconds it took."""
     started = time.perf_counter()
     answer = jax.block_until_ready(program(*arguments)[1])

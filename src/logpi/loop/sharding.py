@@ -68,11 +68,11 @@ def shard_map_learners(
         return function
     static = eqx.filter(carry, eqx.is_array, inverse=True)
 
-    def on_each(arrays: PyTree, given: Any) -> tuple[PyTree, Any]:
+    def on_each(arrays: PyTree, given: PyTree) -> tuple[PyTree, Any]:
         new, out = function(eqx.combine(arrays, static), given)
         return eqx.filter(new, eqx.is_array), out
 
-    def on_both(carry: Carry, given: Any) -> tuple[Carry, Any]:
+    def on_both(carry: Carry, given: PyTree) -> tuple[Carry, Any]:
         arrays, out = mapped(eqx.filter(carry, eqx.is_array), given)
         return eqx.combine(arrays, static), out
 
@@ -102,6 +102,6 @@ def shardings_of(arrays: PyTree) -> PyTree | None:
     return jax.tree.map(lambda x: x.sharding, arrays) if any(map(is_sharded, leaves)) else None
 
 
-def is_sharded(x: Any) -> bool:
+def is_sharded(x: object) -> bool:
     """Return True for an array on more than one device."""
     return isinstance(x, jax.Array) and len(x.sharding.device_set) > 1

@@ -60,16 +60,16 @@ class StackedHyperparameters:
         return jax.tree.unflatten(self._structure, leaves)
 
 
-def _is_schedule(leaf: Any) -> bool:
+def _is_schedule(leaf: object) -> bool:
     return isinstance(leaf, LinearSchedule)
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: object, b: object) -> bool:
     """Return whether two leaves have one value: numbers, schedules, or arrays."""
-    return a is b or (np.array_equal(a, b) if eqx.is_array(a) else a == b)
+    return a is b or (np.array_equal(np.asarray(a), np.asarray(b)) if eqx.is_array(a) else a == b)
 
 
-def _endpoints(number: Any) -> tuple[Any, Any]:
+def _endpoints(number: float | Array | LinearSchedule) -> tuple[Any, Any]:
     return (number.start, number.end) if isinstance(number, LinearSchedule) else (number, number)
 
 

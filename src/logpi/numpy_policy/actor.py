@@ -8,7 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from logpi.core.compilation import compiler_options
 from logpi.core.numpy_trees import tree_leaves
@@ -94,7 +94,7 @@ def _acting_function(mu: Behavior, obs: PyTree, noise: PyTree) -> Callable[..., 
     end_of_mu = treedef.num_leaves
     end_of_obs = end_of_mu + obs_treedef.num_leaves
 
-    def act(*flat: Any) -> tuple[Any, Any]:
+    def act(*flat: Array) -> tuple[Any, Any]:
         mu = eqx.combine(treedef.unflatten(flat[:end_of_mu]), static)
         pi = mu(obs_treedef.unflatten(flat[end_of_mu:end_of_obs]))
         action = pi.push(noise_treedef.unflatten(flat[end_of_obs:]))

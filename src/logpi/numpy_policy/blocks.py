@@ -4,15 +4,12 @@ The last bits of a row of a matrix product may depend on the number of rows besi
 the same rows at the same positions of arrays of the same size; positions of other processes' environments are padded.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from logpi.core.numpy_trees import tree_map
-
-Act = Callable[[Any, Sequence[np.ndarray]], tuple[Any, Any]]
-"""(obs[B], noise leaves [B, ...]) ↦ (action[B], env_action[B]), of one block."""
+from logpi.core.numpy_trees import HostTree, tree_map
+from logpi.numpy_policy.program import Act
 
 MIN_BLOCK = 16  # environments per block
 MAX_BLOCKS = 8  # more blocks would cost a single process more than workers gain
@@ -23,7 +20,7 @@ def block_size(num_envs: int) -> int:
     return -(-num_envs // max(1, min(MAX_BLOCKS, num_envs // MIN_BLOCK)))
 
 
-def resize_rows(tree: Any, size: int) -> Any:
+def resize_rows(tree: HostTree, size: int) -> HostTree:
     """Resize arrays to `size` rows: the first ones, repeated if there are fewer."""
     return tree_map(lambda x: np.resize(x, (size, *x.shape[1:])), tree)
 
@@ -41,7 +38,7 @@ class Blocks:
         self.width, self.positions = -(-(start + count) // size) * size, slice(start, start + count)
         self._blocks = [slice(i, i + size) for i in range(0, self.width, size)]
 
-    def __call__(self, act: Act, obs: Any, draws: Sequence[np.ndarray]) -> tuple[Any, Any]:
+    def __call__(self, act: Act, obs: HostTree, draws: Sequence[np.ndarray]) -> tuple[HostTree, HostTree]:
         """Return (action[n], env_action[n]) for obs[n] and noise[n, ...]."""
         answer = self.across(act)(tree_map(self.spread, obs), [self.spread(x) for x in draws])
         return tree_map(lambda x: x[self.positions], answer)
@@ -49,7 +46,7 @@ class Blocks:
     def across(self, act: Act) -> Act:
         """Return the function of all positions, obs[width] and noise[width, ...], from the function of one block."""
 
-        def act_all(obs: Any, draws: Sequence[np.ndarray]) -> tuple[Any, Any]:
+        def act_all(obs: HostTree, draws: Sequence[np.ndarray]) -> tuple[HostTree, HostTree]:
             parts = [
                 act(tree_map(lambda x, rows=rows: x[rows], obs), [x[rows] for x in draws]) for rows in self._blocks
             ]

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.extend
 import numpy as np
-from jaxtyping import PyTree
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
+from jaxtyping import ArrayLike, PyTree
 
-from logpi.numpy_policy.primitives import ELEMENTWISE, INLINE, UnknownPrimitive, expressions
+from logpi.numpy_policy.primitives import ELEMENTWISE, INLINE, UnknownPrimitive, dtype_of, expressions, shape_of
 from logpi.numpy_policy.program import Program
 
 Line = tuple[str, str, tuple[str, ...]]  # name, expression, names of its operands
@@ -44,25 +44,24 @@ def lower(function: Callable[..., PyTree], weights: list[Any], inputs: list[Any]
 class _Lowering:
     """State of the walk through a jaxpr: the lines so far, and `per_call`, the names that depend on inputs."""
 
-    def __init__(self, closed: Any, num_weights: int):
+    def __init__(self, closed: ClosedJaxpr, num_weights: int):
         invars = closed.jaxpr.invars
         self.weights = tuple(f"w{i}" for i in range(num_weights))
         self.inputs = tuple(f"x{i}" for i in range(len(invars) - num_weights))
         self.per_call = set(self.inputs)
         self.constants: dict[str, np.ndarray] = {}
         self.lines: list[Line] = []
-        self._names: dict[Any, str] = dict(zip(invars, [*self.weights, *self.inputs], strict=True))
+        self._names: dict[Var, str] = dict(zip(invars, [*self.weights, *self.inputs], strict=True))
         self._names |= self._constants(closed)
         self._walk(closed.jaxpr)
 
-    def name(self, atom: Any) -> str:
+    def name(self, atom: Var | Literal) -> str:
         """Return the name of a variable or literal."""
-        if isinstance(atom, jax.extend.core.Literal):
-            aval: Any = atom.aval
-            return self._constant(np.asarray(atom.val, aval.dtype))
+        if isinstance(atom, Literal):
+            return self._constant(np.asarray(atom.val, dtype_of(atom)))
         return self._names[atom]
 
-    def _constant(self, value: Any) -> str:
+    def _constant(self, value: ArrayLike) -> str:
         """Return the name of a constant; equal constants share one."""
         value = np.asarray(value)
         equal = lambda x: x.dtype == value.dtype and x.shape == value.shape and x.tobytes() == value.tobytes()
@@ -72,10 +71,10 @@ class _Lowering:
         self.constants[f"c{len(self.constants)}"] = value
         return f"c{len(self.constants) - 1}"
 
-    def _constants(self, closed: Any) -> dict[Any, str]:
+    def _constants(self, closed: ClosedJaxpr) -> dict[Var, str]:
         return {var: self._constant(c) for var, c in zip(closed.jaxpr.constvars, closed.consts, strict=True)}
 
-    def _walk(self, jaxpr: Any) -> None:
+    def _walk(self, jaxpr: Jaxpr) -> None:
         """Append the equations of a jaxpr, including those of functions called in it."""
         for equation in jaxpr.eqns:
             operands = tuple(self.name(atom) for atom in equation.invars)
@@ -88,11 +87,11 @@ class _Lowering:
             for var, text in zip(equation.outvars, expressions(equation), strict=True):
                 self._names[var] = operands[0] if text == "{0}" else self._line(text, operands)
 
-    def _broadcast_operands(self, equation: Any, operands: tuple[str, ...]) -> tuple[str, ...]:
+    def _broadcast_operands(self, equation: JaxprEqn, operands: tuple[str, ...]) -> tuple[str, ...]:
         """Broadcast operands that depend on weights alone to the result's shape: NumPy then adds in half the time."""
-        shape = tuple(map(int, equation.outvars[0].aval.shape))
+        shape = shape_of(equation.outvars[0])
         broadcast = lambda name: self._line(f"np.ascontiguousarray(np.broadcast_to({{0}}, {shape}))", (name,))
-        is_smaller = lambda name, atom: name not in self.per_call and tuple(atom.aval.shape) not in ((), shape)
+        is_smaller = lambda name, atom: name not in self.per_call and shape_of(atom) not in ((), shape)
         pairs = zip(operands, equation.invars, strict=True)
         return tuple(broadcast(name) if is_smaller(name, atom) else name for name, atom in pairs)
 
@@ -103,19 +102,19 @@ class _Lowering:
         self.per_call |= {name} if self.per_call.intersection(operands) else set()
         return name
 
-    def _inline(self, inner: Any, operands: tuple[str, ...], outvars: list[Any]) -> None:
+    def _inline(self, inner: Jaxpr | ClosedJaxpr, operands: tuple[str, ...], outvars: list[Var]) -> None:
         """Append the equations of a function that is called in the jaxpr."""
-        jaxpr = getattr(inner, "jaxpr", inner)
+        jaxpr = inner if isinstance(inner, Jaxpr) else inner.jaxpr
         self._names |= dict(zip(jaxpr.invars, operands, strict=True))
-        self._names |= self._constants(inner) if jaxpr is not inner else {}
+        self._names |= {} if isinstance(inner, Jaxpr) else self._constants(inner)
         self._walk(jaxpr)
         results = [self.name(v) for v in jaxpr.outvars]
         self._names |= dict(zip(outvars, results, strict=True))
 
 
-def _require_plain(tree: Any) -> None:
+def _require_plain(tree: object) -> None:
     """Raise UnknownPrimitive for outputs that are no tree of dicts, tuples and lists."""
-    if type(tree) in (tuple, list, dict):
+    if type(tree) is tuple or type(tree) is list or type(tree) is dict:
         for part in tree.values() if isinstance(tree, dict) else tree:
             _require_plain(part)
     elif not isinstance(tree, str):

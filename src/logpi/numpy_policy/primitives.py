@@ -1,10 +1,11 @@
 """NumPy expressions of the JAX primitives that policies use; `{0}` stands for the first operand."""
 
 import itertools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, SupportsInt
 
 import numpy as np
+from jax.extend.core import JaxprEqn, Literal, Var
 
 INLINE = {
     "pjit",
@@ -21,19 +22,31 @@ class UnknownPrimitive(Exception):
     """Operation of a jaxpr without a counterpart in NumPy here; the policy then acts by a jitted call."""
 
 
-def _ints(values: Any) -> tuple[int, ...]:
+def _ints(values: Iterable[SupportsInt]) -> tuple[int, ...]:
     return tuple(int(x) for x in values)
 
 
-def _shaped(equation: Any) -> str:
+def shape_of(atom: Var | Literal) -> tuple[int, ...]:
+    """Return the shape of an operand or a result."""
+    aval: Any = atom.aval
+    return _ints(aval.shape)
+
+
+def dtype_of(atom: Var | Literal) -> np.dtype:
+    """Return the dtype of an operand or a result."""
+    aval: Any = atom.aval
+    return aval.dtype
+
+
+def _shaped(equation: JaxprEqn) -> str:
     """Reshape the operand, if its shape changes."""
-    old, new = (_ints(atom.aval.shape) for atom in (equation.invars[0], equation.outvars[0]))
+    old, new = (shape_of(atom) for atom in (equation.invars[0], equation.outvars[0]))
     return "{0}" if old == new else f"{{0}}.reshape({new})"
 
 
-def _broadcast(equation: Any) -> str:
+def _broadcast(equation: JaxprEqn) -> str:
     shape, axes = _ints(equation.params["shape"]), _ints(equation.params["broadcast_dimensions"])
-    sizes = _ints(equation.invars[0].aval.shape)
+    sizes = shape_of(equation.invars[0])
     inner = [1] * len(shape)
     for axis, size in zip(axes, sizes, strict=True):
         inner[axis] = size
@@ -41,9 +54,9 @@ def _broadcast(equation: Any) -> str:
     return operand if tuple(inner) == shape else f"np.broadcast_to({operand}, {shape})"
 
 
-def _dot(equation: Any) -> str:
+def _dot(equation: JaxprEqn) -> str:
     (left, right), (left_batch, right_batch) = equation.params["dimension_numbers"]
-    ndims = [len(v.aval.shape) for v in equation.invars]
+    ndims = [len(shape_of(v)) for v in equation.invars]
     if not left_batch and tuple(left) == (ndims[0] - 1,) and tuple(right) == (0,) and ndims[1] <= 2:
         return "{0}.dot({1})" if ndims[0] <= 2 else "{0} @ {1}"  # `dot` has less overhead, but is slow for three axes
     if (*map(tuple, (left, right, left_batch, right_batch)), *ndims) == ((1,), (1,), (0,), (0,), 2, 3):
@@ -59,86 +72,86 @@ def _dot(equation: Any) -> str:
     return f"np.einsum('{''.join(first)},{''.join(second)}->{''.join(batch + free)}', {{0}}, {{1}}, optimize=True)"
 
 
-def _sum_dtype(equation: Any) -> str:
+def _sum_dtype(equation: JaxprEqn) -> str:
     """Argument that keeps the dtype of integer sums, which NumPy would widen."""
-    dtype = equation.outvars[0].aval.dtype
+    dtype = dtype_of(equation.outvars[0])
     return "" if np.issubdtype(dtype, np.floating) else f", dtype='{dtype}'"
 
 
-def _reduce(function: str) -> Callable[[Any], str]:
+def _reduce(function: str) -> Callable[[JaxprEqn], str]:
     return lambda equation: f"np.{function}.reduce({{0}}, axis={_ints(equation.params['axes'])})"
 
 
-def _sum(equation: Any) -> str:
+def _sum(equation: JaxprEqn) -> str:
     return f"np.add.reduce({{0}}, axis={_ints(equation.params['axes'])}{_sum_dtype(equation)})"
 
 
-def _argmax(equation: Any) -> str:
+def _argmax(equation: JaxprEqn) -> str:
     (axis,) = _ints(equation.params["axes"])
     return f"{{0}}.argmax({axis}).astype('{np.dtype(equation.params['index_dtype'])}')"
 
 
-def _convert(equation: Any) -> str:
-    old, new = equation.invars[0].aval.dtype, equation.params["new_dtype"]
+def _convert(equation: JaxprEqn) -> str:
+    old, new = dtype_of(equation.invars[0]), equation.params["new_dtype"]
     return "{0}" if old == new else f"{{0}}.astype('{new}')"
 
 
-def _slice(equation: Any) -> str:
+def _slice(equation: JaxprEqn) -> str:
     p = equation.params
     strides = _ints(p["strides"] or [1] * len(p["start_indices"]))
     parts = zip(_ints(p["start_indices"]), _ints(p["limit_indices"]), strides, strict=True)
     return "{0}[" + ", ".join(f"{a}:{b}" if step == 1 else f"{a}:{b}:{step}" for a, b, step in parts) + "]"
 
 
-def _concatenate(equation: Any) -> str:
+def _concatenate(equation: JaxprEqn) -> str:
     parts = ", ".join(f"{{{i}}}" for i in range(len(equation.invars)))
     return f"np.concatenate(({parts},), axis={int(equation.params['dimension'])})"
 
 
-def _stack(equation: Any) -> str:
+def _stack(equation: JaxprEqn) -> str:
     parts = ", ".join(f"{{{i}}}" for i in range(len(equation.invars)))
     return f"np.stack(({parts},), axis={int(equation.params['axis'])})"
 
 
-def _cumsum(equation: Any) -> str:
+def _cumsum(equation: JaxprEqn) -> str:
     axis = int(equation.params["axis"])
     if equation.params["reverse"]:
         return f"np.flip(np.cumsum(np.flip({{0}}, {axis}), {axis}{_sum_dtype(equation)}), {axis})"
     return f"np.cumsum({{0}}, {axis}{_sum_dtype(equation)})"
 
 
-def _split(equation: Any) -> list[str]:
+def _split(equation: JaxprEqn) -> list[str]:
     before, ends = ":, " * int(equation.params["axis"]), [0, *itertools.accumulate(_ints(equation.params["sizes"]))]
     return [f"{{0}}[{before}{start}:{end}]" for start, end in itertools.pairwise(ends)]
 
 
-def _transpose(equation: Any) -> str:
+def _transpose(equation: JaxprEqn) -> str:
     return f"{{0}}.transpose({_ints(equation.params['permutation'])})"
 
 
-def _power(equation: Any) -> str:
+def _power(equation: JaxprEqn) -> str:
     return f"{{0}} ** {int(equation.params['y'])}"
 
 
-def _divide(equation: Any) -> str:
-    if not np.issubdtype(equation.outvars[0].aval.dtype, np.floating):
+def _divide(equation: JaxprEqn) -> str:
+    if not np.issubdtype(dtype_of(equation.outvars[0]), np.floating):
         raise UnknownPrimitive("div of integers")
     return "{0} / {1}"
 
 
-def _select(equation: Any) -> str:
+def _select(equation: JaxprEqn) -> str:
     if len(equation.invars) != 3:
         raise UnknownPrimitive("select_n of more than two cases")
     return "np.where({0}, {2}, {1})"
 
 
-def _round(equation: Any) -> str:
+def _round(equation: JaxprEqn) -> str:
     if int(equation.params["rounding_method"]) != 1:
         raise UnknownPrimitive("round away from zero")
     return "np.rint({0})"
 
 
-def _iota(equation: Any) -> str:
+def _iota(equation: JaxprEqn) -> str:
     shape, axis = _ints(equation.params["shape"]), int(equation.params["dimension"])
     column = [-1 if i == axis else 1 for i in range(len(shape))]
     dtype = np.dtype(equation.params["dtype"])
@@ -148,7 +161,7 @@ def _iota(equation: Any) -> str:
 FUNCTIONS = "exp exp2 log1p expm1 tanh sqrt sign floor sin cos tan ceil log abs square".split()
 OPERATORS = {"add": "+", "add_any": "+", "sub": "-", "mul": "*", "and": "&", "or": "|"}
 COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-NUMPY: dict[str, str | Callable[[Any], str]] = {
+NUMPY: dict[str, str | Callable[[JaxprEqn], str]] = {
     **{name: f"np.{name}({{0}})" for name in FUNCTIONS},
     **{name: f"{{0}} {sign} {{1}}" for name, sign in (OPERATORS | COMPARISONS).items()},
     "neg": "-{0}",
@@ -192,7 +205,7 @@ NUMPY: dict[str, str | Callable[[Any], str]] = {
 ELEMENTWISE = {*OPERATORS, *COMPARISONS, "max", "min", "pow", "div", "select_n", "clamp"}
 
 
-def expressions(equation: Any) -> list[str]:
+def expressions(equation: JaxprEqn) -> list[str]:
     """Return the NumPy expressions of an equation, one per output. Raises UnknownPrimitive if there is none."""
     name = equation.primitive.name
     if name == "split":

@@ -1,16 +1,17 @@
 """Programs: a policy as lines of NumPy, plain data that a process without JAX can receive, bind and run."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from logpi.core.numpy_trees import tree_leaves
+from logpi.core.numpy_trees import HostTree, tree_leaves
 
 SPECIAL = ("erf", "erfc", "erfinv")  # functions of scipy.special that lines may call besides NumPy
-Act = Callable[[Any, Any], tuple[Any, Any]]
+Act = Callable[[HostTree, Sequence[np.ndarray]], tuple[HostTree, HostTree]]
+"""(obs[B], noise leaves [B, ...]) ↦ (action[B], env_action[B]), of one block."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def bind_program(program: Program, weights: list[Any]) -> Act:
     return lambda obs, noise: call(*tree_leaves(obs), *noise)
 
 
-def format_tree(tree: Any) -> str:
+def format_tree(tree: object) -> str:
     """Format dicts, tuples and lists of expressions as Python source.
 
     >>> format_tree({"gear": "r1", "rest": ("r2", "r3")})

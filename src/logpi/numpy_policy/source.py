@@ -68,7 +68,7 @@ def constants(program: Program, weights: list[Any], body: str, paths: list[str])
     )
 
 
-def _value(x: Any) -> str:
+def _value(x: np.ndarray | np.generic) -> str:
     """Write an array as an expression."""
     x = np.asarray(x)
     if x.ndim == 0:

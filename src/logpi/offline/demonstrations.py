@@ -1,7 +1,5 @@
 """Demonstrations: whole episodes collected from another policy."""
 
-from typing import Any
-
 import jax.random as jr
 from jaxtyping import PyTree
 
@@ -10,7 +8,7 @@ from logpi.core.scalars import LARGEST_INT32, whole_number
 from logpi.core.seeds import DEMONSTRATION, TRAINING, derive, read_seed
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make
-from logpi.environments.source import is_constructible
+from logpi.environments.source import EnvironmentSource, is_constructible
 from logpi.loop.iteration import iteration_keys
 from logpi.policies.behavior import Behavior
 from logpi.rollout.play_episodes import play_episodes
@@ -18,7 +16,12 @@ from logpi.types import Trajectory
 
 
 def collect_episodes(
-    policy: PyTree, env: Any, *, episodes: int = 20, seed: int | None = 0, max_episode_steps: int | None = None
+    policy: PyTree,
+    env: EnvironmentSource,
+    *,
+    episodes: int = 20,
+    seed: int | None = 0,
+    max_episode_steps: int | None = None,
 ) -> Trajectory:
     """Collect whole episodes of a policy, one per column; actions are sampled, or the modes with `Greedy(policy)`.
 

@@ -1,7 +1,5 @@
 """Offline learning from stored trajectories."""
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -14,6 +12,7 @@ from logpi.core.seeds import read_seed
 from logpi.core.trees import scan
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import make, name_of
+from logpi.environments.source import EnvironmentSource
 from logpi.policies.behavior import Behavior
 from logpi.presets.cloning import cloning
 from logpi.presets.recipe import Recipe
@@ -69,7 +68,7 @@ def _iterate(
     return scan(iteration, state, xs)
 
 
-def clone(tau: Trajectory, env: Any, recipe: Recipe | None = None, *, seed: int | None = 0) -> PyTree:
+def clone(tau: Trajectory, env: EnvironmentSource, recipe: Recipe | None = None, *, seed: int | None = 0) -> PyTree:
     """Train a policy that imitates the trajectories.
 
     - `env`: the environment they come from, anything that `make` accepts; it defines the policy's spaces.

@@ -1,10 +1,10 @@
 """Datasets in Minari's format, read as trajectories."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,29 @@ from logpi.spaces.actions import from_native
 from logpi.types import Trajectory
 
 
-def read_minari(source: Any, action_space: spaces.Space | None = None, episodes: int | None = None) -> Trajectory:
+@runtime_checkable
+class RecordedEpisode(Protocol):
+    """One episode by Minari's names: observations [T + 1]; actions, rewards and both flags [T]."""
+
+    observations: PyTree
+    actions: PyTree
+    rewards: np.ndarray
+    terminations: np.ndarray
+    truncations: np.ndarray
+
+
+@runtime_checkable
+class RecordedEpisodes(Protocol):
+    """A dataset that iterates over its episodes, as `minari.MinariDataset` does."""
+
+    def iterate_episodes(self) -> Iterable[RecordedEpisode]:
+        """Iterate over the episodes."""
+        ...
+
+
+def read_minari(
+    source: str | Path | RecordedEpisodes, action_space: spaces.Space | None = None, episodes: int | None = None
+) -> Trajectory:
     """Read a dataset in Minari's format as whole episodes, one per column, padded at the end.
 
     log μ is not part of the format and is set to NaN: cloning does not use it, and methods that do yield NaN.
@@ -43,9 +65,9 @@ def read_minari(source: Any, action_space: spaces.Space | None = None, episodes:
     return Trajectory(**stacked, complete=True)
 
 
-def _episodes(source: Any) -> Iterator[Any]:
+def _episodes(source: str | Path | RecordedEpisodes) -> Iterator[RecordedEpisode]:
     """Yield episodes by Minari's names: observations [T + 1]; actions, rewards, terminations, truncations [T]."""
-    if hasattr(source, "iterate_episodes"):
+    if isinstance(source, RecordedEpisodes):
         yield from source.iterate_episodes()
         return
     path = Path(source)
@@ -60,7 +82,8 @@ def _episodes(source: Any) -> Iterator[Any]:
     with h5py.File(existing[0]) as file:
         groups: dict[str, Any] = dict(file)
         for name in sorted(groups, key=lambda name: int(name.rpartition("_")[2])):
-            yield SimpleNamespace(**{field: _arrays(groups[name][field]) for field in FIELDS})
+            episode: Any = SimpleNamespace(**{field: _arrays(groups[name][field]) for field in FIELDS})
+            yield episode
 
 
 FIELDS = ("observations", "actions", "rewards", "terminations", "truncations")
@@ -80,7 +103,7 @@ def _arrays(node: Any) -> PyTree:
     return parts
 
 
-def _column(episode: Any, to_policy: Callable[[Any], Any]) -> dict[str, Any]:
+def _column(episode: RecordedEpisode, to_policy: Callable[[Any], Any]) -> dict[str, Any]:
     """Convert one episode to trajectory fields [T, …]; a last row without an end flag becomes truncated."""
     reward = np.asarray(episode.rewards, np.float32)
     steps, terminated = len(reward), np.asarray(episode.terminations, bool)
@@ -99,7 +122,7 @@ def _column(episode: Any, to_policy: Callable[[Any], Any]) -> dict[str, Any]:
     }
 
 
-def _narrow(x: Any) -> np.ndarray:
+def _narrow(x: object) -> np.ndarray:
     """Convert 64-bit numbers to 32 bits, and leave other dtypes unchanged."""
     x = np.asarray(x)
     kinds = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32}

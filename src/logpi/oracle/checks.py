@@ -1,7 +1,5 @@
 """Validation of an MDP's tables; errors name the invalid entry."""
 
-from typing import Any
-
 import numpy as np
 
 from logpi.errors import LogpiError
@@ -9,7 +7,7 @@ from logpi.errors import LogpiError
 TOLERANCE = 1e-5  # largest error of a distribution's sum
 
 
-def as_table(name: str, given: Any) -> np.ndarray:
+def as_table(name: str, given: object) -> np.ndarray:
     """Convert an argument to a float64 array. Raises LogpiError if it holds no numbers, or rows of unequal lengths."""
     try:
         return np.asarray(given, np.float64)

@@ -1,25 +1,23 @@
 """∇U and the Fisher matrix, exact, by differentiating the solution."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.oracle.solve import log_table, occupancy, utility
+from logpi.oracle.solve import FiniteMDP, TabularPolicy, log_table, occupancy, utility
 from logpi.types import ravel, trainable
 
 
 @eqx.filter_jit
-def gradient(mdp: Any, policy: Any) -> PyTree:
+def gradient(mdp: FiniteMDP, policy: TabularPolicy) -> PyTree:
     """Compute ∇_θ U by reverse-mode differentiation through the linear solve or the recursion, without scores."""
     theta, rest = trainable(_tree(policy))
     return jax.grad(lambda theta: utility(mdp, eqx.combine(theta, rest)))(theta)
 
 
 @eqx.filter_jit
-def fisher(mdp: Any, policy: Any) -> Float[Array, "P P"]:
+def fisher(mdp: FiniteMDP, policy: TabularPolicy) -> Float[Array, "P P"]:
     """Compute the Fisher matrix F = Σ_s d(s) Σ_a π(a|s) ∇log π(a|s) ∇log π(a|s)ᵀ / Σ_s d(s).
 
     θ is flattened by `logpi.types.ravel`.
@@ -37,7 +35,7 @@ def fisher(mdp: Any, policy: Any) -> Float[Array, "P P"]:
 
 
 @eqx.filter_jit
-def natural_direction(mdp: Any, policy: Any) -> Float[Array, " P"]:
+def natural_direction(mdp: FiniteMDP, policy: TabularPolicy) -> Float[Array, " P"]:
     """Compute F⁺ ∇U for the flat θ, F⁺ the pseudo-inverse: the direction of steepest ascent where length is KL.
 
     For a table of logits it is A(s, a) Σ_s d(s), up to a constant a state.
@@ -48,6 +46,6 @@ def natural_direction(mdp: Any, policy: Any) -> Float[Array, " P"]:
     return jnp.linalg.pinv(fisher(mdp, policy), rtol=1e-10) @ flat
 
 
-def _tree(policy: Any) -> PyTree:
+def _tree(policy: TabularPolicy) -> PyTree:
     """Convert a table of logits to an array of floats; return a policy unchanged."""
     return policy if callable(policy) else jnp.asarray(policy, float)

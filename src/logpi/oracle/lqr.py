@@ -1,18 +1,19 @@
 """The linear-quadratic regulator: continuous states and actions with an exact utility and gradient."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from logpi.distributions.gaussian import Gaussian
 from logpi.errors import LogpiError
 
 
-def _floats(matrix: Any) -> Array:
+def _floats(matrix: ArrayLike | Sequence[Any]) -> Array:
     return jnp.asarray(matrix, float)
 
 

@@ -1,15 +1,20 @@
 """Finite MDPs with exact answers about policies."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, ArrayLike, Bool, Float, PyTree
 
 from logpi.oracle import gradient, optimal, solve, trajectories
 from logpi.oracle.checks import as_table, check
+from logpi.oracle.solve import TabularPolicy
 from logpi.types import Trajectory
+
+Table: TypeAlias = Array | np.ndarray | Sequence[Any]
+"""An array, or nested lists of numbers."""
 
 
 class MDP(eqx.Module):
@@ -43,12 +48,12 @@ class MDP(eqx.Module):
 
     def __init__(
         self,
-        transition: Any,
-        reward: Any,
-        initial: Any,
-        gamma: Any,
+        transition: Table,
+        reward: Table,
+        initial: Table,
+        gamma: ArrayLike,
         horizon: int | None = None,
-        terminal: Any = None,
+        terminal: Table | None = None,
     ):
         """Build an MDP from arrays or nested lists."""
         given = {"transition": transition, "reward": reward, "initial": initial}
@@ -69,32 +74,32 @@ class MDP(eqx.Module):
         """A, the number of actions."""
         return self.transition.shape[1]
 
-    def utility(self, policy: Any) -> Float[Array, ""]:
+    def utility(self, policy: TabularPolicy) -> Float[Array, ""]:
         """U = E Σ_t γ^t r_t = Σ_s ρ0(s) V(s)."""
         return solve.utility(self, policy)
 
-    def gradient(self, policy: Any) -> PyTree:
+    def gradient(self, policy: TabularPolicy) -> PyTree:
         """∇_θ U, exact, as a tree like the trainable part of the policy (an array like the table, for a table)."""
         return gradient.gradient(self, policy)
 
-    def value(self, policy: Any) -> Float[Array, "*H S"]:
+    def value(self, policy: TabularPolicy) -> Float[Array, "*H S"]:
         """V(s) = E[Σ_{l≥t} γ^{l−t} r_l | s_t = s], 0 in terminal states."""
         return solve.values(self, policy)[0]
 
-    def action_value(self, policy: Any) -> Float[Array, "*H S A"]:
+    def action_value(self, policy: TabularPolicy) -> Float[Array, "*H S A"]:
         """Q(s, a) = Σ_s' P(s'|s, a) (R(s, a, s') + γ V(s')), 0 in terminal states."""
         return solve.values(self, policy)[1]
 
-    def advantage(self, policy: Any) -> Float[Array, "*H S A"]:
+    def advantage(self, policy: TabularPolicy) -> Float[Array, "*H S A"]:
         """A(s, a) = Q(s, a) − V(s)."""
         value, action_value = solve.values(self, policy)
         return action_value - value[..., None]
 
-    def occupancy(self, policy: Any) -> Float[Array, "*H S"]:
+    def occupancy(self, policy: TabularPolicy) -> Float[Array, "*H S"]:
         """d(s) = Σ_t γ^t P(s_t = s, not ended): sums to 1/(1 − γ) if no episode ends. With a horizon, d_t(s)."""
         return solve.occupancy(self, policy)
 
-    def fisher(self, policy: Any) -> Float[Array, "P P"]:
+    def fisher(self, policy: TabularPolicy) -> Float[Array, "P P"]:
         """F = E_{s~d, a~π}[∇log π ∇log πᵀ] for the flat θ, d the occupancy normalized to sum 1."""
         return gradient.fisher(self, policy)
 
@@ -102,13 +107,13 @@ class MDP(eqx.Module):
         """An optimal policy, as a table of logits, and its utility."""
         return optimal.optimal(self)
 
-    def trajectories(self, policy: Any, at_most: int = 100_000) -> Trajectory:
+    def trajectories(self, policy: TabularPolicy, at_most: int = 100_000) -> Trajectory:
         """All trajectories of positive probability, one per column.
 
         Raises LogpiError without a horizon, or for more than `at_most` trajectories.
         """
         return trajectories.enumerated(self, policy, at_most)
 
-    def log_probability(self, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
+    def log_probability(self, policy: TabularPolicy, tau: Trajectory) -> Float[Array, " N"]:
         """log p_π(τ) of whole episodes, transitions included."""
         return trajectories.log_probability(self, policy, tau)

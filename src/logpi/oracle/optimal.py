@@ -1,6 +1,6 @@
 """Optimal policies by dynamic programming."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from logpi.oracle.solve import live_dynamics, of_table, utility
+from logpi.oracle.solve import FiniteMDP, live_dynamics, of_table, utility
 
 NEVER = -1e4  # logit of an action with probability exactly 0
 ROUNDS = 1000  # safety limit: policy iteration converges far earlier, but rounding could make it cycle
@@ -22,7 +22,7 @@ class Optimum(NamedTuple):
 
 
 @eqx.filter_jit
-def optimal(mdp: Any) -> Optimum:
+def optimal(mdp: FiniteMDP) -> Optimum:
     """Compute an optimal policy: policy iteration, or with a horizon V_t = max_a Q_t(s, a) backward from V_H = 0.
 
     Policy iteration changes a row only if some action improves on it, so a state where all actions have equal value
@@ -33,7 +33,7 @@ def optimal(mdp: Any) -> Optimum:
     return Optimum(logits, utility(mdp, logits))
 
 
-def _iterated(mdp: Any) -> Float[Array, "S A"]:
+def _iterated(mdp: FiniteMDP) -> Float[Array, "S A"]:
     """Run policy iteration from the uniform policy until no action improves."""
 
     def improve(loop: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
@@ -48,7 +48,7 @@ def _iterated(mdp: Any) -> Float[Array, "S A"]:
     return lax.while_loop(improving, improve, (uniform, jnp.asarray(True), jnp.int32(0)))[0]
 
 
-def _backward(mdp: Any) -> Float[Array, "H S A"]:
+def _backward(mdp: FiniteMDP) -> Float[Array, "H S A"]:
     """Run backward induction over the horizon."""
     reward, transition = live_dynamics(mdp)
 

@@ -1,19 +1,45 @@
 """V, Q, U and occupancy: linear solves for an infinite horizon, recursions over time for a finite one."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from logpi.distributions.categorical import Categorical
 from logpi.errors import LogpiError
 from logpi.policies.evaluate import map_rows
 
+TabularPolicy: TypeAlias = Callable[..., Categorical] | ArrayLike | Sequence[Any]
+"""A table of logits [S, A] or [H, S, A], or a callable from one observation e_s to a `Categorical`."""
 
-def log_table(mdp: Any, policy: Any) -> Float[Array, "*H S A"]:
+
+@runtime_checkable
+class FiniteMDP(Protocol):
+    """The tables of a finite MDP, as `MDP` holds them."""
+
+    transition: Float[Array, "S A S"]
+    reward: Float[Array, "S A S"]
+    initial: Float[Array, " S"]
+    gamma: Float[Array, ""]
+    terminal: Bool[Array, " S"]
+    horizon: int | None
+
+    @property
+    def states(self) -> int:
+        """S."""
+        ...
+
+    @property
+    def actions(self) -> int:
+        """A."""
+        ...
+
+
+def log_table(mdp: FiniteMDP, policy: TabularPolicy) -> Float[Array, "*H S A"]:
     """Tabulate log π(a|s), from a table of logits or by calling the policy at the observations e_s; [H, S, A] by time.
 
     Raises LogpiError for a table of another shape, or a policy whose distributions are not categorical.
@@ -32,7 +58,7 @@ def log_table(mdp: Any, policy: Any) -> Float[Array, "*H S A"]:
     return jax.nn.log_softmax(logits)
 
 
-def live_dynamics(mdp: Any) -> tuple[Float[Array, "S A"], Float[Array, "S A S"]]:
+def live_dynamics(mdp: FiniteMDP) -> tuple[Float[Array, "S A"], Float[Array, "S A S"]]:
     """Compute r(s, a) and P(s'|s, a) restricted to non-terminal states; all other entries are 0."""
     alive = (~mdp.terminal).astype(mdp.transition.dtype)
     reward = jnp.sum(mdp.transition * mdp.reward, axis=-1) * alive[:, None]
@@ -40,12 +66,12 @@ def live_dynamics(mdp: Any) -> tuple[Float[Array, "S A"], Float[Array, "S A S"]]
 
 
 @eqx.filter_jit
-def values(mdp: Any, policy: Any) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
+def values(mdp: FiniteMDP, policy: TabularPolicy) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
     """Compute (V, Q) of a policy."""
     return of_table(mdp, jnp.exp(log_table(mdp, policy)))
 
 
-def of_table(mdp: Any, pi: Float[Array, "*K S A"]) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
+def of_table(mdp: FiniteMDP, pi: Float[Array, "*K S A"]) -> tuple[Float[Array, "*H S"], Float[Array, "*H S A"]]:
     """Compute (V, Q) of a table of probabilities π(a|s).
 
     V = (I − γ P_π)⁻¹ r_π, or V_t = Σ_a π_t Q_t backward from V_H = 0; Q = r + γ P V.
@@ -67,14 +93,14 @@ def of_table(mdp: Any, pi: Float[Array, "*K S A"]) -> tuple[Float[Array, "*H S"]
 
 
 @eqx.filter_jit
-def utility(mdp: Any, policy: Any) -> Float[Array, ""]:
+def utility(mdp: FiniteMDP, policy: TabularPolicy) -> Float[Array, ""]:
     """Compute U = Σ_s ρ0(s) V(s), with V at time 0."""
     value = values(mdp, policy)[0]
     return jnp.sum(mdp.initial * (value if mdp.horizon is None else value[0]))
 
 
 @eqx.filter_jit
-def occupancy(mdp: Any, policy: Any) -> Float[Array, "*H S"]:
+def occupancy(mdp: FiniteMDP, policy: TabularPolicy) -> Float[Array, "*H S"]:
     """Compute d = (I − γ P_πᵀ)⁻¹ ρ0, or d_{t+1} = γ P_πᵀ d_t forward from d_0 = ρ0; 0 in terminal states."""
     pi = jnp.exp(log_table(mdp, policy))
     flow = mdp.gamma * jnp.einsum("...ij,ijk->...ki", pi, live_dynamics(mdp)[1])

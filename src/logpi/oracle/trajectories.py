@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from logpi.errors import LogpiError
-from logpi.oracle.solve import log_table
+from logpi.oracle.solve import FiniteMDP, TabularPolicy, log_table
 from logpi.types import Trajectory
 
 Rows = list[tuple[int, int, int]]
 
 
 @eqx.filter_jit
-def log_probability(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
+def log_probability(mdp: FiniteMDP, policy: TabularPolicy, tau: Trajectory) -> Float[Array, " N"]:
     """log p_π(τ) = log ρ0(s_0) + Σ_t log P(s_{t+1}|s_t, a_t) + Σ_t log π(a_t|s_t), for whole episodes of the MDP."""
     state, after = _states(tau.obs), _states(tau.next_obs)
     chance = jnp.where(tau.valid, mdp.transition[state, tau.action, after], 1)
@@ -25,7 +25,7 @@ def log_probability(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"
 
 
 @eqx.filter_jit
-def log_actions(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
+def log_actions(mdp: FiniteMDP, policy: TabularPolicy, tau: Trajectory) -> Float[Array, " N"]:
     """Compute Σ_t log π(a_t|s_t), the part of log p_π(τ) that depends on θ: ∇log p_π(τ) needs no model.
 
     Source: Williams 1992; Liu's notes, "Likelihood ratio".
@@ -35,7 +35,7 @@ def log_actions(mdp: Any, policy: Any, tau: Trajectory) -> Float[Array, " N"]:
     return jnp.sum(jnp.where(tau.valid, log_pi[index], 0), axis=0)
 
 
-def importance_ratio(mdp: Any, target: Any, behavior: Any, tau: Trajectory) -> Float[Array, " N"]:
+def importance_ratio(mdp: FiniteMDP, target: Any, behavior: Any, tau: Trajectory) -> Float[Array, " N"]:
     """Compute p_π(τ) / p_μ(τ) = Π_t π(a_t|s_t) / μ(a_t|s_t) of each trajectory; the model cancels.
 
     With it, E_μ[p_π(τ) / p_μ(τ) R(τ)] = E_π[R(τ)].
@@ -47,7 +47,7 @@ def importance_ratio(mdp: Any, target: Any, behavior: Any, tau: Trajectory) -> F
     return jnp.exp(log_actions(mdp, target, tau) - log_actions(mdp, behavior, tau))
 
 
-def enumerated(mdp: Any, policy: Any, at_most: int = 100_000) -> Trajectory:
+def enumerated(mdp: FiniteMDP, policy: TabularPolicy, at_most: int = 100_000) -> Trajectory:
     """Enumerate all trajectories of positive probability as episodes [H, M], one per column, padded at the end.
 
     `log_prob` is log π(a|s). Raises LogpiError without a horizon, or for more than `at_most` trajectories.
@@ -64,8 +64,9 @@ def enumerated(mdp: Any, policy: Any, at_most: int = 100_000) -> Trajectory:
     return _trajectory(mdp, policy, jnp.asarray(table), jnp.asarray(length))
 
 
-def count(mdp: Any) -> int:
+def count(mdp: FiniteMDP) -> int:
     """Count the trajectories of positive probability, Σ_s [ρ0(s) > 0] n_H(s), without enumerating them."""
+    assert mdp.horizon is not None
     alive, follows = _graph(mdp)
     paths = np.ones(mdp.states, object)
     for _ in range(mdp.horizon):
@@ -73,12 +74,12 @@ def count(mdp: Any) -> int:
     return int(paths[np.asarray(mdp.initial) > 0].sum())
 
 
-def _graph(mdp: Any) -> tuple[np.ndarray, np.ndarray]:
+def _graph(mdp: FiniteMDP) -> tuple[np.ndarray, np.ndarray]:
     """Return the masks of non-terminal states [S] and of possible transitions [S, A, S]."""
     return ~np.asarray(mdp.terminal), np.asarray(mdp.transition) > 0
 
 
-def _all(mdp: Any) -> Iterator[Rows]:
+def _all(mdp: FiniteMDP) -> Iterator[Rows]:
     """Yield every list of (s, a, s') from a start to an end."""
     alive, follows = _graph(mdp)
 
@@ -95,7 +96,9 @@ def _all(mdp: Any) -> Iterator[Rows]:
 
 
 @eqx.filter_jit
-def _trajectory(mdp: Any, policy: Any, table: Int[Array, "3 H M"], length: Int[Array, " M"]) -> Trajectory:
+def _trajectory(
+    mdp: FiniteMDP, policy: TabularPolicy, table: Int[Array, "3 H M"], length: Int[Array, " M"]
+) -> Trajectory:
     """Convert columns of (s, a, s') to a `Trajectory`."""
     state, action, after = table
     time = jnp.broadcast_to(jnp.arange(mdp.horizon, dtype=jnp.int32)[:, None], state.shape)

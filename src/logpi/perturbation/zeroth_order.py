@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -110,7 +109,7 @@ class ZerothOrder(eqx.Module):
         )
         return State(policy=policy, critic=critic, opt=estimate, critic_opt=())
 
-    def at(self, progress: Any) -> "ZerothOrder":
+    def at(self, progress: float | Array) -> "ZerothOrder":
         """Replace every schedule by its value at `progress` ∈ [0, 1], the fraction of the run's environment steps."""
         return resolve(self, progress)
 

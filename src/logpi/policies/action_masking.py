@@ -1,7 +1,7 @@
 """Policies restricted to the legal actions by a mask in the observation."""
 
 import itertools
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from logpi.policies.encoder import space_path
 
 KEY = "action_mask"
 PATH = (KEY,)
+Inner = TypeVar("Inner")
 
 
 class ActionMasked(eqx.Module):
@@ -41,7 +42,7 @@ def valid_mask(mask: Shaped[Array, " K"], sizes: tuple[int, ...]) -> Bool[Array,
     return jnp.concatenate([part | ~jnp.any(part) for part in parts])
 
 
-def masked(policy: Any, observation_space: spaces.Space, action_space: spaces.Space) -> Any:
+def masked(policy: Inner, observation_space: spaces.Space, action_space: spaces.Space) -> Inner | ActionMasked:
     """Wrap the policy in `ActionMasked` where the observations hold an action mask; else return it unchanged.
 
     Raises LogpiError for a mask that does not fit the action space.

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from logpi.errors import LogpiError
 
@@ -25,7 +25,7 @@ class Ravel(eqx.Module):
 
     size: int = eqx.field(static=True)
 
-    def __call__(self, x: Any) -> Float[Array, " D"]:
+    def __call__(self, x: ArrayLike) -> Float[Array, " D"]:
         """Return the entries as floats."""
         return jnp.ravel(x).astype(float)
 
@@ -40,7 +40,7 @@ class Bits(eqx.Module):
 
     size: int = eqx.field(static=True)
 
-    def __call__(self, x: Any) -> Float[Array, " D"]:
+    def __call__(self, x: ArrayLike) -> Float[Array, " D"]:
         """Return the entries as floats."""
         return jnp.ravel(x).astype(float)
 
@@ -56,7 +56,7 @@ class OneHot(eqx.Module):
     size: int = eqx.field(static=True)
     start: int = eqx.field(static=True)
 
-    def __call__(self, x: Any) -> Float[Array, " D"]:
+    def __call__(self, x: ArrayLike) -> Float[Array, " D"]:
         """Return the one-hot vector."""
         return jax.nn.one_hot(x - self.start, self.size)
 
@@ -77,7 +77,7 @@ class OneHots(eqx.Module):
         """Length of the concatenated vector."""
         return sum(self.sizes)
 
-    def __call__(self, x: Any) -> Float[Array, " D"]:
+    def __call__(self, x: ArrayLike) -> Float[Array, " D"]:
         """Return the one-hot vectors, concatenated."""
         # Row i has, in the columns of entry i, the values of that entry; elsewhere a value that never occurs.
         values = np.full((len(self.sizes), self.size), min(self.starts) - 1, np.int32)
@@ -106,7 +106,7 @@ class Concatenated(eqx.Module):
         """Length of the concatenated vector."""
         return sum(part.size for part in self.parts)
 
-    def __call__(self, x: Any) -> Float[Array, " D"]:
+    def __call__(self, x: PyTree) -> Float[Array, " D"]:
         """Return the vectors of the parts, concatenated."""
         vectors = [part(x[key]) for key, part in zip(self.keys, self.parts, strict=True)]
         return jnp.concatenate(vectors) if vectors else jnp.zeros(0)

@@ -6,7 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 from gymnasium import spaces
+from jaxtyping import Array
 
+from logpi.distributions.gaussian import Gaussian
+from logpi.distributions.protocol import Distribution
 from logpi.errors import LogpiError
 from logpi.policies.encoder import Path, space_path, subspaces, unsupported
 from logpi.policies.heads import (
@@ -63,7 +66,7 @@ def _state(size: int, initial_std: float) -> Fitted:
 VECTORS: Mapping[str, Callable[[int, float], Fitted]] = {"learned": _learned, "fixed": _fixed, "state": _state}
 
 
-def _squashed(inner: Any, outputs: int) -> Fitted:
+def _squashed(inner: Callable[[Array], Gaussian], outputs: int) -> Fitted:
     return TanhHead(inner), outputs
 
 
@@ -94,5 +97,5 @@ def _fitted(space: spaces.Space, vector: Callable[[int], Fitted], bounded: bool,
     raise unsupported("action", path, space)
 
 
-def _shaped(made: Any, shape: tuple[int, ...]) -> Any:
+def _shaped(made: Callable[[Array], Distribution], shape: tuple[int, ...]) -> Callable[[Array], Distribution]:
     return made if len(shape) == 1 else ReshapeHead(made, shape)

@@ -1,7 +1,6 @@
 """Images among the observations: stored as bytes, scaled to [0, 1] by the encoder."""
 
 from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -89,7 +88,7 @@ def image_encoder(space: spaces.Space, normalize: bool) -> tuple[ImageAndVectorE
     return ImageAndVectorEncoder(tuple(found), tuple(made), numbers), shapes, rest.size
 
 
-def _at(obs: Any, path: Path) -> Any:
+def _at(obs: PyTree, path: Path) -> PyTree:
     for key in path:
         obs = obs[key]
     return obs

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, SupportsFloat
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def number(low: float = -math.inf, high: float = math.inf, above: bool = False) 
             raise ValueError
         return x
 
-    def read(given: Any) -> float | LinearSchedule:
+    def read(given: str | LinearSchedule | SupportsFloat) -> float | LinearSchedule:
         if isinstance(given, str) and ":" in given:
             given = parse_schedule(given)
         if isinstance(given, LinearSchedule):
@@ -70,21 +70,21 @@ def number(low: float = -math.inf, high: float = math.inf, above: bool = False) 
     return read
 
 
-def integer(given: Any) -> int:
+def integer(given: str | SupportsFloat) -> int:
     """Read a whole number of 32 bits; also text such as "1e3" and "2k"."""
     if abs(x := read_integer(given)) > LARGEST_INTEGER:
         raise ValueError
     return x
 
 
-def whole_number(given: Any) -> int:
+def whole_number(given: str | SupportsFloat) -> int:
     """Read a whole number ≥ 1."""
     if (x := integer(given)) < 1:
         raise ValueError
     return x
 
 
-def sizes(given: Any) -> tuple[int, ...]:
+def sizes(given: str | SupportsFloat | Iterable[str | SupportsFloat]) -> tuple[int, ...]:
     """Read sizes of layers: a sequence, one number, or text such as "64,64"; so many weights as fit an array."""
     parts = re.split(r"[\s,]+", given.strip("()[] ")) if isinstance(given, str) else np.atleast_1d(given).tolist()
     layers = tuple(whole_number(part) for part in parts if part != "")
@@ -93,7 +93,7 @@ def sizes(given: Any) -> tuple[int, ...]:
     return layers
 
 
-def switch(given: Any) -> bool:
+def switch(given: object) -> bool:
     """Read true or false; also yes, no, on, off, 1, 0."""
     word = str(given).lower()
     if word in ("true", "yes", "on", "1"):
@@ -106,7 +106,7 @@ def switch(given: Any) -> bool:
 def one_of(*words: str) -> Read:
     """Reader of one of these words, which are in small letters; capitals do not matter."""
 
-    def read(given: Any) -> str:
+    def read(given: object) -> str:
         if (word := str(given).lower()) not in words:
             raise ValueError
         return word
@@ -124,7 +124,7 @@ def optional(read: Read) -> Read:
     return lambda given: None if given is None or str(given).lower() == "none" else read(given)
 
 
-def groups(given: Any) -> int | None:
+def groups(given: object) -> int | None:
     """Read a whole number ≥ 2, or None."""
     number_of_groups = optional(whole_number)(given)
     if number_of_groups == 1:
@@ -309,7 +309,7 @@ def option_hint(name: str, allowed: Iterable[str], spell: Callable[[str], str] =
     return f": did you mean {' or '.join(map(spell, names))}?" if names else ""
 
 
-def read_option(name: str, given: Any, options: Mapping[str, Option]) -> Any:
+def read_option(name: str, given: object, options: Mapping[str, Option]) -> Any:
     """Read the value of an option; raises LogpiError naming the option, the value and what is allowed."""
     if name not in options:
         hint = option_hint(name, options)

@@ -27,6 +27,8 @@ from logpi.presets.options import (
 )
 
 if TYPE_CHECKING:
+    import jax
+    import jaxtyping
     import wadler_lindig
 
     import logpi.algorithms.protocol  # annotations name it in full: a recipe is made without importing JAX
@@ -82,11 +84,11 @@ class Recipe:
 
         return wadler_lindig.pdoc(self.algorithm(self.settings("")), **style)
 
-    def from_policy(self, policy: Any) -> "Recipe":
+    def from_policy(self, policy: "jaxtyping.PyTree") -> "Recipe":
         """Return the same recipe with learning from this policy on, such as a clone, instead of from a new one."""
         return replace(self, start=policy)
 
-    def with_options(self, **options: Any) -> "Recipe":
+    def with_options(self, **options: object) -> "Recipe":
         """Return the same recipe with other values of these options."""
         return replace(self, given=MappingProxyType({**self.given, **_read_all(options, self.options)}))
 
@@ -115,7 +117,7 @@ class Recipe:
         return settings
 
     def build(
-        self, spec: Spec, settings: Mapping[str, Any], key: Any
+        self, spec: Spec, settings: Mapping[str, Any], key: "jax.Array"
     ) -> "tuple[logpi.algorithms.protocol.Algorithm, Any, Any]":
         """Return (algorithm, policy, critic) for an environment; the critic is None if the algorithm fits none."""
         from logpi.presets.networks import networks
@@ -169,7 +171,7 @@ class Preset:
         )
         self._compose = compose
 
-    def __call__(self, **options: Any) -> Recipe:
+    def __call__(self, **options: object) -> Recipe:
         """Return the recipe with these options. Raises LogpiError for an unknown one or a value that is not allowed."""
         given = MappingProxyType(_read_all(options, self.options))
         return Recipe(self.name, self._compose, self.options, self.defaults, given)
@@ -179,7 +181,7 @@ class Preset:
         return f"<preset {self.name}>"
 
 
-def preset(**defaults: Any) -> Callable[[Callable[..., Any]], Preset]:
+def preset(**defaults: object) -> Callable[[Callable[..., Any]], Preset]:
     """Decorate a function of options that returns an algorithm: the result is a `Preset` of the function's name.
 
         @preset(num_envs=16)

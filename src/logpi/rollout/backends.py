@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from logpi.core.numpy_trees import HostTree
 from logpi.rollout.episode_replay import EpisodeSnapshot
 
 Rows = dict[str, Any]
@@ -17,7 +18,7 @@ class RolloutBackend(Protocol):
     """Collects rollouts, one at a time, into sets of buffers."""
 
     @property
-    def obs(self) -> Any:
+    def obs(self) -> HostTree:
         """Current observations [N, ...], the next to be acted on."""
         ...
 

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from logpi.core.collection import Collect, Steps
-from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.core.numpy_trees import HostTree, tree_leaves, tree_map
 from logpi.rollout.observations import Store
 
 STEP_FIELDS = ("action", "env_action", "reward", "time", "terminated", "truncated", "valid")
 
 
 def allocate_buffers(
-    collect: Collect, draws: list[np.ndarray], store: type[Store], obs: Any, answer: Any
+    collect: Collect, draws: list[np.ndarray], store: type[Store], obs: HostTree, answer: tuple[HostTree, HostTree]
 ) -> dict[str, Any]:
     """Allocate arrays [T, columns, ...] for observations like `obs[N]` and (action, env_action) like `answer`.
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from logpi.core.collection import Collect, Steps
-from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.core.numpy_trees import HostTree, tree_leaves, tree_map
 from logpi.environments.protocol import HostEnvironment, Restartable, Step, SteppableCopies
 from logpi.errors import EpisodeOutlasts, LogpiError
-from logpi.numpy_policy.blocks import Act, Blocks
+from logpi.numpy_policy.blocks import Blocks
+from logpi.numpy_policy.program import Act
 from logpi.rollout.backends import Rows
 from logpi.rollout.buffers import observation_fields
 from logpi.rollout.episode_replay import EpisodeSnapshot, replay
-from logpi.rollout.observations import Store, StorePairs
+from logpi.rollout.observations import ColumnIndex, RowIndex, Store, StorePairs
 from logpi.rollout.window import collect_window
 
 
@@ -176,7 +177,9 @@ class Collector:
             " environment that states the limit of its own episodes, or a shorter one by max_episode_steps"
         )
 
-    def _write(self, index: tuple[Any, Any], copies: Any, obs: Any, action: Any, step: Step) -> None:
+    def _write(
+        self, index: tuple[RowIndex, ColumnIndex], copies: ColumnIndex, obs: HostTree, action: HostTree, step: Step
+    ) -> None:
         """Write the step of these copies at (row, column)."""
         rows = self._rows
         self._observations.write(index, copies, obs, step)

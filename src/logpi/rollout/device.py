@@ -39,7 +39,9 @@ def rollout(
     return carry, Trajectory(**rows, complete=True)
 
 
-def _act(environment: Environment, mu: Behavior, state: PyTree, obs: PyTree, noise: PyTree, key: Any) -> tuple:
+def _act(
+    environment: Environment, mu: Behavior, state: PyTree, obs: PyTree, noise: PyTree, key: Key[Array, "..."]
+) -> tuple:
     """Take one step in all environments; returns (state, obs, row of the trajectory without its time)."""
     pi = mu(obs)
     action = pi.push(noise)
@@ -57,7 +59,7 @@ def _act(environment: Environment, mu: Behavior, state: PyTree, obs: PyTree, noi
     return state, step.obs, row
 
 
-def _window(environment: Environment, mu: Behavior, carry: PyTree, key: Any, length: int) -> tuple:
+def _window(environment: Environment, mu: Behavior, carry: PyTree, key: Key[Array, "..."], length: int) -> tuple:
     """Collect a window of steps; episodes go on from the carry and into the next one."""
     k_noise, k_step = window_keys(key)
     noise = sample_noise(mu, carry[1], k_noise, length)
@@ -72,7 +74,7 @@ def _window(environment: Environment, mu: Behavior, carry: PyTree, key: Any, len
     return carry, Trajectory(**rows)
 
 
-def _episodes(environment: Environment, mu: Behavior, key: Any, limit: int, group: int) -> dict[str, Any]:
+def _episodes(environment: Environment, mu: Behavior, key: Key[Array, "..."], limit: int, group: int) -> dict[str, Any]:
     """Collect one episode per environment, padded to [limit, N]; the loop stops when the last episode has ended."""
     k_reset, k_noise, k_step = episode_keys(key)
     split_key = lambda key: environment_key(key, environment.spec.num_envs, group)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.core.numpy_trees import HostTree, tree_leaves, tree_map
 from logpi.environments.protocol import Restartable
 from logpi.errors import LogpiError
 
@@ -15,7 +15,9 @@ EpisodeSnapshot = dict[str, Any]
 class ActionLog:
     """Actions that each environment received since its episode began; a rollout is added at once, not per step."""
 
-    def __init__(self, env_action: Any, saved: EpisodeSnapshot | None = None, not_restored: np.ndarray | None = None):
+    def __init__(
+        self, env_action: HostTree, saved: EpisodeSnapshot | None = None, not_restored: np.ndarray | None = None
+    ):
         """Start a log, empty or from a snapshot.
 
         - `env_action`: buffers [T, N, ...] like those that will be added.
@@ -30,7 +32,7 @@ class ActionLog:
                 rows = slice(ends[i] - saved["length"][i], ends[i])
                 self._segments[i] = (tree_map(lambda x, rows=rows: x[rows], saved["action"]),)
 
-    def add(self, env_action: Any, ended: np.ndarray, starts: np.ndarray) -> None:
+    def add(self, env_action: HostTree, ended: np.ndarray, starts: np.ndarray) -> None:
         """Add a rollout.
 
         - `env_action`: the environments' actions, [T, N, ...].
@@ -48,7 +50,7 @@ class ActionLog:
         return list(self._segments)
 
 
-def snapshot(episode: np.ndarray, obs: Any, segments: list[tuple[Any, ...]]) -> EpisodeSnapshot:
+def snapshot(episode: np.ndarray, obs: HostTree, segments: list[tuple[Any, ...]]) -> EpisodeSnapshot:
     """Assemble the state of every unfinished episode as arrays.
 
     - `episode`: index of each environment's episode, [N].
@@ -101,7 +103,7 @@ def snapshot_shard(saved: EpisodeSnapshot, columns: slice) -> EpisodeSnapshot:
     return shard | {"action": tree_map(lambda x: x[rows], saved["action"])}
 
 
-def replay(environment: Restartable, seed: int, saved: EpisodeSnapshot) -> tuple[Any, np.ndarray]:
+def replay(environment: Restartable, seed: int, saved: EpisodeSnapshot) -> tuple[HostTree, np.ndarray]:
     """Restore every environment by replaying its actions; returns (observations [N, ...], not restored [N]).
 
     An environment whose observation then differs from the saved one does not repeat itself: it begins its next episode.
@@ -116,8 +118,8 @@ def replay(environment: Restartable, seed: int, saved: EpisodeSnapshot) -> tuple
 
 
 def _replay_actions(
-    environment: Restartable, seed: int, saved: EpisodeSnapshot, episode: Any, length: Any
-) -> tuple[Any, np.ndarray]:
+    environment: Restartable, seed: int, saved: EpisodeSnapshot, episode: np.ndarray, length: np.ndarray
+) -> tuple[HostTree, np.ndarray]:
     """Begin these episodes and take their first `length` steps; returns (observations, ended too early [N])."""
     obs, ended = environment.restart(seed, episode), np.zeros(len(length), bool)
     first = np.cumsum(saved["length"]) - saved["length"]

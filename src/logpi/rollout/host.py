@@ -8,10 +8,11 @@ from typing import Any
 import cloudpickle
 import jax
 import numpy as np
+from jaxtyping import PyTree
 from threadpoolctl import ThreadpoolController
 
 from logpi.core.collection import Collect, Steps
-from logpi.core.numpy_trees import tree_leaves
+from logpi.core.numpy_trees import HostTree, tree_leaves
 from logpi.environments.protocol import HostEnvironment, Restartable, SteppableCopies
 from logpi.errors import LogpiError
 from logpi.numpy_policy.actor import behavior_arrays, learned_mask, make_actor
@@ -41,8 +42,8 @@ class HostRollout:
         environment: HostEnvironment,
         collect: Collect,
         mu: Behavior,
-        obs: Any,
-        noise: Any,
+        obs: HostTree,
+        noise: PyTree,
         store: type[Store] | None = None,
     ):
         """Allocate buffers and lower the policy to NumPy.
@@ -167,12 +168,12 @@ class HostRollout:
         final = tree_leaves(self.buffers.get("final", []))
         return len(final[0]) if final else 0
 
-    def collect(self, mu: Behavior, noise: Any, seed: int) -> dict[str, Any]:
+    def collect(self, mu: Behavior, noise: PyTree, seed: int) -> dict[str, Any]:
         """Collect one rollout under μ, with the noise of all its steps; whole episodes begin from `seed`."""
         self.start(mu, noise, seed)
         return self.finish()
 
-    def start(self, mu: Behavior, noise: Any, seed: int, which: int = 0) -> None:
+    def start(self, mu: Behavior, noise: PyTree, seed: int, which: int = 0) -> None:
         """Start a rollout into buffer set `which`; workers fill it in the background, a collector before it returns."""
         weights, self._which = behavior_arrays(mu), which
         self._refuse_non_finite_parameters(weights)

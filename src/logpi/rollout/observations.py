@@ -1,12 +1,16 @@
 """Storage of a host rollout's observations: as pairs, as a sequence (images), or not at all. Needs no JAX."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from logpi.core.collection import Collect, Steps
-from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.core.numpy_trees import HostTree, tree_leaves, tree_map
 from logpi.environments.protocol import Step
+
+RowIndex: TypeAlias = int | np.ndarray
+ColumnIndex: TypeAlias = slice | np.ndarray
+"""Columns of the buffers, or copies of the environment: all, a range, or those listed."""
 
 
 class StorePairs:
@@ -18,11 +22,11 @@ class StorePairs:
         self._buffers = list(zip(tree_leaves(fields["obs"]), tree_leaves(fields["next_obs"]), strict=True))
 
     @staticmethod
-    def allocate(obs: Any, rows: int, columns: int) -> dict[str, Any]:
+    def allocate(obs: HostTree, rows: int, columns: int) -> dict[str, Any]:
         """Allocate arrays for observations like `obs[N]`."""
         return {name: _empty(obs, rows, columns) for name in ("obs", "next_obs")}
 
-    def write(self, index: tuple[Any, Any], copies: Any, obs: Any, step: Step) -> None:
+    def write(self, index: tuple[RowIndex, ColumnIndex], copies: ColumnIndex, obs: HostTree, step: Step) -> None:
         """Write the observations of these copies at (row, column)."""
         for (current, following), x, y in zip(self._buffers, tree_leaves(obs), tree_leaves(step.next_obs), strict=True):
             current[index] = x[copies]
@@ -38,11 +42,11 @@ class StoreSequence:
         self._buffers = tree_leaves(fields["obs"])
 
     @staticmethod
-    def allocate(obs: Any, rows: int, columns: int) -> dict[str, Any]:
+    def allocate(obs: HostTree, rows: int, columns: int) -> dict[str, Any]:
         """Allocate arrays for observations like `obs[N]`."""
         return {"obs": _empty(obs, rows + 1, columns)}
 
-    def write(self, index: tuple[Any, Any], copies: Any, obs: Any, step: Step) -> None:
+    def write(self, index: tuple[RowIndex, ColumnIndex], copies: ColumnIndex, obs: HostTree, step: Step) -> None:
         """Write the observations of these copies at (row, column), and their successors in the next row."""
         row, column = index
         for buffer, x, y in zip(self._buffers, tree_leaves(obs), tree_leaves(step.next_obs), strict=True):
@@ -62,7 +66,7 @@ class StoreSequenceAndFinals:
         self._sequence, self.fields, self._count = StoreSequence(fields), fields, 0
 
     @staticmethod
-    def allocate(obs: Any, rows: int, columns: int) -> dict[str, Any]:
+    def allocate(obs: HostTree, rows: int, columns: int) -> dict[str, Any]:
         """Allocate arrays for observations like `obs[N]`."""
         final = tree_map(lambda x: _zeros(x, max(columns, rows * columns // 32)), obs)
         return StoreSequence.allocate(obs, rows, columns) | {
@@ -70,7 +74,7 @@ class StoreSequenceAndFinals:
             "place": np.full((rows, columns), -1, np.int32),
         }
 
-    def write(self, index: tuple[Any, Any], copies: Any, obs: Any, step: Step) -> None:
+    def write(self, index: tuple[RowIndex, ColumnIndex], copies: ColumnIndex, obs: HostTree, step: Step) -> None:
         """Write a row, and final observations where an episode ends in it: the next row there begins another one."""
         row, _ = index
         self._sequence.write(index, copies, obs, step)
@@ -98,12 +102,12 @@ class StoreNothing:
         self.fields = fields
 
     @staticmethod
-    def allocate(obs: Any, rows: int, columns: int) -> dict[str, Any]:
+    def allocate(obs: HostTree, rows: int, columns: int) -> dict[str, Any]:
         """Allocate the array of sums."""
         del obs
         return {"next_obs": np.zeros((rows, columns), np.float32)}
 
-    def write(self, index: tuple[Any, Any], copies: Any, obs: Any, step: Step) -> None:
+    def write(self, index: tuple[RowIndex, ColumnIndex], copies: ColumnIndex, obs: HostTree, step: Step) -> None:
         """Write the sums of these copies' entries."""
         for x in tree_leaves(step.next_obs):
             if np.issubdtype(x.dtype, np.floating):
@@ -113,16 +117,16 @@ class StoreNothing:
 Store = StorePairs | StoreSequence | StoreSequenceAndFinals | StoreNothing
 
 
-def choose_store(obs: Any, collect: Collect) -> type[Store]:
+def choose_store(obs: HostTree, collect: Collect) -> type[Store]:
     """Choose the store: a sequence for observations with images (uint8), pairs for all others."""
     if all(x.dtype != np.uint8 for x in tree_leaves(obs)):
         return StorePairs
     return StoreSequenceAndFinals if isinstance(collect, Steps) else StoreSequence
 
 
-def _zeros(like: Any, *shape: int) -> np.ndarray:
+def _zeros(like: np.ndarray, *shape: int) -> np.ndarray:
     return np.zeros((*shape, *like.shape[1:]), like.dtype)
 
 
-def _empty(obs: Any, rows: int, columns: int) -> Any:
+def _empty(obs: HostTree, rows: int, columns: int) -> HostTree:
     return tree_map(lambda x: _zeros(x, rows, columns), obs)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from logpi.core.collection import Episodes
 from logpi.core.compilation import aot_compile
@@ -192,10 +192,10 @@ class _HostPlays:
     def __init__(self, environment: HostEnvironment, mu: Behavior, collect: Episodes, outcomes_only: bool):
         n, obs = environment.spec.num_envs, environment.reset(0)
 
-        def draw(mu: Behavior, key: Key[Array, ""]) -> tuple[tuple, Any]:
+        def draw(mu: Behavior, key: Key[Array, ""]) -> tuple[tuple, PyTree]:
             return (), rollout_noise(mu, obs, key, collect, environment.spec)
 
-        def score(mu: Behavior, obs: Any, action: Any) -> tuple[tuple, Array]:
+        def score(mu: Behavior, obs: PyTree, action: PyTree) -> tuple[tuple, Array]:
             return (), behavior_log_probs(mu, obs, action, n)
 
         self._noise = aot_compile(draw, mu, jr.key(0))

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.core.numpy_trees import HostTree, tree_leaves, tree_map
 from logpi.environments.protocol import SteppableCopies
-from logpi.numpy_policy.blocks import Act, Blocks
+from logpi.numpy_policy.blocks import Blocks
+from logpi.numpy_policy.program import Act
+from logpi.rollout.backends import Rows
 
 End = tuple[int, int, bool, bool]  # row, environment, terminated, valid
 
@@ -21,11 +23,11 @@ def collect_window(
     blocks: Blocks,
     act: Act,
     draws: list[np.ndarray],
-    obs: Any,
+    obs: HostTree,
     time: np.ndarray,
-    rows: Any,
+    rows: Rows,
     heartbeat: np.ndarray,
-) -> tuple[Any, np.ndarray]:
+) -> tuple[HostTree, np.ndarray]:
     """Fill `rows` [T, n, ...] from the current observations on; returns (next observations, times of the next steps).
 
     - `act`: the policy's action function for one block; `draws` [T, n, ...] is its noise.
@@ -61,20 +63,20 @@ def collect_window(
     return tree_map(np.copy, next_obs), _write_flags(rows, time, ends)
 
 
-def _iterate_rows(tree: Any) -> Iterable[Any]:
+def _iterate_rows(tree: HostTree) -> Iterable[HostTree]:
     """Iterate over the leading axis of the arrays of a tree."""
     if isinstance(tree, np.ndarray):
         return tree
     return (tree_map(lambda x, t=t: x[t], tree) for t in range(len(tree_leaves(tree)[0])))
 
 
-def _next_obs_window(blocks: Blocks, obs: Any, rows: Any) -> Any:
+def _next_obs_window(blocks: Blocks, obs: HostTree, rows: HostTree) -> HostTree:
     """Return arrays [T, width, ...] for the successor observations: `rows` themselves where they have that width."""
     array = lambda x, first: x if x.shape[1] == blocks.width else np.repeat(blocks.spread(first)[None], len(x), axis=0)
     return tree_map(array, rows, obs)
 
 
-def _write_answers(rows: Any, next_obs: Any, answers: list[tuple[Any, Any]], positions: slice) -> None:
+def _write_answers(rows: Rows, next_obs: HostTree, answers: list[tuple[HostTree, HostTree]], positions: slice) -> None:
     """Write both kinds of actions; and the successor observations, unless they were written in place."""
     for buffer, x in zip(tree_leaves(rows["next_obs"]), tree_leaves(next_obs), strict=True):
         if not np.shares_memory(buffer, x):
@@ -86,7 +88,7 @@ def _write_answers(rows: Any, next_obs: Any, answers: list[tuple[Any, Any]], pos
         buffer[...] = np.concatenate(leaves).reshape(len(leaves), *leaves[0].shape)[:, positions]
 
 
-def _write_obs(rows: Any, first: Any, starts: list[tuple[int, Any]]) -> None:
+def _write_obs(rows: Rows, first: HostTree, starts: list[tuple[int, HostTree]]) -> None:
     """Write the observations acted on: the successor in the row before, or an episode's first observation."""
     for obs, next_obs, x in zip(*map(tree_leaves, (rows["obs"], rows["next_obs"], first)), strict=True):
         obs[0], obs[1:] = x, next_obs[:-1]
@@ -96,7 +98,7 @@ def _write_obs(rows: Any, first: Any, starts: list[tuple[int, Any]]) -> None:
                 obs[t] = x
 
 
-def _write_flags(rows: Any, time: np.ndarray, ends: list[End]) -> np.ndarray:
+def _write_flags(rows: Rows, time: np.ndarray, ends: list[End]) -> np.ndarray:
     """Write flags and times of all rows; returns the times of the steps after the window."""
     length = len(rows["reward"])
     rows["terminated"][:], rows["truncated"][:], rows["valid"][:] = False, False, True

@@ -10,7 +10,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import equinox as eqx
 import jax
@@ -18,7 +18,7 @@ import jax.random as jr
 import numpy as np
 import safetensors
 import safetensors.numpy
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from logpi.errors import LogpiError
 from logpi.runs.files import (
@@ -31,6 +31,8 @@ from logpi.runs.files import (
 )
 from logpi.runs.migrations import SCHEMA, check_schema, migrate_arrays
 from logpi.runs.schema import NAME, OBJECT, check_fields
+
+Leaf: TypeAlias = Array | np.ndarray | jax.ShapeDtypeStruct
 
 ARRAYS, MANIFEST = "arrays.safetensors", "manifest.json"
 FIELDS = {"sha256": NAME, "facts": OBJECT}  # of a manifest, besides its schema and its seal
@@ -50,7 +52,7 @@ class Checkpoint:
     metadata: dict[str, Any]
 
 
-def save(directory: Path, tree: PyTree, **facts: Any) -> None:
+def save(directory: Path, tree: PyTree, **facts: object) -> None:
     """Write the arrays of a tree, and facts about them, into a directory; one of that name is replaced.
 
     Raises OSError where they cannot be written; an earlier checkpoint of that name is then untouched.
@@ -171,28 +173,28 @@ def _leaves(tree: PyTree, prefix: str = "") -> list[tuple[str, Any]]:
     return [(_name(path, prefix), leaf) for path, leaf in flat]
 
 
-def _name(path: Any, prefix: str) -> str:
+def _name(path: jax.tree_util.KeyPath, prefix: str) -> str:
     return (prefix + jax.tree_util.keystr(path)).lstrip(".")
 
 
-def _is_array(leaf: Any) -> bool:
+def _is_array(leaf: object) -> bool:
     return isinstance(leaf, jax.ShapeDtypeStruct | np.ndarray) or eqx.is_array(leaf)
 
 
-def _kind(array: Any) -> str:
+def _kind(array: Leaf) -> str:
     """Describe dtype and shape."""
     return f"{array.dtype} {tuple(array.shape)}"
 
 
-def _is_key(leaf: Any) -> bool:
+def _is_key(leaf: Leaf) -> bool:
     return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _data(leaf: Any) -> Any:
-    return jr.key_data(leaf) if _is_key(leaf) else leaf
+def _data(leaf: Leaf) -> Leaf:
+    return jr.key_data(cast(Array, leaf)) if _is_key(leaf) else leaf
 
 
-def _put(array: np.ndarray, leaf: Any) -> Any:
+def _put(array: np.ndarray, leaf: Leaf) -> Array | np.ndarray:
     if _is_key(leaf):
-        return jr.wrap_key_data(jax.numpy.asarray(array), impl=jr.key_impl(leaf))
+        return jr.wrap_key_data(jax.numpy.asarray(array), impl=jr.key_impl(cast(Array, leaf)))
     return array if isinstance(leaf, np.ndarray) else jax.numpy.asarray(array)

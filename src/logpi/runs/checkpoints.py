@@ -19,7 +19,7 @@ RETENTION = {LAST: 3, BEST: 1}  # checkpoints of each kind that are kept
 NAME = re.compile(rf"({LAST}|{BEST})-(?P<iteration>[0-9]{{9}})(?P<half>\.(new|old)-[0-9a-f]+)?")
 
 
-def save(directory: Path, kind: str, iteration: int, tree: PyTree, **facts: Any) -> None:
+def save(directory: Path, kind: str, iteration: int, tree: PyTree, **facts: object) -> None:
     """Save a checkpoint of an iteration, of kind `LAST` or `BEST`, and remove the oldest beyond `RETENTION`."""
     checkpoint.save(directory / f"{kind}-{iteration:09d}", tree, iteration=iteration, **facts)
     for old in list_checkpoints(directory, kind)[RETENTION[kind] :]:

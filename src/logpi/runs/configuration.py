@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from logpi.environments.protocol import Spec
 from logpi.environments.registry import check, names_a_module, same_task
-from logpi.environments.source import with_arguments
+from logpi.environments.source import EnvironmentSource, with_arguments
 from logpi.errors import LogpiError
 from logpi.presets.recipe import Recipe
 from logpi.presets.registry import find_algorithm
@@ -25,7 +25,7 @@ PACKAGES = ("logpi", "jax", "jaxlib", "equinox", "optax", "gymnasium", "numpy")
 CUSTOM = "custom"  # name of an algorithm that was put together from parts
 
 
-def configuration(spec: Any, settings: dict[str, Any], description: str, **facts: Any) -> dict[str, Any]:
+def configuration(spec: Spec, settings: dict[str, Any], description: str, **facts: object) -> dict[str, Any]:
     """Build the complete configuration of a run, in values that JSON has.
 
     - `spec`: of the run's environment, whose spaces are stored, so that networks can be rebuilt without it.
@@ -59,8 +59,11 @@ def read(directory: Path) -> dict[str, Any]:
 
 
 def environment(
-    config: dict[str, Any], directory: Path, env: Any = None, env_args: Mapping[str, Any] | None = None
-) -> Any:
+    config: dict[str, Any],
+    directory: Path,
+    env: EnvironmentSource | None = None,
+    env_args: Mapping[str, Any] | None = None,
+) -> EnvironmentSource:
     """Find the environment to continue with: the one that is given, else the run's own by its name, with its arguments.
 
     - `env`: given by the user; None for the run's own. If it is the run's own name, the run's arguments hold, too.

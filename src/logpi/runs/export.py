@@ -1,6 +1,7 @@
 """A trained policy as one file that acts with NumPy alone."""
 
 import os
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from gymnasium import spaces
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from logpi.core.numpy_trees import tree_leaves, tree_map
 from logpi.distributions.protocol import numpy_sampler
@@ -97,14 +98,16 @@ def module(policy: PyTree, observation_space: spaces.Space, action_space: spaces
     return head + source.imports(body) + "\n\n" + body + source.constants(program, flat, body, paths)
 
 
-def _lowered(bound: Any, weights: list[Any], obs: PyTree, native: Any) -> tuple[Program, Any, list[Any]]:
+def _lowered(
+    bound: Callable[..., PyTree], weights: list[Any], obs: PyTree, native: Callable[..., PyTree]
+) -> tuple[Program, Any, list[Any]]:
     """Lower the policy: program (weights, observation, noise) ↦ (mode, sample); π as shapes; shapes of its noise."""
     structure, cut = jax.tree.structure(obs), len(weights)
     pi = eqx.filter_eval_shape(bound(weights), obs)
     noise, drawn = jax.tree.flatten(jax.eval_shape(lambda: bound(weights)(obs).noise(jr.key(0))))
     seen = cut + structure.num_leaves
 
-    def both(*flat: Any) -> tuple[Any, Any]:
+    def both(*flat: Array) -> tuple[Any, Any]:
         here = bound(flat[:cut])(structure.unflatten(flat[cut:seen]))
         mode, sample = here.mode(), here.push(drawn.unflatten(flat[seen:]))
         return native(here.to_env(mode)), native(here.to_env(sample))

@@ -12,6 +12,7 @@ import math
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -147,12 +148,16 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     replace_file(path, json.dumps(finite(value), indent=1).encode() + b"\n")
 
 
-def finite(value: Any) -> Any:
-    """Convert a value to one that JSON has: null for a number that is not finite, "start:end" for a schedule."""
+def finite(values: Mapping[str, object]) -> dict[str, Any]:
+    """Convert values to those that JSON has: null for a number that is not finite, "start:end" for a schedule."""
+    return {name: _finite(x) for name, x in values.items()}
+
+
+def _finite(value: object) -> object:
     if isinstance(value, dict):
-        return {name: finite(x) for name, x in value.items()}
+        return finite(value)
     if isinstance(value, list | tuple):
-        return [finite(x) for x in value]
+        return [_finite(x) for x in value]
     if isinstance(value, LinearSchedule):
         return f"{value.start}:{value.end}"
     if isinstance(value, float):

@@ -73,7 +73,7 @@ MIGRATIONS = (
 SCHEMA = OLDEST + len(MIGRATIONS)
 
 
-def check_schema(number: Any, path: Path) -> int:
+def check_schema(number: object, path: Path) -> int:
     """Return the schema number found in a file; raises LogpiError, naming it, where this version cannot read it."""
     if type(number) is not int or not OLDEST <= number <= SCHEMA:
         raise LogpiError(f"{path} has schema {number}; this version of logpi reads {OLDEST} to {SCHEMA}")

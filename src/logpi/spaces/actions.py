@@ -3,13 +3,16 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
 
 from logpi.errors import LogpiError
-from logpi.spaces.tree import check, map_leaves
+from logpi.spaces.tree import LeafSpace, check, map_leaves
+
+if TYPE_CHECKING:
+    import jax  # processes that only step environments import no JAX
 
 UNBOUNDED = 2.0**31 - 1  # the largest int32: also the bounds of boxes that stand for "any number" of their dtype
 
@@ -47,10 +50,10 @@ def to_gymnasium(space: spaces.Space, name: str, first: int = 0) -> Callable[[An
     """
     check(space, "action")
 
-    def for_leaf(leaf: Any) -> Callable[[Any], Any]:
+    def for_leaf(leaf: LeafSpace) -> Callable[[Any], Any]:
         native, dtype, may_fail = _leaf_to_native(leaf), leaf.dtype, isinstance(leaf, spaces.Box)
 
-        def send(x: Any) -> Any:
+        def send(x: np.ndarray) -> np.ndarray:
             # One product depends on every entry and is the fastest check; since it may also overflow for large finite
             # numbers, the exact check follows.
             if may_fail and not math.isfinite(np.vdot(x, x)) and not np.isfinite(x).all():
@@ -67,7 +70,7 @@ def to_gymnasium(space: spaces.Space, name: str, first: int = 0) -> Callable[[An
     return map_leaves(space, for_leaf)
 
 
-def _leaf_to_native(space: Any) -> Callable[[Any], Any]:
+def _leaf_to_native(space: LeafSpace) -> Callable[[Any], Any]:
     match space:
         case spaces.Box():
             return _box_to_native(space)
@@ -77,7 +80,7 @@ def _leaf_to_native(space: Any) -> Callable[[Any], Any]:
     return lambda action: action
 
 
-def _leaf_from_native(space: Any) -> Callable[[Any], Any]:
+def _leaf_from_native(space: LeafSpace) -> Callable[[Any], Any]:
     if isinstance(space, spaces.Box):
         half, middle = (x.astype(np.float64) for x in _scale_and_offset(space))
         return lambda action: ((action - middle) / np.where(half > 0, half, 1)).astype(np.float32)
@@ -115,7 +118,7 @@ def _box_to_native(space: spaces.Box) -> Callable[[Any], Any]:
     def broadcast_constants(shape: tuple[int, ...]) -> list[np.ndarray]:
         return [np.ascontiguousarray(np.broadcast_to(x, shape)) for x in (half, middle, lowest, highest)]
 
-    def scale(action: Any) -> Any:
+    def scale(action: "np.ndarray | jax.Array") -> "np.ndarray | jax.Array":
         if isinstance(action, np.ndarray):
             # Called in every step: constants broadcast beforehand halve the time, and `clip` would double it.
             factor, offset, floor, ceiling = broadcast_constants(action.shape)
@@ -140,6 +143,6 @@ def _inner_bound(bound: np.ndarray, inward: int) -> np.ndarray:
     return np.where(outside, np.nextafter(near, np.float32(inward * np.inf)), near)
 
 
-def _align(x: np.ndarray, action: Any) -> Any:
+def _align(x: np.ndarray, action: "np.ndarray | jax.Array") -> np.ndarray:
     """Add leading axes to `x`, which has the actions' last ones, as far as the actions have them."""
     return x[(None,) * (action.ndim - x.ndim)]

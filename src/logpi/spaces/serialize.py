@@ -1,6 +1,7 @@
 """Spaces as JSON, so that a run's networks can be rebuilt without its environment."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,15 +33,15 @@ def to_json(space: spaces.Space) -> dict[str, Any]:
     )
 
 
-def from_json(data: Any) -> spaces.Space:
+def from_json(data: object) -> spaces.Space:
     """Convert JSON values back to the space. Raises LogpiError for values that `to_json` does not write."""
     try:
-        return _read(data)
+        return _read(data if isinstance(data, dict) else {})
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError, OverflowError, RecursionError) as error:
         raise LogpiError(f"run.json holds no space that logpi knows: {error}") from None
 
 
-def _read(data: Any) -> spaces.Space:
+def _read(data: Mapping[str, Any]) -> spaces.Space:
     match data["space"]:
         case "Box":
             shape = _shape(data["shape"])
@@ -59,19 +60,19 @@ def _read(data: Any) -> spaces.Space:
     raise ValueError(data["space"])
 
 
-def _bound(bound: np.ndarray) -> Any:
+def _bound(bound: np.ndarray) -> object:
     """Write one number where all are equal; infinities as text, since JSON has none."""
     values = bound.flat[0].item() if bound.size and (bound == bound.flat[0]).all() else bound.tolist()
     return _infinities_to_text(values)
 
 
-def _infinities_to_text(x: Any) -> Any:
+def _infinities_to_text(x: object) -> object:
     if isinstance(x, list):
         return [_infinities_to_text(inner) for inner in x]
     return str(x) if isinstance(x, float) and math.isinf(x) else x
 
 
-def _infinities_from_text(x: Any) -> Any:
+def _infinities_from_text(x: object) -> object:
     if isinstance(x, list):
         return [_infinities_from_text(inner) for inner in x]
     return {"inf": math.inf, "-inf": -math.inf}.get(x, x) if isinstance(x, str) else x

@@ -3,14 +3,14 @@
 import functools
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from gymnasium import spaces
 
 from logpi.errors import LogpiError
 
-SUPPORTED = spaces.Box | spaces.Discrete | spaces.MultiBinary | spaces.MultiDiscrete
+LeafSpace: TypeAlias = spaces.Box | spaces.Discrete | spaces.MultiBinary | spaces.MultiDiscrete
 HALVES = {np.dtype(wide): np.dtype(half) for wide, half in {"f8": "f4", "i8": "i4", "u8": "u4"}.items()}
 
 
@@ -34,7 +34,7 @@ def check(space: spaces.Space, what: str) -> None:
     """
     _check_keys(space, what, "")
     for path, leaf in leaf_spaces(space):
-        if not isinstance(leaf, SUPPORTED):
+        if not isinstance(leaf, LeafSpace):
             place = f" at {path}" if path else ""
             raise LogpiError(
                 f"{what} space {leaf}{place} is not supported; supported: Box, Discrete, MultiBinary, MultiDiscrete,"
@@ -92,8 +92,8 @@ def row_writer(space: spaces.Space) -> Callable[[Any, int, Any], None]:
 def empty(space: spaces.Space, rows: int) -> Callable[[], Any]:
     """Build the function that makes zeros [rows, ...] shaped like the space, in buffer dtypes."""
 
-    def zeros(leaf: Any) -> Callable[[], np.ndarray]:
-        shape, dtype = (rows, *leaf.shape), buffer_dtype(leaf)
+    def zeros(leaf: LeafSpace) -> Callable[[], np.ndarray]:
+        shape, dtype = (rows, *(leaf.shape or ())), buffer_dtype(leaf)
         return lambda: np.zeros(shape, dtype)
 
     return map_leaves(space, zeros)

@@ -1,6 +1,6 @@
 """Check of the algorithm contract: state, schedules, behavior, learning."""
 
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -14,6 +14,7 @@ from logpi.core.collection import Episodes, Steps
 from logpi.core.schedules import LinearSchedule
 from logpi.environments.protocol import Environment, Spec, is_jax_environment
 from logpi.environments.registry import make
+from logpi.environments.source import EnvironmentSource
 from logpi.policies.action_critic import mlp_action_critic
 from logpi.policies.behavior import Behavior
 from logpi.policies.critic import mlp_critic
@@ -27,7 +28,12 @@ MEMBERS = ("collect", "num_envs_required", "critic_kind", "learns_separately", "
 
 
 def check_algorithm(
-    algorithm: Any, policy: PyTree = None, critic: PyTree = None, env: Any = "logpi:CartPole-v1", *, seed: int = 0
+    algorithm: object,
+    policy: PyTree = None,
+    critic: PyTree = None,
+    env: EnvironmentSource = "logpi:CartPole-v1",
+    *,
+    seed: int = 0,
 ) -> None:
     """Raise LogpiError unless an algorithm keeps the contract `logpi.algorithms.protocol.Algorithm`, naming the fault.
 
@@ -46,10 +52,11 @@ def check_algorithm(
         >>> credit, ascent = logpi.RewardToGo(0.99), logpi.Ascent(logpi.adam, 1e-3)
         >>> check_algorithm(logpi.PolicyGradient(credit, logpi.score, ascent, collect=logpi.Episodes(8)))
     """
-    _members(algorithm)
+    algorithm = _members(algorithm)
     time_limit = algorithm.collect.max_episode_steps if isinstance(algorithm.collect, Episodes) else None
     environment = make(env, algorithm.num_envs_required or NUM_ENVS, time_limit)
     require(is_jax_environment(environment), f"{env} runs on the host", "give an environment written in JAX")
+    assert is_jax_environment(environment)
     k_networks, k_start, k_behavior, k_rollout, k_learn = jr.split(jr.key(seed), 5)
     default_policy, default_critic = _networks(environment.spec, algorithm.critic_kind, k_networks)
     policy = default_policy if policy is None else policy
@@ -62,16 +69,18 @@ def check_algorithm(
     _learning(algorithm, state, mu, tau, k_learn)
 
 
-def _members(algorithm: Any) -> None:
+def _members(algorithm: object) -> Algorithm:
     """Every member is there, and the properties have values that the training loop knows."""
     missing = [name for name in MEMBERS if not hasattr(algorithm, name)]
     name = type(algorithm).__name__
     require(not missing, f"the algorithm {name} has no {', '.join(missing)}", "add the missing members")
-    collect, kind, number = algorithm.collect, algorithm.critic_kind, algorithm.num_envs_required
+    checked = cast(Algorithm, algorithm)
+    collect, kind, number = checked.collect, checked.critic_kind, checked.num_envs_required
     require(isinstance(collect, Steps | Episodes), f"collect is {collect!r}", "use logpi.Steps(…) or logpi.Episodes(…)")
     require(kind in (None, "state", "action"), f"critic_kind is {kind!r}", "answer None, 'state' or 'action'")
     whole = number is None or (isinstance(number, int) and number > 0)
     require(whole, f"num_envs_required is {number!r}", "answer None or a whole number ≥ 1")
+    return checked
 
 
 def _networks(spec: Spec, kind: str | None, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
@@ -140,10 +149,11 @@ def _learning(algorithm: Algorithm, state: State, mu: Behavior, tau: Trajectory,
     require(_same(zeros, ones), "rows that are not valid change what is learned", "mask them by tau.valid")
 
 
-def _metrics(info: Any) -> None:
+def _metrics(info: object) -> None:
     """Metrics are named scalars; NaN stands for a metric that is undefined, an infinite one is a fault."""
     named = isinstance(info, dict) and all(isinstance(name, str) for name in info)
     require(named, "info is not a dict with names as keys", "return a dict from names to scalars")
+    assert isinstance(info, dict)
     for name, x in info.items():
         require(np.shape(x) == (), f"info[{name!r}] has shape {np.shape(x)}", "report one number, such as a mean")
         require(not np.isinf(x), f"info[{name!r}] is infinite", "report NaN where a metric is undefined")

@@ -12,13 +12,14 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Key, PyTree
 
+from logpi.distributions.protocol import Distribution
 from logpi.testing.expect import close, kinds, offers, require, same_kind, within
 from logpi.types import trainable
 
 METHODS = ("noise", "push", "sample", "log_prob", "entropy", "kl", "mode", "to_env")
 
 
-def check_distribution(p: Any, q: Any, *, draws: int = 20_000, seed: int = 0) -> None:
+def check_distribution(p: Distribution, q: Distribution, *, draws: int = 20_000, seed: int = 0) -> None:
     """Raise LogpiError unless two distributions of one kind satisfy the contract of `Distribution`.
 
     - `p`, `q`: over one action each (no batch axes), different, with equal shapes; the support of q contains that of p.
@@ -55,7 +56,7 @@ def check_distribution(p: Any, q: Any, *, draws: int = 20_000, seed: int = 0) ->
     require(good, f"a sample has log_prob {top:.5g}, the mode {float(at):.5g}", "mode must maximize π")
 
 
-def _answers(p: Any, q: Any, key: Key[Array, ""]) -> tuple[Any, Any, dict[str, tuple[Any, Any]]]:
+def _answers(p: Distribution, q: Distribution, key: Key[Array, ""]) -> tuple[Any, Any, dict[str, tuple[Any, Any]]]:
     """Evaluate p and q alone, and as a batch; the third result pairs each batched value with stacked rows."""
     both = jax.tree.map(lambda a, b: jnp.stack([a, b]) if eqx.is_array(a) else a, p, q)
     noise = both.noise(key)
@@ -70,7 +71,7 @@ def _answers(p: Any, q: Any, key: Key[Array, ""]) -> tuple[Any, Any, dict[str, t
     }
     row = lambda tree, i: jax.tree.map(lambda x: x[i], tree)
 
-    def alone(d: Any, i: int) -> dict[str, Any]:
+    def alone(d: Distribution, i: int) -> dict[str, Any]:
         a = d.push(row(noise, i))
         return {
             "push": a,
@@ -89,7 +90,7 @@ def _stacked(one: PyTree, other: PyTree) -> PyTree:
     return jax.tree.map(lambda *x: jnp.stack(x), one, other)
 
 
-def _alone(p: Any, q: Any, key: Key[Array, ""]) -> tuple[dict[str, Any]]:
+def _alone(p: Distribution, q: Distribution, key: Key[Array, ""]) -> tuple[dict[str, Any]]:
     """Evaluate every method of p alone, with the KL to q."""
     noise, action = p.noise(key), p.sample(key)
     return (
@@ -119,7 +120,7 @@ def _shapes(p: dict[str, Any], q: dict[str, Any]) -> None:
         )
 
 
-def _drawn(p: Any, q: Any, keys: Key[Array, " n"]) -> dict[str, Any]:
+def _drawn(p: Distribution, q: Distribution, keys: Key[Array, " n"]) -> dict[str, Any]:
     """Draw samples of p, with the log densities, score and log |det ∂to_env/∂a| of each."""
     theta, rest = trainable(p)
     score = jax.grad(lambda theta, a: eqx.combine(theta, rest).log_prob(a))
@@ -127,7 +128,7 @@ def _drawn(p: Any, q: Any, keys: Key[Array, " n"]) -> dict[str, Any]:
     return jax.vmap(each)(keys) | {"stretch_there": _stretch(p, p.mode())}
 
 
-def _of_one(p: Any, q: Any, action: PyTree, score: Callable[[PyTree], PyTree]) -> dict[str, Any]:
+def _of_one(p: Distribution, q: Distribution, action: PyTree, score: Callable[[PyTree], PyTree]) -> dict[str, Any]:
     figures = {"action": action, "log_p": p.log_prob(action), "log_q": q.log_prob(action)}
     return figures | {"score": score(action), "stretch": _stretch(p, action)}
 
@@ -151,7 +152,7 @@ def _score(scores: PyTree) -> None:
         require(within(x, 0.0, 5.0), f"E ∇log_prob is not 0 in {name}", "samples and log_prob must be of one density")
 
 
-def _normalized(p: Any, action: PyTree, log_p: np.ndarray, key: Key[Array, ""]) -> None:
+def _normalized(p: Distribution, action: PyTree, log_p: np.ndarray, key: Key[Array, ""]) -> None:
     """Check Σ or ∫ exp(log_prob) = 1: by summing over drawn discrete actions, by importance sampling for real ones."""
     real, whole = _parts(action)
     kind, count = _kinds(whole, len(log_p))
@@ -168,13 +169,13 @@ def _normalized(p: Any, action: PyTree, log_p: np.ndarray, key: Key[Array, ""]) 
     require(good, found, "log_prob must be a normalized density")
 
 
-def _log_weights(p: Any, real: PyTree, whole: PyTree, keys: Key[Array, " n"]) -> Array:
+def _log_weights(p: Distribution, real: PyTree, whole: PyTree, keys: Key[Array, " n"]) -> Array:
     """log p/g at draws from a Gaussian g wider than the samples; for the density of a, and of to_env(a)."""
     flat = jax.vmap(lambda x: ravel_pytree(x)[0])(real)
     unravel = ravel_pytree(jax.tree.map(lambda x: x[0], real))[1]
     middle, spread = jnp.mean(flat, axis=0), 1.3 * jnp.std(flat, axis=0) + 1e-6
 
-    def each(key: Any, whole: PyTree) -> Array:
+    def each(key: Key[Array, ""], whole: PyTree) -> Array:
         u = jr.normal(key, middle.shape)
         at = eqx.combine(unravel(middle + spread * u), whole)
         log_g = -jnp.sum(0.5 * u**2 + jnp.log(spread) + 0.5 * math.log(2 * math.pi))
@@ -189,7 +190,7 @@ def _parts(action: PyTree) -> tuple[PyTree, PyTree]:
     return eqx.partition(action, lambda x: jnp.issubdtype(x.dtype, jnp.floating))
 
 
-def _stretch(p: Any, action: PyTree) -> Array:
+def _stretch(p: Distribution, action: PyTree) -> Array:
     """log |det ∂to_env(a)/∂a| over the floating-point leaves of one action; 0 if to_env is the identity."""
     real, whole = _parts(action)
     if not jax.tree.leaves(real):

@@ -1,36 +1,40 @@
 """Check of an environment: values must fit its spec, and episodes must end and start as flagged."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
-import equinox as eqx
 import jax
 import jax.random as jr
 import numpy as np
 from gymnasium import spaces
 
-from logpi.core.numpy_trees import tree_leaves, tree_map
-from logpi.environments.protocol import Step
+from logpi.core.numpy_trees import HostTree, tree_leaves, tree_map
+from logpi.environments.protocol import Environment, HostEnvironment, Spec, Step, is_jax_environment
 from logpi.environments.registry import make
-from logpi.environments.source import is_constructible
+from logpi.environments.source import EnvironmentSource, is_constructible
 from logpi.errors import LogpiError
 from logpi.spaces.actions import bounded_dimensions
-from logpi.spaces.tree import check, empty, leaf_spaces, map_leaves
+from logpi.spaces.tree import LeafSpace, check, empty, leaf_spaces, map_leaves
 from logpi.testing.expect import close, offers, require, same_kind
-from logpi.testing.starts import check_ends, check_starts
+from logpi.testing.starts import Played, check_ends, check_starts
 
 FIELDS = {"reward": np.float32, "terminated": np.bool_, "truncated": np.bool_, "valid": np.bool_}
 
 
-@dataclass
-class Played:
-    """Record of one rollout from a seed: the first observations, and every step."""
+@runtime_checkable
+class Player(Protocol):
+    """Members that a check steps environments by, on the host or on the device."""
 
-    first: Any
-    steps: list[Step]
+    def reset(self, seed: int) -> HostTree:
+        """Begin new episodes."""
+        ...
+
+    def step(self, action: HostTree, idle: np.ndarray) -> Step:
+        """Step all environments."""
+        ...
 
 
-def check_environment(env: Any, *, num_envs: int = 4, steps: int = 200, seed: int = 0) -> None:
+def check_environment(env: EnvironmentSource, *, num_envs: int = 4, steps: int = 200, seed: int = 0) -> None:
     """Raise LogpiError unless an environment satisfies its contract under random actions.
 
     - `env`: whatever `logpi.make` takes: a name, a factory, a Gymnasium environment or vector environment, one in JAX.
@@ -43,13 +47,13 @@ def check_environment(env: Any, *, num_envs: int = 4, steps: int = 200, seed: in
 
         >>> check_environment("logpi:CartPole-v1", steps=60)
     """
-    environment: Any = make(env, num_envs)
+    environment = make(env, num_envs)
     spec = environment.spec
     check(spec.observation_space, "observation")
     check(spec.action_space, "action")
-    on_device = isinstance(environment, eqx.Module)
+    on_device = is_jax_environment(environment)
     offers(environment, ("reset", "step") if on_device else ("reset", "step", "close"), "environment")
-    player = _OnDevice(environment) if on_device else environment
+    player = _OnDevice(environment) if is_jax_environment(environment) else environment
     try:
         actions = [random_actions(spec.action_space, spec.num_envs, seed + t) for t in range(steps)]
         played = _play(player, actions, seed)
@@ -58,17 +62,17 @@ def check_environment(env: Any, *, num_envs: int = 4, steps: int = 200, seed: in
         _repeats(player, actions[: min(steps, 40)], played, seed)
         check_starts(spec, [player.reset(s) for s in range(seed, seed + 12)], played)
         _bounds(player, spec, actions[0], seed)
-        if not on_device:
+        if not is_jax_environment(environment):
             _host(environment, spec, actions[0], seed)
     finally:
-        if not on_device and is_constructible(env):
+        if not is_jax_environment(environment) and is_constructible(env):
             environment.close()
 
 
 class _OnDevice:
     """A JAX environment with the interface of a host environment."""
 
-    def __init__(self, environment: Any):
+    def __init__(self, environment: Environment):
         state, _ = jax.eval_shape(environment.reset, jr.key(0))
         action = random_actions(environment.spec.action_space, environment.spec.num_envs, 0)
         later, _ = jax.eval_shape(environment.step, jr.key(0), state, action)
@@ -76,13 +80,13 @@ class _OnDevice:
         self._reset = jax.jit(lambda key: environment.reset(key))
         self._step = jax.jit(lambda key, state, action: environment.step(key, state, action))
 
-    def reset(self, seed: int) -> Any:
+    def reset(self, seed: int) -> HostTree:
         """Reset from the seed's key."""
         k_reset, self._key = jr.split(jr.key(seed))
         self._state, obs = self._reset(k_reset)
         return jax.device_get(obs)
 
-    def step(self, action: Any, idle: np.ndarray) -> Step:
+    def step(self, action: HostTree, idle: np.ndarray) -> Step:
         """Step all environments."""
         del idle
         k_step, self._key = jr.split(self._key)
@@ -90,12 +94,12 @@ class _OnDevice:
         return jax.device_get(step)
 
 
-def random_actions(space: spaces.Space, rows: int, seed: int) -> Any:
+def random_actions(space: spaces.Space, rows: int, seed: int) -> HostTree:
     """Draw actions in a policy's convention: integers from 0; for a Box, numbers within and beyond [−1, 1]."""
     rng = np.random.default_rng(seed)
 
-    def draw(leaf: Any) -> Any:
-        shape = (rows, *leaf.shape)
+    def draw(leaf: LeafSpace) -> Callable[[], np.ndarray]:
+        shape = (rows, *(leaf.shape or ()))
         match leaf:
             case spaces.Box():
                 return lambda: rng.uniform(-1.3, 1.3, shape).astype(np.float32)
@@ -108,12 +112,12 @@ def random_actions(space: spaces.Space, rows: int, seed: int) -> Any:
     return map_leaves(space, draw)()
 
 
-def _play(player: Any, actions: list[Any], seed: int) -> Played:
+def _play(player: Player, actions: list[HostTree], seed: int) -> Played:
     first, idle = player.reset(seed), np.zeros(len(tree_leaves(actions[0])[0]), bool)
     return Played(first, [player.step(action, idle) for action in actions])
 
 
-def _answers(spec: Any, played: Played) -> None:
+def _answers(spec: Spec, played: Played) -> None:
     """Check structures, shapes, dtypes and ranges of all observations, rewards and flags."""
     wanted = empty(spec.observation_space, spec.num_envs)()
     remedy = "make it fit the observation space (64 bits are kept as 32)"
@@ -132,7 +136,7 @@ def _answers(spec: Any, played: Played) -> None:
         )
 
 
-def _in_range(spec: Any, obs: Any, what: str) -> None:
+def _in_range(spec: Spec, obs: HostTree, what: str) -> None:
     """Check that observations are finite and, in discrete spaces, within range."""
     for (path, leaf), x in zip(leaf_spaces(spec.observation_space), tree_leaves(obs), strict=True):
         require(np.isfinite(x).all(), f"{what}{path} is not finite", "keep observations finite")
@@ -150,7 +154,7 @@ def _in_range(spec: Any, obs: Any, what: str) -> None:
         require(good, f"{what}{path} is not in {leaf}", "answer elements of the observation space")
 
 
-def _repeats(player: Any, actions: list[Any], played: Played, seed: int) -> None:
+def _repeats(player: Player, actions: list[HostTree], played: Played, seed: int) -> None:
     """Check that the same seed and actions give the same observations, rewards and flags."""
     again = _play(player, actions, seed)
     remedy = "draw everything from the seed or key given to reset, and keep nothing from one reset to the next"
@@ -159,7 +163,7 @@ def _repeats(player: Any, actions: list[Any], played: Played, seed: int) -> None
         require(close(one, other, 0), f"seed {seed} gives another step {t} the second time", remedy)
 
 
-def _bounds(player: Any, spec: Any, action: Any, seed: int) -> None:
+def _bounds(player: Player, spec: Spec, action: HostTree, seed: int) -> None:
     """Check that an action far beyond its bounds acts as the action at the bounds."""
     boxes = [leaf for _, leaf in leaf_spaces(spec.action_space) if isinstance(leaf, spaces.Box)]
     if not boxes:
@@ -170,14 +174,14 @@ def _bounds(player: Any, spec: Any, action: Any, seed: int) -> None:
     require(close(one, far, 1e-5), "an action beyond its bounds does more than one at them", remedy)
 
 
-def _stretched(leaf: Any, x: np.ndarray, size: float) -> np.ndarray:
+def _stretched(leaf: spaces.Space, x: np.ndarray, size: float) -> np.ndarray:
     if not isinstance(leaf, spaces.Box):
         return x
     bounded = bounded_dimensions(leaf)
     return np.where(bounded, np.sign(x) * size, x).astype(np.float32)
 
 
-def _host(environment: Any, spec: Any, action: Any, seed: int) -> None:
+def _host(environment: HostEnvironment, spec: Spec, action: HostTree, seed: int) -> None:
     """Check that rows of idle environments are not valid, and that non-finite actions are refused."""
     environment.reset(seed)
     idle = np.arange(spec.num_envs) == 0

@@ -1,6 +1,7 @@
 """Check of a policy: a map from observations of a space to distributions over actions of a space."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -11,12 +12,12 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Array, Key, PyTree
 
-from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.core.numpy_trees import HostTree, tree_leaves, tree_map
 from logpi.errors import LogpiError
 from logpi.policies.behavior import Behavior
 from logpi.policies.evaluate import map_rows
 from logpi.spaces.actions import to_gymnasium
-from logpi.spaces.tree import copy_as_stored, leaf_spaces, map_leaves
+from logpi.spaces.tree import LeafSpace, copy_as_stored, leaf_spaces, map_leaves
 from logpi.testing.distribution import METHODS
 from logpi.testing.expect import close, offers, require, same_kind
 from logpi.types import ravel, trainable
@@ -51,7 +52,7 @@ def _row(tree: PyTree, i: int) -> PyTree:
     return jax.tree.map(lambda x: x[i], tree)
 
 
-def observations(space: spaces.Space, rows: int, seed: int = 0) -> Any:
+def observations(space: spaces.Space, rows: int, seed: int = 0) -> PyTree:
     """Sample `rows` elements of a space, as a rollout stores them: leaves [rows, ...]."""
     space = copy.deepcopy(space)
     space.seed(seed)
@@ -92,7 +93,7 @@ def _rows(policy: PyTree, obs: PyTree, key: Key[Array, ""]) -> tuple[dict[str, A
     return together, jax.device_get(native)
 
 
-def _actions(own: Any, space: spaces.Space) -> None:
+def _actions(own: HostTree, space: spaces.Space) -> None:
     """Check that the actions for the environment lie in the action space."""
     wanted = map_leaves(space, _like)()
     same_kind(own, wanted, "the action", "give actions the structure of the action space, one row an observation")
@@ -108,16 +109,19 @@ def _actions(own: Any, space: spaces.Space) -> None:
     require(_contained(space, row), f"{row} does not lie in the action space {space}", "give actions of its shapes")
 
 
-def _like(leaf: Any) -> Any:
+def _like(leaf: LeafSpace) -> Callable[[], np.ndarray]:
     dtype = np.float32 if isinstance(leaf, spaces.Box) else np.int32
-    return lambda: np.zeros((ROWS, *leaf.shape), dtype)
+    return lambda: np.zeros((ROWS, *(leaf.shape or ())), dtype)
 
 
-def _count(leaf: Any) -> Any:
-    return leaf.n if isinstance(leaf, spaces.Discrete) else leaf.nvec
+def _count(leaf: spaces.Space) -> int | np.ndarray:
+    if isinstance(leaf, spaces.MultiDiscrete):
+        return leaf.nvec
+    assert isinstance(leaf, spaces.Discrete)
+    return int(leaf.n)
 
 
-def _contained(space: spaces.Space, x: Any) -> bool:
+def _contained(space: spaces.Space, x: object) -> bool:
     one = lambda leaf: lambda x: leaf.contains(x.item() if isinstance(leaf, spaces.Discrete) else x)
     return all(tree_leaves(map_leaves(space, one)(x)))
 

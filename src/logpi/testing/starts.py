@@ -1,15 +1,25 @@
 """Checks of episode ends and starts, from observations and flags alone."""
 
 import warnings
-from typing import Any
+from dataclasses import dataclass
 
 import jax
 import numpy as np
 
+from logpi.core.numpy_trees import HostTree
+from logpi.environments.protocol import Spec, Step
 from logpi.testing.expect import close, require
 
 
-def check_ends(spec: Any, played: Any) -> None:
+@dataclass
+class Played:
+    """Record of one rollout from a seed: the first observations, and every step."""
+
+    first: HostTree
+    steps: list[Step]
+
+
+def check_ends(spec: Spec, played: Played) -> None:
     """Check time limits, that obs = next_obs inside episodes, and obs ≠ next_obs at ends."""
     time, ends, same = np.zeros(spec.num_envs, int), 0, 0
     for t, step in enumerate(played.steps):
@@ -33,7 +43,7 @@ def check_ends(spec: Any, played: Any) -> None:
         )
 
 
-def check_starts(spec: Any, starts: list[Any], played: Any) -> None:
+def check_starts(spec: Spec, starts: list[HostTree], played: Played) -> None:
     """Check that random starts differ between environments, and that episodes after an end start like after reset."""
     flat = np.stack([_numbers(obs, spec.num_envs) for obs in starts])  # [seeds, N, D]
     single = flat[:, 0]
@@ -50,7 +60,7 @@ def check_starts(spec: Any, starts: list[Any], played: Any) -> None:
     require(2 * len(strange) <= len(fresh), wrong, remedy)
 
 
-def _after_ends(played: Any, num_envs: int) -> list[np.ndarray]:
+def _after_ends(played: Played, num_envs: int) -> list[np.ndarray]:
     """First observations of later episodes: in the row of an end, or in the dummy row that follows it."""
     found, pending = [], np.zeros(num_envs, bool)
     later = _resets_later(played)
@@ -63,20 +73,20 @@ def _after_ends(played: Any, num_envs: int) -> list[np.ndarray]:
     return found
 
 
-def _resets_later(played: Any) -> bool:
+def _resets_later(played: Played) -> bool:
     """Tell whether an end is followed by a dummy row (autoreset in the next step)."""
     return any(not step.valid.all() for step in played.steps)
 
 
-def _still(played: Any) -> bool:
+def _still(played: Played) -> bool:
     """Tell whether observations never change."""
     return all(close(step.next_obs, played.first, 0) for step in played.steps)
 
 
-def _row(obs: Any, i: int) -> Any:
+def _row(obs: HostTree, i: int) -> HostTree:
     return jax.tree.map(lambda x: x[i], obs)
 
 
-def _numbers(obs: Any, rows: int) -> np.ndarray:
+def _numbers(obs: HostTree, rows: int) -> np.ndarray:
     """Flatten observations to float64 rows."""
     return np.concatenate([np.asarray(x, np.float64).reshape(rows, -1) for x in jax.tree.leaves(obs)], axis=1)

@@ -15,11 +15,12 @@ from logpi.policies.behavior import Behavior
 from logpi.policies.policy import mlp_policy
 from logpi.testing.expect import kinds, offers, require, same_kind
 from logpi.types import Batch, ravel, trainable
+from logpi.updates.protocol import Update
 
 ROWS = 32
 
 
-def check_update(update: Any, *, seed: int = 0) -> None:
+def check_update(update: Update, *, seed: int = 0) -> None:
     """Raise LogpiError unless an update satisfies its contract on a small policy and batch.
 
     - `update`: has `init(params) → opt` and `(objective, params, batch, opt, key) → (params, opt, info)`.
@@ -76,9 +77,10 @@ def _problem(key: Key[Array, ""]) -> tuple[PyTree, Batch]:
     return policy, Batch(obs, action, old.log_prob(action), credit, credit, valid, old, scale)
 
 
-def _info(info: Any) -> None:
+def _info(info: object) -> None:
     named = isinstance(info, dict) and all(isinstance(name, str) for name in info)
     require(named, "info is no dict of names", "return a dict from names to scalars")
+    assert isinstance(info, dict)
     for name, x in info.items():
         scalar = kinds(x).get("", ((), ""))[0] == () and np.shape(x) == ()
         require(scalar, f"info[{name!r}] has shape {np.shape(x)}", "give people one number: a mean, a norm, a count")

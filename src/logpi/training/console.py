@@ -91,7 +91,7 @@ def _table(summary: Record) -> Table:
     return table
 
 
-def _text(value: Any) -> str:
+def _text(value: str | float) -> str:
     if isinstance(value, str):
         return value
     return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:z.4g}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import jax
@@ -16,9 +16,16 @@ from logpi.core.collection import Episodes
 from logpi.core.keys import root_key
 from logpi.core.processes import ignore_sigint
 from logpi.core.seeds import SELECTION
-from logpi.environments.protocol import Environment, HostEnvironment, Spec, is_jax_environment
+from logpi.environments.protocol import Environment, HostEnvironment, Spec, SteppableCopies, is_jax_environment
 from logpi.environments.registry import make
-from logpi.environments.source import ChangedSinceMade, changed_attributes, is_constructible, name_of, recreatable
+from logpi.environments.source import (
+    ChangedSinceMade,
+    EnvironmentSource,
+    changed_attributes,
+    is_constructible,
+    name_of,
+    recreatable,
+)
 from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import PendingEvaluation, make_evaluator
 from logpi.loop.protocol import CallBudget
@@ -50,7 +57,7 @@ class Plan:
     - `topology`: processes that train the run together.
     """
 
-    source: Any
+    source: EnvironmentSource
     environment: Environment | HostEnvironment
     name: str
     algorithm: Algorithm
@@ -123,7 +130,7 @@ class Plan:
 
 
 def make_plan(
-    env: Any,
+    env: EnvironmentSource,
     recipe: Recipe | Algorithm,
     steps: int | None,
     networks: tuple[PyTree, PyTree],
@@ -188,13 +195,15 @@ def evaluation_of_plan(plan: Plan, stack: ExitStack) -> Callable[[PyTree], Pendi
     return lambda policy: run(policy, 0)
 
 
-def _use_training_workers(plan: Plan, copies: Any, stack: ExitStack) -> Callable[[HostRollout], None]:
+def _use_training_workers(
+    plan: Plan, copies: Environment | HostEnvironment, stack: ExitStack
+) -> Callable[[HostRollout], None]:
     """Return a function that attaches a worker pool to an evaluation rollout, with as many workers as training uses."""
 
     def use_workers(rollout: HostRollout) -> None:
         number = plan.workers.resolve_count(copies.spec.num_envs, rollout.size, plan.steps)
         if number and not rollout.why_not_parallel:
-            pool = WorkerPool(copies, number, step_timeout=plan.workers.step_timeout)
+            pool = WorkerPool(cast(SteppableCopies, copies), number, step_timeout=plan.workers.step_timeout)
             stack.callback(pool.close)
             rollout.use_workers(pool)
 
@@ -202,7 +211,7 @@ def _use_training_workers(plan: Plan, copies: Any, stack: ExitStack) -> Callable
 
 
 def open_environment(
-    env: Any, num_envs: int, time_limit: int | None, stack: ExitStack
+    env: EnvironmentSource, num_envs: int, time_limit: int | None, stack: ExitStack
 ) -> Environment | HostEnvironment:
     """Make the environment; the stack closes it, unless the user made it: then the user closes it.
 

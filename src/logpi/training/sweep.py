@@ -16,6 +16,7 @@ from logpi.core.paths import read_path
 from logpi.core.scalars import WholeNumber
 from logpi.environments.protocol import is_jax_environment
 from logpi.environments.registry import name_of
+from logpi.environments.source import EnvironmentSource
 from logpi.errors import LogpiError
 from logpi.loop.vectorized import StackedHyperparameters
 from logpi.presets.recipe import NETWORKS, Preset, Recipe
@@ -33,7 +34,7 @@ SUMMARY_METRICS = ("return_mean", "eval_return_mean")
 
 
 def train_seeds(
-    env: Any,
+    env: EnvironmentSource,
     algorithm: Recipe | Preset | str | None = None,
     *,
     seeds: WholeNumber | Iterable[WholeNumber] = 10,
@@ -68,7 +69,7 @@ def train_seeds(
 
 
 def sweep(
-    env: Any,
+    env: EnvironmentSource,
     algorithm: Recipe | Preset | str,
     points: Points,
     *,
@@ -110,7 +111,7 @@ def _result(run: Run) -> dict[str, Any]:
 
 
 def _make_plans(
-    env: Any, recipes: Sequence[Recipe], steps: int | None, seeds: list[int], stack: ExitStack
+    env: EnvironmentSource, recipes: Sequence[Recipe], steps: int | None, seeds: list[int], stack: ExitStack
 ) -> list[Plan]:
     """Make a plan for each recipe and seed; they share one environment."""
     use_persistent_cache()

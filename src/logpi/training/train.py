@@ -15,7 +15,7 @@ from logpi.core.paths import read_path
 from logpi.core.scalars import WholeNumber
 from logpi.core.seeds import read_seed
 from logpi.environments.registry import same_task
-from logpi.environments.source import name_of, recorded_arguments, with_arguments
+from logpi.environments.source import EnvironmentSource, name_of, recorded_arguments, with_arguments
 from logpi.presets.recipe import Preset, Recipe
 from logpi.rollout.workers.config import Workers, parse_workers
 from logpi.runs import checkpoints, configuration, progress
@@ -32,7 +32,7 @@ from logpi.training.plan import Plan, make_plan
 
 
 def train(
-    env: Any,
+    env: EnvironmentSource,
     algorithm: Recipe | Algorithm | Preset | str | None = None,
     *,
     steps: WholeNumber | None = None,
@@ -93,7 +93,7 @@ def resume(
     directory: str | bytes | Path,
     *,
     steps: WholeNumber | None = None,
-    env: Any = None,
+    env: EnvironmentSource | None = None,
     algorithm: Recipe | Algorithm | None = None,
     policy: PyTree = None,
     critic: PyTree = None,

@@ -1,7 +1,7 @@
 """The natural gradient: the steepest step where distance is measured between policies, not parameters."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -18,6 +18,16 @@ from logpi.updates.minibatches import every_kth
 
 Info = dict[str, Float[Array, ""]]
 Vector = Float[Array, " P"]
+
+
+@runtime_checkable
+class NaturalSettings(Protocol):
+    """Settings of `natural_step`; see `NaturalGradient` for their meaning."""
+
+    max_kl: Number
+    iterations: int
+    damping: Number
+    fisher_stride: int
 
 
 class NaturalGradient(eqx.Module):
@@ -54,11 +64,11 @@ class NaturalGradient(eqx.Module):
 
 
 def natural_step(
-    settings: Any, objective: Objective, params: PyTree, batch: Batch
+    settings: NaturalSettings, objective: Objective, params: PyTree, batch: Batch
 ) -> tuple[Vector, Callable[[Vector], PyTree], Vector, Info]:
     """Compute (θ, vector ↦ params, the step √(2δ / gᵀF⁻¹g) F⁻¹g, metrics).
 
-    - `settings`: has the fields of `NaturalGradient`.
+    - `settings`: an update with the fields of `NaturalGradient`.
 
     Metrics: `gradient_norm`, `cg_residual` ‖g − Fx‖/‖g‖, `cg_iterations`, `damping`, `predicted_improvement` gᵀΔθ.
     """

@@ -36,7 +36,7 @@ def names() -> list[str]:
     return sorted(name.removeprefix("ALE/") for name in gymnasium.registry if name.startswith("ALE/"))
 
 
-def make(task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Callable[[], gymnasium.Env]:
+def make(task: str, num_envs: int, time_limit: int | None, **arguments: object) -> Callable[[], gymnasium.Env]:
     """Give a factory of one game; whoever asks makes the copies and limits their episodes."""
     del num_envs, time_limit
     return functools.partial(atari, task, **arguments)

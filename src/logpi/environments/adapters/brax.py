@@ -1,6 +1,7 @@
 """Environments of Brax, in JAX, and of other libraries with the same `reset` and `step`."""
 
 import importlib
+from types import ModuleType
 from typing import Any
 
 import equinox as eqx
@@ -91,12 +92,12 @@ def names() -> list[str]:
     return list(_brax_envs()._envs)
 
 
-def make(task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Brax:
+def make(task: str, num_envs: int, time_limit: int | None, **arguments: object) -> Brax:
     """Make one environment of Brax by Brax's own name for it; whoever asks copies it and limits its episodes."""
     del num_envs, time_limit
     return Brax(_brax_envs().get_environment(task, **arguments))
 
 
-def _brax_envs() -> Any:
+def _brax_envs() -> ModuleType:
     """Import the library, by its whole name: this module has the same one."""
     return importlib.import_module("brax.envs")

@@ -5,13 +5,14 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 
-from logpi.core.numpy_trees import tree_leaves
+from logpi.core.numpy_trees import HostTree, tree_leaves
 from logpi.environments.answers import AnswerCheck, FirstContact
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
@@ -46,7 +47,7 @@ class EnvPool:
         cast = lambda leaf: lambda x, dtype=buffer_dtype(leaf): x.astype(dtype, copy=False)
         self._as_stored = map_leaves(spec.observation_space, cast)
 
-    def reset(self, seed: int, group: int = 1) -> Any:
+    def reset(self, seed: int, group: int = 1) -> HostTree:
         """Begin with a new pool; neighbors in groups of `group` are seeded alike."""
         self.close()
         words = np.random.SeedSequence(seed).generate_state(self.spec.num_envs // group) >> 1
@@ -57,7 +58,7 @@ class EnvPool:
         self._ended[:] = False
         return self._as_stored(obs)
 
-    def step(self, action: Any, idle: np.ndarray) -> Step:
+    def step(self, action: HostTree, idle: np.ndarray) -> Step:
         """Step all copies."""
         self._check_actions(action)
         obs, reward, terminated, truncated, _ = self._pool.step(self._to_native(action))
@@ -76,7 +77,7 @@ class EnvPool:
         """Step the pool directly from now on: its first answers were right."""
         self._pool, self._is_checked = pool, True
 
-    def _check_actions(self, action: Any) -> None:
+    def _check_actions(self, action: HostTree) -> None:
         """Raise LogpiError for a batch of actions that would make the pool abort the process."""
         for x, (path, shape, kinds, choices) in zip(tree_leaves(action), self._allowed, strict=True):
             if x.shape != shape or x.dtype.kind not in kinds:
@@ -101,7 +102,7 @@ def _allowed(spec: Spec) -> list[tuple[str, tuple[int, ...], str, Any]]:
     return [(path, shape, "iuf" if choices(leaf) is None else "iu", choices(leaf)) for path, leaf, shape in leaves]
 
 
-def make(task: str, num_envs: int, time_limit: int | None = None, **arguments: Any) -> EnvPool:
+def make(task: str, num_envs: int, time_limit: int | None = None, **arguments: object) -> EnvPool:
     """Make `num_envs` environments of a task that EnvPool has, as "HalfCheetah-v5", on a thread for each core.
 
     - `time_limit`: ends episodes sooner than the task does, in steps.
@@ -149,7 +150,7 @@ def names() -> list[str]:
     return sorted(_envpool().list_all_envs())
 
 
-def _envpool() -> Any:
+def _envpool() -> ModuleType:
     """Import the library, by its whole name: this module has the same one."""
     return importlib.import_module("envpool")
 

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from logpi.core.numpy_trees import tree_leaves, tree_map
+from logpi.core.numpy_trees import HostTree, tree_leaves, tree_map
 from logpi.environments.adapters.instances import claim, release
 from logpi.environments.adapters.registrations import Registrations, registrations
 from logpi.environments.adapters.stateful_wrappers import warnings_of
@@ -91,16 +91,16 @@ class Gymnasium:
         """Index of the episode that each copy is in under its seed, int [N], from 0."""
         return self._episodes - 1
 
-    def example(self) -> Any:
+    def example(self) -> HostTree:
         """Make observations [N, ...] of the right shapes and dtypes, all zero."""
         return self._empty()
 
-    def reset(self, seed: int, group: int = 1) -> Any:
+    def reset(self, seed: int, group: int = 1) -> HostTree:
         """Begin the first episode of each copy under this seed; neighbors in groups of `group` are seeded alike."""
         self._group = group
         return self.restart(seed, np.zeros_like(self._episodes))
 
-    def restart(self, seed: int, episode: np.ndarray) -> Any:
+    def restart(self, seed: int, episode: np.ndarray) -> HostTree:
         """Begin the given episode of each copy under this seed, as if those before it had been played."""
         self._seed = seed
         self._episodes[:] = episode
@@ -111,7 +111,7 @@ class Gymnasium:
         self.begin(range(self.spec.num_envs), obs)
         return obs
 
-    def step(self, action: Any, idle: np.ndarray) -> Step:
+    def step(self, action: HostTree, idle: np.ndarray) -> Step:
         """Step every copy that is not idle, and begin the next episode where one ended."""
         n = self.spec.num_envs
         for i in np.flatnonzero(idle):
@@ -127,7 +127,9 @@ class Gymnasium:
             terminated[i], truncated[i], valid[i] = has_terminated, not has_terminated, is_valid
         return Step(obs, next_obs, reward, terminated, truncated, valid)
 
-    def advance(self, action: Any, next_obs: Any, reward: np.ndarray, copies: Iterable[int]) -> list[EpisodeEnd]:
+    def advance(
+        self, action: HostTree, next_obs: HostTree, reward: np.ndarray, copies: Iterable[int]
+    ) -> list[EpisodeEnd]:
         """Step these copies and write observation and reward into row i of the arrays.
 
         Returns (i, terminated, valid) for every copy whose episode ended; the caller must `begin` its next one.
@@ -152,7 +154,7 @@ class Gymnasium:
                 ends.append((i, bool(terminated), True))
         return self._with_time_limits(copies, ends) if self._clock >= self._due else ends
 
-    def begin(self, copies: Iterable[int], obs: Any) -> None:
+    def begin(self, copies: Iterable[int], obs: HostTree) -> None:
         """Begin the next episode of these copies and write its first observation into row i of `obs`."""
         for i in copies:
             self._write(obs, i, self._begin_episode(i))
@@ -179,7 +181,7 @@ class Gymnasium:
         ended = {i for i, *_ in ends}
         return sorted(ends + [(i, False, True) for i in copies if last_step[i] <= self._clock and i not in ended])
 
-    def _begin_episode(self, i: int) -> Any:
+    def _begin_episode(self, i: int) -> object:
         """Reset copy i with the seed of its next episode; its first observation."""
         group = (self._first + i) // self._group
         words = np.random.SeedSequence((self._seed, group, int(self._episodes[i]))).generate_state(1)
@@ -244,7 +246,7 @@ def _tree_splitter(space: spaces.Space) -> Callable[[Any], Any]:
     is_discrete = lambda leaf: isinstance(leaf, spaces.Discrete)
     to_element = map_leaves(space, lambda leaf: (lambda x: x.item()) if is_discrete(leaf) else lambda x: x)
 
-    def split(native: Any) -> list[Any]:
+    def split(native: HostTree) -> list[Any]:
         n = len(tree_leaves(native)[0])
         return [to_element(tree_map(lambda x, i=i: x[i, ...], native)) for i in range(n)]
 

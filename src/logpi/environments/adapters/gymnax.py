@@ -1,7 +1,8 @@
 """Environments of gymnax, in JAX."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import equinox as eqx
@@ -74,7 +75,7 @@ class Gymnax(eqx.Module):
             to_scalar(terminated, bool),
         )
 
-    def _space(self, of: Any) -> spaces.Space:
+    def _space(self, of: Callable[[PyTree], object]) -> spaces.Space:
         # Bounds must be constants, even if a property is read while a program is traced.
         with default_promotion(), jax.ensure_compile_time_eval():
             return to_gymnasium_space(of(self.params))
@@ -97,7 +98,7 @@ def to_gymnasium_space(space: Any) -> spaces.Space:
     raise LogpiError(f"gymnax's space {space} is not supported; supported: Box, Discrete, and Dict and Tuple of these")
 
 
-def _bound(bound: Any, shape: Any) -> np.ndarray:
+def _bound(bound: object, shape: tuple[int, ...]) -> np.ndarray:
     x = np.broadcast_to(np.asarray(bound, np.float32), shape)
     return np.where(np.abs(x) < LARGEST, x, np.copysign(np.float32(np.inf), x))
 
@@ -107,13 +108,13 @@ def names() -> list[str]:
     return list(_gymnax().registered_envs)
 
 
-def make(task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Gymnax:
+def make(task: str, num_envs: int, time_limit: int | None, **arguments: object) -> Gymnax:
     """Make one environment of gymnax by gymnax's own name for it; whoever asks copies it and limits its episodes."""
     del num_envs, time_limit
     with default_promotion():
         return Gymnax(*_gymnax().make(task, **arguments))
 
 
-def _gymnax() -> Any:
+def _gymnax() -> ModuleType:
     """Import the library, by its whole name: this module has the same one."""
     return importlib.import_module("gymnax")

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 
 @contextmanager
@@ -21,6 +20,6 @@ def strip_weak_types(state: PyTree) -> PyTree:
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), state)
 
 
-def to_scalar(x: Any, dtype: Any) -> Array:
+def to_scalar(x: ArrayLike, dtype: type) -> Array:
     """Convert a reward or a flag, given as a number, an array [] or an array [1], to an array [] of the dtype."""
     return jnp.asarray(x, dtype).reshape(())

@@ -1,7 +1,5 @@
 """Environments of MuJoCo Playground, which have the interface of Brax's."""
 
-from typing import Any
-
 import jax
 
 from logpi.environments.adapters.brax import Brax
@@ -14,7 +12,7 @@ def names() -> list[str]:
     return list(registry.ALL_ENVS)
 
 
-def make(task: str, num_envs: int, time_limit: int | None, **arguments: Any) -> Brax:
+def make(task: str, num_envs: int, time_limit: int | None, **arguments: object) -> Brax:
     """Make one environment of Playground by its own name, with its own time limit; whoever asks copies it.
 
     MuJoCo Warp, which it uses by default, needs a GPU: elsewhere MuJoCo is computed in JAX. Actions are not repeated.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
 
-from logpi.core.numpy_trees import tree_map
+from logpi.core.numpy_trees import HostTree, tree_map
 from logpi.core.seeds import derive
 from logpi.environments.adapters.instances import require_distinct
 from logpi.environments.adapters.stateful_wrappers import warnings_of
@@ -49,7 +49,7 @@ class GymnasiumVector:
         self._copy = copy_as_stored(env.single_observation_space)
         self._write = row_writer(env.single_observation_space)
 
-    def reset(self, seed: int, group: int = 1) -> Any:
+    def reset(self, seed: int, group: int = 1) -> HostTree:
         """Begin new episodes everywhere; neighbors in groups of `group` are seeded alike.
 
         Vector environments seed copy i with seed + i: the seed is hashed first, so that runs 0 and 1 share no copy.
@@ -61,7 +61,7 @@ class GymnasiumVector:
         seeds: Any = first if group == 1 else [first + i // group for i in range(self.spec.num_envs)]
         return self._copy(self._env.reset(seed=seeds)[0])
 
-    def step(self, action: Any, idle: np.ndarray) -> Step:
+    def step(self, action: HostTree, idle: np.ndarray) -> Step:
         """Step all copies, and begin the next episode where one ended."""
         obs, reward, terminated, truncated, info = self._env.step(self._to_native(action))
         obs, reward, terminated = self._copy(obs), np.asarray(reward, np.float32), np.array(terminated)
@@ -91,7 +91,7 @@ class GymnasiumVector:
         self._env.close()
 
 
-def _final_obs(info: dict[str, Any], i: int, name: str) -> Any:
+def _final_obs(info: dict[str, Any], i: int, name: str) -> object:
     """The last observation of copy i: Gymnasium gives an object a copy, other libraries a batch for each leaf."""
     if "final_obs" not in info:
         raise LogpiError(

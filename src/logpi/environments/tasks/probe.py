@@ -1,7 +1,5 @@
 """Probes: the smallest tasks, each of which shows one kind of fault in a learner."""
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -44,7 +42,7 @@ class Probe(eqx.Module):
         x = jnp.where(self.random, jr.rademacher(key, (), float), 1.0)
         return (x, jnp.int32(0)), jnp.stack([x, jnp.zeros(())])
 
-    def step(self, key: Key[Array, ""], state: State, action: Any) -> tuple[State, Array, Array, Array]:
+    def step(self, key: Key[Array, ""], state: State, action: Array) -> tuple[State, Array, Array, Array]:
         """Take one step; the reward comes in the last one."""
         del key
         x, t = state

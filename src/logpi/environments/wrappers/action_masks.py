@@ -1,6 +1,6 @@
 """Wrappers that move action masks into the observation: `info["action_mask"]`, or the method `action_masks()`."""
 
-from typing import Any
+from typing import Any, SupportsFloat
 
 import gymnasium
 import numpy as np
@@ -15,7 +15,7 @@ KEY = "action_mask"
 METHOD = "action_masks"  # of an environment, as sb3-contrib asks for it
 
 
-def with_action_masks(env: Any) -> Any:
+def with_action_masks(env: gymnasium.Env | VectorEnv) -> "ActionMasks | VectorActionMasks":
     """Wrap an environment so that its observations hold the `action_mask` that it gives in `info`, or by a method.
 
     - `env`: a Gymnasium environment or vector environment with a Discrete or MultiDiscrete action space. One
@@ -51,7 +51,7 @@ class ActionMasks(gymnasium.Wrapper):
         self._seen |= given is not None
         return _with_mask(obs, _mask(given, self._size)), info
 
-    def step(self, action: Any) -> Any:
+    def step(self, action: object) -> tuple[dict[str, Any], SupportsFloat, Any, Any, dict[str, Any]]:
         """Step, with the mask of the next observation."""
         obs, reward, terminated, truncated, info = self.env.step(action)
         given = info.get(KEY) if terminated or truncated else self._given(info)
@@ -85,9 +85,9 @@ class VectorActionMasks(VectorWrapper):
         self._last = np.where(is_reset[:, None], self._masks(info), self._last)
         return _with_mask(obs, self._last), info
 
-    def step(self, actions: Any) -> Any:
+    def step(self, actions: object) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Step all environments; last observations in `info` get the masks that their own `final_info` gives."""
-        obs, *rest, info = self.env.step(actions)
+        obs, reward, terminated, truncated, info = self.env.step(actions)
         if not self._seen:
             self._seen = _require_mask(info.get(KEY), self.env)
         self._last = self._masks(info)
@@ -97,7 +97,7 @@ class VectorActionMasks(VectorWrapper):
                 None if x is None else _with_mask(x, m) for x, m in zip(info["final_obs"], finals, strict=True)
             ]
             info = info | {"final_obs": np.fromiter(with_masks, object, len(with_masks))}
-        return _with_mask(obs, self._last), *rest, info
+        return _with_mask(obs, self._last), reward, terminated, truncated, info
 
     def _masks(self, info: dict[str, Any]) -> np.ndarray:
         given, present = info.get(KEY), info.get(f"_{KEY}", np.ones(self.num_envs, bool))
@@ -105,16 +105,16 @@ class VectorActionMasks(VectorWrapper):
         return np.stack(rows)
 
 
-def _with_mask(obs: Any, mask: np.ndarray) -> dict[str, Any]:
+def _with_mask(obs: object, mask: np.ndarray) -> dict[str, Any]:
     return {**obs, KEY: mask} if isinstance(obs, dict) else {"observation": obs, KEY: mask}
 
 
-def _masked_space(space: spaces.Space, size: int) -> Any:
+def _masked_space(space: spaces.Space, size: int) -> spaces.Space:
     parts = dict(space.items()) if isinstance(space, spaces.Dict) else {"observation": space}
     return spaces.Dict({**parts, KEY: spaces.MultiBinary(size)})
 
 
-def _mask(given: Any, size: int) -> np.ndarray:
+def _mask(given: object, size: int) -> np.ndarray:
     """Convert a mask to `size` numbers 0 and 1; all are 1 where none is given."""
     if given is None:
         return np.ones(size, np.int8)
@@ -128,7 +128,7 @@ def _mask(given: Any, size: int) -> np.ndarray:
     return (mask != 0).astype(np.int8)
 
 
-def _require_mask(given: Any, env: Any) -> bool:
+def _require_mask(given: object, env: gymnasium.Env | VectorEnv) -> bool:
     """Raise LogpiError where neither the first reset nor the first step gave a mask: nothing would be masked."""
     if given is None:
         single = "" if not isinstance(env, VectorEnv) else ", or wrap each environment before they are joined"

@@ -48,7 +48,7 @@ class RewardShaping(eqx.Module):
         return (state, self.potential(obs)), obs
 
     def step(
-        self, key: Key[Array, ""], state: PyTree, action: PyTree
+        self, key: Key[Array, ""], state: PyTree, action: object
     ) -> tuple[PyTree, PyTree, Float[Array, ""], Bool[Array, ""]]:
         """Step the environment inside, and shape the reward."""
         inner, before = state
@@ -77,7 +77,7 @@ class RewardShapingWrapper(gymnasium.Wrapper):
         self._before = float(self._potential(obs))
         return obs, info
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: object) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Step the environment inside, and shape the reward."""
         obs, reward, terminated, truncated, info = self.env.step(action)
         after = float(self._potential(obs))

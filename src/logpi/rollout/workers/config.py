@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 from logpi.core.scalars import read_integer
 from logpi.errors import LogpiError, shown
@@ -61,7 +60,7 @@ class Workers:
 IN_PROCESS = Workers(0)
 
 
-def parse_workers(given: Any) -> Workers:
+def parse_workers(given: object) -> Workers:
     """Read the argument `workers`: `Workers`, their number, or "auto"."""
     if isinstance(given, Workers):
         return given

@@ -17,7 +17,7 @@ import cloudpickle
 import numpy as np
 
 from logpi.core.collection import Collect
-from logpi.core.numpy_trees import tree_map
+from logpi.core.numpy_trees import HostTree, tree_map
 from logpi.core.processes import ignore_sigint
 from logpi.environments.protocol import SteppableCopies
 from logpi.errors import EnvironmentFailed, LogpiError
@@ -97,7 +97,7 @@ class WorkerPool:
         return self._replaced + sum(status.restarted for status in self._statuses)
 
     @property
-    def obs(self) -> Any:
+    def obs(self) -> HostTree:
         """Current observations [N, ...], the next to be acted on."""
         return _concatenate([status.obs for status in self._statuses])
 
@@ -305,5 +305,5 @@ def _exit_reason(process: subprocess.Popen) -> str:
     return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
 
 
-def _concatenate(parts: list[Any]) -> Any:
+def _concatenate(parts: list[HostTree]) -> HostTree:
     return tree_map(lambda *x: np.concatenate(x), *parts)

@@ -25,7 +25,7 @@ class Place:
     dtype: str
 
 
-def layout(tree: Any) -> tuple[Any, int]:
+def layout(tree: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Lay out a tree of arrays in one block: (the place of each array, size of the block in bytes)."""
     end = 0
 
@@ -49,7 +49,7 @@ def allocate(size: int) -> int:
     return descriptor
 
 
-def views(descriptor: int, tree: Any) -> Any:
+def views(descriptor: int, tree: dict[str, Any]) -> dict[str, Any]:
     """Map the arrays of a layout into memory that all processes with the descriptor share; it may then be closed."""
     block = mmap.mmap(descriptor, 0)
     return tree_map(lambda p: np.ndarray(p.shape, np.dtype(p.dtype), block, p.offset), tree)
