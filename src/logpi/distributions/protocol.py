@@ -1,6 +1,6 @@
 """The protocol of distributions over actions."""
 
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Key, PyTree
 
@@ -36,7 +36,7 @@ class Distribution(Protocol):
         """−E log π, in nats."""
         ...
 
-    def kl(self, other: Self) -> Float[Array, "*B"]:
+    def kl(self, other: Any) -> Float[Array, "*B"]:
         """KL(self‖other), in nats."""
         ...
 

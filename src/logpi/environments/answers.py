@@ -8,10 +8,12 @@ are checked in the buffers of every rollout (`rollout.host`).
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
+import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 
 from logpi.errors import LogpiError
 from logpi.spaces.elements import element_fault, show_value
@@ -33,7 +35,7 @@ class AnswerCheck:
     space: spaces.Space
     num_envs: int | None = None
 
-    def check_reset(self, answer: Any) -> None:
+    def check_reset(self, answer: object) -> None:
         """Raise LogpiError unless `reset` answered an observation in the space and a dict."""
         if not isinstance(answer, tuple | list) or len(answer) != 2:
             self._refuse("reset", f"{_describe(answer)}; allowed: {RESET}")
@@ -41,7 +43,7 @@ class AnswerCheck:
         self._check_info("reset", info, RESET)
         self._check_observation("reset", "obs", obs)
 
-    def check_step(self, answer: Any) -> None:
+    def check_step(self, answer: object) -> None:
         """Raise LogpiError unless `step` answered five values: an observation, a number, two flags, a dict."""
         if not isinstance(answer, tuple | list) or len(answer) != 5:
             self._refuse("step", f"{_describe(answer)}; allowed: {STEP}")
@@ -52,12 +54,12 @@ class AnswerCheck:
         self._check_reward(reward)
         self._check_observation("step", "next_obs", obs)
 
-    def check_final_observation(self, obs: Any) -> None:
+    def check_final_observation(self, obs: object) -> None:
         """Raise LogpiError unless one copy's last observation, in `info["final_obs"]`, is in the space."""
         if fault := element_fault(self.space, obs):
             self._refuse("step", f"with a final_obs that does not fit its observation space: {fault}")
 
-    def _check_observation(self, method: str, name: str, obs: Any) -> None:
+    def _check_observation(self, method: str, name: str, obs: object) -> None:
         fault = element_fault(self.space, obs, self._rows)
         if fault is None:
             return
@@ -66,7 +68,7 @@ class AnswerCheck:
             self._refuse_non_finite(f"{name}{path}", value.removesuffix(" is not finite"))
         self._refuse(method, f"with an observation that does not fit its observation space: {fault}")
 
-    def _check_reward(self, reward: Any) -> None:
+    def _check_reward(self, reward: object) -> None:
         wanted = "one finite number" if self.num_envs is None else f"{self.num_envs} finite numbers"
         try:
             value = np.asarray(reward)
@@ -82,7 +84,7 @@ class AnswerCheck:
         if not stored.all():
             self._refuse("step", f"with the reward {value[~stored][0]}, which is beyond float32; allowed: {wanted}")
 
-    def _check_flag(self, name: str, flag: Any) -> None:
+    def _check_flag(self, name: str, flag: object) -> None:
         wanted = "True or False" if self.num_envs is None else f"{self.num_envs} of True and False"
         value = flag if isinstance(flag, bool | np.bool_ | np.ndarray) else np.asarray(None)
         if isinstance(flag, list | tuple) or hasattr(flag, "__array__"):
@@ -90,7 +92,7 @@ class AnswerCheck:
         if np.asarray(value).dtype.kind != "b" or np.shape(value) != self._rows:
             self._refuse("step", f"with {name} {_describe(flag)}; allowed: {wanted}")
 
-    def _check_info(self, method: str, info: Any, wanted: str) -> None:
+    def _check_info(self, method: str, info: object, wanted: str) -> None:
         if not isinstance(info, dict):
             self._refuse(method, f"with the info {_describe(info)}; allowed: a dict, as the last of {wanted}")
 
@@ -98,10 +100,10 @@ class AnswerCheck:
     def _rows(self) -> tuple[int, ...]:
         return () if self.num_envs is None else (self.num_envs,)
 
-    def _refuse(self, method: str, fault: str) -> None:
+    def _refuse(self, method: str, fault: str) -> NoReturn:
         raise LogpiError(f"{self.subject} answered {method} {fault}")
 
-    def _refuse_non_finite(self, field: str, value: str) -> None:
+    def _refuse_non_finite(self, field: str, value: str) -> NoReturn:
         time = "0 of an episode"
         raise LogpiError(f"{self.subject} answered a non-finite {field} at step {time}: {value}")
 
@@ -113,13 +115,13 @@ class FirstContact:
     directly from then on: checks cost nothing per step.
     """
 
-    def __init__(self, env: Any, check: AnswerCheck, release: Callable[[Any], None]):
+    def __init__(self, env: gymnasium.Env | VectorEnv, check: AnswerCheck, release: Callable[[Any], None]):
         """Stand in front of an environment."""
         self._env, self._check, self._release = env, check, release
         self._was_reset = False
 
     @property
-    def unwrapped(self) -> Any:
+    def unwrapped(self) -> gymnasium.Env | VectorEnv:
         """The environment without any wrapper."""
         return self._env.unwrapped
 
@@ -131,7 +133,7 @@ class FirstContact:
             self._was_reset = True
         return answer
 
-    def step(self, action: Any) -> Any:
+    def step(self, action: object) -> Any:
         """Step the environment and check its answer. Raises LogpiError for a wrong one."""
         answer = self._env.step(action)
         self._check.check_step(answer)
@@ -143,7 +145,7 @@ class FirstContact:
         self._env.close()
 
 
-def _describe(x: Any) -> str:
+def _describe(x: object) -> str:
     """Describe an answer by its value and its kind, in one line."""
     if isinstance(x, tuple | list):
         return f"{type(x).__name__} of {len(x)} values" if len(str(x)) > 40 else f"{x!r}"

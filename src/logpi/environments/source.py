@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import gymnasium
 import numpy as np
@@ -126,13 +126,15 @@ class ChangedSinceMade(gymnasium.Wrapper):
     """An environment whose attributes were set after `gymnasium.make`: no specification makes another one like it."""
 
 
-def changed_attributes(env: Any) -> list[str]:
+def changed_attributes(env: object) -> list[str]:
     """List the attributes of an environment that differ from those of one made again from its specification.
 
     Only plain values are compared, of environments that have not begun an episode: later ones differ by what happened.
     Values that two new environments do not share, as random ones, are left out.
     """
-    again = recreatable(env) if isinstance(env, gymnasium.Env) and not isinstance(env, VectorEnv) else None
+    if not isinstance(env, gymnasium.Env) or isinstance(env, VectorEnv):
+        return []
+    again = cast(Callable[[], gymnasium.Env] | None, recreatable(env))
     if again is None or not _is_unused(env):
         return []
     first = again()

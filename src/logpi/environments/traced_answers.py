@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from gymnasium import spaces
+from jaxtyping import PyTree
 
-from logpi.environments.protocol import Environment, Step
+from logpi.environments.protocol import Environment, SingleEnvironment, Step
 from logpi.environments.vmap import Vmap
 from logpi.errors import EnvironmentFailed, LogpiError
 from logpi.spaces.elements import form_fault
-from logpi.spaces.tree import check, map_leaves
+from logpi.spaces.tree import LeafSpace, check, map_leaves
 
 RESET = "a pair: state, observation"
 STEP = "four values: state, observation, reward, terminated"
@@ -34,7 +35,7 @@ def check_traced_answers(environment: Environment) -> None:
         _check_copies(environment, name)
 
 
-def _check_single(single: Any, name: str) -> None:
+def _check_single(single: SingleEnvironment, name: str) -> None:
     state, obs = _reset(single, name)
     _require_observation(name, "reset", single.observation_space, obs, ())
     answer = _trace(name, "step", single.step, _key(), state, _actions(single.action_space, ()))
@@ -64,14 +65,14 @@ def _check_copies(environment: Environment, name: str) -> None:
         _require_array(name, flag, getattr(step, flag), rows, "b", f"a flag for each environment, bool{list(rows)}")
 
 
-def _reset(environment: Any, name: str) -> tuple[Any, Any]:
+def _reset(environment: Environment | SingleEnvironment, name: str) -> tuple[PyTree, PyTree]:
     answer = _trace(name, "reset", environment.reset, _key())
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         _refuse(name, "reset", answer, RESET)
     return answer[0], answer[1]
 
 
-def _trace(name: str, method: str, function: Callable[..., Any], *arguments: Any) -> Any:
+def _trace(name: str, method: str, function: Callable[..., Any], *arguments: PyTree) -> PyTree:
     """Trace a method; what it raises becomes one line that names the environment."""
     try:
         # A new function, so that an earlier trace of the same method is not given again.
@@ -88,21 +89,21 @@ def _trace(name: str, method: str, function: Callable[..., Any], *arguments: Any
         ) from error
 
 
-def _key() -> Any:
+def _key() -> jax.ShapeDtypeStruct:
     return jax.eval_shape(lambda: jr.key(0))
 
 
-def _actions(space: spaces.Space, rows: tuple[int, ...]) -> Any:
+def _actions(space: spaces.Space, rows: tuple[int, ...]) -> PyTree:
     """Shapes and dtypes of a policy's actions: float32 for a box, else int32."""
 
-    def for_leaf(leaf: Any) -> Callable[[], Any]:
+    def for_leaf(leaf: LeafSpace) -> Callable[[], Any]:
         dtype = jnp.float32 if isinstance(leaf, spaces.Box) else jnp.int32
-        return lambda: jax.ShapeDtypeStruct((*rows, *leaf.shape), dtype)
+        return lambda: jax.ShapeDtypeStruct((*rows, *(leaf.shape or ())), dtype)
 
     return map_leaves(space, for_leaf)()
 
 
-def _require_observation(name: str, method: str, space: spaces.Space, obs: Any, rows: tuple[int, ...]) -> None:
+def _require_observation(name: str, method: str, space: spaces.Space, obs: PyTree, rows: tuple[int, ...]) -> None:
     if fault := form_fault(space, obs, rows):
         raise LogpiError(
             f"environment {name} answered {method} with an observation, the second value, that does not fit its"
@@ -110,7 +111,7 @@ def _require_observation(name: str, method: str, space: spaces.Space, obs: Any, 
         )
 
 
-def _require_same_state(name: str, state: Any, following: Any) -> None:
+def _require_same_state(name: str, state: PyTree, following: PyTree) -> None:
     """Raise LogpiError unless the state keeps its structure, shapes and dtypes."""
     before, after = (jax.tree_util.tree_flatten_with_path(tree)[0] for tree in (state, following))
     if [path for path, _ in before] != [path for path, _ in after]:
@@ -128,17 +129,17 @@ def _refuse_state(name: str, fault: str) -> None:
     )
 
 
-def _require_array(name: str, field: str, x: Any, shape: tuple[int, ...], kinds: str, wanted: str) -> None:
+def _require_array(name: str, field: str, x: PyTree, shape: tuple[int, ...], kinds: str, wanted: str) -> None:
     is_array = hasattr(x, "shape") and hasattr(x, "dtype")
     if not is_array or tuple(x.shape) != shape or getattr(x.dtype, "kind", "V") not in kinds:
         raise LogpiError(f"environment {name} answered step with {field} {_form(x)}; allowed: {wanted}")
 
 
-def _refuse(name: str, method: str, answer: Any, allowed: str) -> None:
+def _refuse(name: str, method: str, answer: PyTree, allowed: str) -> None:
     raise LogpiError(f"environment {name} answered {method} with {_form(answer)}; allowed: {allowed}")
 
 
-def _form(x: Any) -> str:
+def _form(x: PyTree) -> str:
     """Describe a value by its kind: "float32[3]", or "a tuple of 5 values"."""
     if hasattr(x, "shape") and hasattr(x, "dtype"):
         return f"{x.dtype}{list(x.shape)}"

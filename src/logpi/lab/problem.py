@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.core.keys import root_key
 from logpi.core.seeds import read_seed
-from logpi.environments.registry import make, name_of
+from logpi.environments.registry import make
 from logpi.environments.source import EnvironmentSource, name_of
 from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap

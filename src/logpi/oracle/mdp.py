@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from logpi.oracle import gradient, optimal, solve, trajectories
 from logpi.oracle.checks import as_table, check
@@ -51,7 +51,7 @@ class MDP(eqx.Module):
         transition: Table,
         reward: Table,
         initial: Table,
-        gamma: ArrayLike,
+        gamma: float | Table,
         horizon: int | None = None,
         terminal: Table | None = None,
     ):

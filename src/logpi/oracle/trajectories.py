@@ -1,7 +1,6 @@
 """Trajectory probabilities p_π(τ), and enumeration of all trajectories."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -35,7 +34,9 @@ def log_actions(mdp: FiniteMDP, policy: TabularPolicy, tau: Trajectory) -> Float
     return jnp.sum(jnp.where(tau.valid, log_pi[index], 0), axis=0)
 
 
-def importance_ratio(mdp: FiniteMDP, target: Any, behavior: Any, tau: Trajectory) -> Float[Array, " N"]:
+def importance_ratio(
+    mdp: FiniteMDP, target: TabularPolicy, behavior: TabularPolicy, tau: Trajectory
+) -> Float[Array, " N"]:
     """Compute p_π(τ) / p_μ(τ) = Π_t π(a_t|s_t) / μ(a_t|s_t) of each trajectory; the model cancels.
 
     With it, E_μ[p_π(τ) / p_μ(τ) R(τ)] = E_π[R(τ)].

@@ -85,7 +85,7 @@ def check_snapshot(saved: EpisodeSnapshot, like: EpisodeSnapshot, place: str) ->
         _check_arrays("action", action[:0], known[:0], place)
 
 
-def _check_arrays(name: str, saved: Any, like: Any, place: str) -> None:
+def _check_arrays(name: str, saved: HostTree, like: HostTree, place: str) -> None:
     for array, known in zip(tree_leaves(saved), tree_leaves(like), strict=True):
         if (array.shape, array.dtype) != (known.shape, known.dtype):
             raise LogpiError(

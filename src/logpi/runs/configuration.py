@@ -74,7 +74,7 @@ def environment(
     """
     name, arguments = config["environment"], config.get("env_args", {})
     own = env is None or (isinstance(env, str) and same_task(env, name))
-    if not own or (arguments is None and env is not None):
+    if env is not None and (not own or arguments is None):
         return with_arguments(env, env_args)
     if arguments is None:
         raise LogpiError(
@@ -83,7 +83,7 @@ def environment(
         )
     if env is None and names_a_module(name):
         raise LogpiError(f"{directory} was trained on {name}, a module of yours: if you trust it, say --env {name}")
-    source = name if env is None else env
+    source = env if isinstance(env, str) else name
     check(source)
     return with_arguments(source, {**arguments, **(env_args or {})})
 

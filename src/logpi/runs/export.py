@@ -63,7 +63,7 @@ def export(run: Run | PyTree, path: str | Path, *, spaces: tuple[spaces.Space, s
     return path
 
 
-def _text(run: Any, given: tuple[spaces.Space, spaces.Space] | None) -> str:
+def _text(run: Run | PyTree, given: tuple[spaces.Space, spaces.Space] | None) -> str:
     if isinstance(run, Run):
         config = configuration.read(run.directory)
         seen, acted = configuration.trained_spaces(config)

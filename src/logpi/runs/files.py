@@ -180,7 +180,7 @@ def _row(line: bytes, place: str) -> dict[str, Any]:
     return row
 
 
-def _check(value: Any, levels: int) -> None:
+def _check(value: object, levels: int) -> None:
     """Raise ValueError for a number that is not finite, text with lone surrogates, and more than `levels` levels."""
     if levels == 0:
         raise ValueError(f"it is nested more than {DEEPEST_JSON} levels deep")

@@ -38,11 +38,11 @@ def is_number(value: Any) -> bool:
     return (kind is float and math.isfinite(value)) or (kind is int and abs(value) < 2**1023)
 
 
-def _is_name(value: Any) -> bool:
+def _is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
 
 
-def _are_lines(value: Any) -> bool:
+def _are_lines(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(line, str) for line in value)
 
 

@@ -18,7 +18,7 @@ from logpi.spaces.tree import buffer_dtype, leaf_spaces
 STORED_AS = {"f": "fiub", "i": "iub", "u": "iub", "b": "b"}
 
 
-def element_fault(space: spaces.Space, x: Any, rows: tuple[int, ...] = ()) -> str | None:
+def element_fault(space: spaces.Space, x: object, rows: tuple[int, ...] = ()) -> str | None:
     """Say what keeps `x` from being stored as an element of the space; None if nothing does.
 
     - `rows`: leading axes of a batch of elements, such as (N,).
@@ -29,7 +29,7 @@ def element_fault(space: spaces.Space, x: Any, rows: tuple[int, ...] = ()) -> st
     return next(_faults(space, x, "", functools.partial(_leaf_fault, rows=rows)), None)
 
 
-def form_fault(space: spaces.Space, x: Any, rows: tuple[int, ...] = ()) -> str | None:
+def form_fault(space: spaces.Space, x: object, rows: tuple[int, ...] = ()) -> str | None:
     """Say what keeps arrays of this structure, these shapes and dtypes from being elements; None if nothing does.
 
     - `x`: a tree of anything with shape and dtype, such as the outputs of `jax.eval_shape`.
@@ -46,7 +46,7 @@ def index_ranges(space: spaces.Space) -> list[tuple[str, Any, Any] | None]:
     return [None if (bounds := _index_range(leaf)) is None else (path, *bounds) for path, leaf in leaf_spaces(space)]
 
 
-def show_value(x: Any) -> str:
+def show_value(x: object) -> str:
     """Show a value in few words, for a message of one line."""
     if isinstance(x, np.ndarray | list | tuple | dict) and len(str(x)) > 60:
         return f"{type(x).__name__} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
@@ -55,21 +55,22 @@ def show_value(x: Any) -> str:
 
 
 def _faults(
-    space: spaces.Space, x: Any, path: str, leaf_fault: Callable[[spaces.Space, Any], str | None]
+    space: spaces.Space, x: object, path: str, leaf_fault: Callable[[spaces.Space, Any], str | None]
 ) -> Iterator[str]:
     """Iterate over the faults of `x`, each beginning with the path of its leaf."""
     match space:
         case spaces.Dict():
             if not isinstance(x, Mapping):
-                yield f"{_at(path)}{show_value(x)} ({type(x).__name__}) is no dict: allowed are {_names(space)}"
+                yield f"{_at(path)}{show_value(x)} ({type(x).__name__}) is no dict: allowed are {_names(space.spaces)}"
                 return
             for name in space.spaces:
                 if name not in x:
-                    yield f"{_at(path)}a dict without {name!r}: allowed are {_names(space)}"
+                    yield f"{_at(path)}a dict without {name!r}: allowed are {_names(space.spaces)}"
                     return
             for name in x:
                 if name not in space.spaces:
-                    yield f"{_at(path)}a dict with {name!r}, which the space has not: allowed are {_names(space)}"
+                    allowed = _names(space.spaces)
+                    yield f"{_at(path)}a dict with {name!r}, which the space has not: allowed are {allowed}"
                     return
             for name, part in space.spaces.items():
                 yield from _faults(part, x[name], f"{path}[{name!r}]", leaf_fault)
@@ -86,7 +87,7 @@ def _faults(
                 yield _at(path) + fault
 
 
-def _leaf_fault(space: Any, x: Any, rows: tuple[int, ...]) -> str | None:
+def _leaf_fault(space: spaces.Space, x: object, rows: tuple[int, ...]) -> str | None:
     try:
         value = np.asarray(x)
     except Exception as error:
@@ -101,7 +102,7 @@ def _leaf_fault(space: Any, x: Any, rows: tuple[int, ...]) -> str | None:
     return _range_fault(space, value, dtype)
 
 
-def _form_fault(space: Any, x: Any, rows: tuple[int, ...]) -> str | None:
+def _form_fault(space: spaces.Space, x: Any, rows: tuple[int, ...]) -> str | None:
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         return f"{type(x).__name__} is no array: allowed is {space}"
     if fault := _shape_fault(space, tuple(x.shape), rows):
@@ -113,13 +114,13 @@ def _form_fault(space: Any, x: Any, rows: tuple[int, ...]) -> str | None:
     return None
 
 
-def _shape_fault(space: Any, shape: tuple[int, ...], rows: tuple[int, ...]) -> str | None:
+def _shape_fault(space: spaces.Space, shape: tuple[int, ...], rows: tuple[int, ...]) -> str | None:
     wanted = (*rows, *(space.shape or ()))
     whose = f"a row of {space} for each environment" if rows else f"that of {space}"
     return None if shape == wanted else f"shape {shape} is not {wanted}, {whose}"
 
 
-def _range_fault(space: Any, value: np.ndarray, dtype: np.dtype) -> str | None:
+def _range_fault(space: spaces.Space, value: np.ndarray, dtype: np.dtype) -> str | None:
     """Name the first number that is not finite, outside an index's range, or beyond the buffer's dtype."""
     if value.dtype.kind == "f":
         return _float_fault(value, dtype)
@@ -150,7 +151,7 @@ def _float_fault(value: np.ndarray, dtype: np.dtype) -> str | None:
     return None if stored.all() else f"{value[~stored][0]} is beyond {dtype}, which it is stored as"
 
 
-def _index_range(space: Any) -> tuple[Any, Any] | None:
+def _index_range(space: spaces.Space) -> tuple[Any, Any] | None:
     """The lowest and highest index of a Discrete, MultiDiscrete or MultiBinary space; None for all else."""
     match space:
         case spaces.Discrete():
@@ -162,8 +163,8 @@ def _index_range(space: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _names(space: Any) -> str:
-    return ", ".join(repr(name) for name in space.spaces)
+def _names(parts: Mapping[str, spaces.Space]) -> str:
+    return ", ".join(repr(name) for name in parts)
 
 
 def _at(path: str) -> str:

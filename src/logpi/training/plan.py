@@ -142,7 +142,7 @@ def make_plan(
     - `networks`: (policy, critic) to start from; (None, None): a recipe builds its own.
     """
     k_networks, key = jax.random.split(root_key(seed))
-    env = ChangedSinceMade(env) if changed_attributes(env) else env
+    env = ChangedSinceMade(cast(gymnasium.Env, env)) if changed_attributes(env) else env
     if isinstance(recipe, Recipe):
         recipe = recipe if networks[0] is None else recipe.from_policy(networks[0])
         tuned = recipe.tuned(name_of(env))

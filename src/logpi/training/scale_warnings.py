@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jaxtyping import PyTree
+
 from logpi.policies.encoder import space_path
 from logpi.policies.images import unscaled_images
 from logpi.training.plan import Plan
@@ -29,7 +31,7 @@ class LargeRewardWarning:
         self._log, self._pending = log, True
 
     @staticmethod
-    def applies(settings: Mapping[str, Any], critic: Any) -> bool:
+    def applies(settings: Mapping[str, Any], critic: PyTree) -> bool:
         """Tell whether a run has a critic, and the option that would scale its returns is off."""
         return critic is not None and settings.get("normalize_returns", True) is False
 

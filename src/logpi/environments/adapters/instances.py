@@ -11,7 +11,7 @@ from logpi.errors import LogpiError
 _owners: "weakref.WeakKeyDictionary[gymnasium.Env, tuple[weakref.ref[Any], int]]" = weakref.WeakKeyDictionary()
 
 
-def claim(env: gymnasium.Env, owner: Any, copy: int, name: str) -> None:
+def claim(env: gymnasium.Env, owner: object, copy: int, name: str) -> None:
     """Note that an environment which a factory made is this copy of its owner.
 
     Instances are compared without their wrappers. Those that cannot be hashed or weakly referenced are not compared.
@@ -28,7 +28,7 @@ def claim(env: gymnasium.Env, owner: Any, copy: int, name: str) -> None:
         return
 
 
-def release(env: gymnasium.Env, owner: Any) -> None:
+def release(env: gymnasium.Env, owner: object) -> None:
     """Note that an owner has closed an environment."""
     try:
         if _owners.get(env.unwrapped, (lambda: None, -1))[0]() is owner:
