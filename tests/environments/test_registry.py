@@ -6,6 +6,7 @@ import sys
 from importlib import metadata
 
 import gymnasium
+import jaxtyping
 import numpy as np
 import pytest
 from builders import Jitter, Walk
@@ -172,7 +173,8 @@ class OldGym:
 
 
 @pytest.mark.parametrize("source", [lambda: None, OldGym, OldGym(), lambda: OldGym(), None, object()])
-def test_what_is_no_environment_is_refused_in_one_line(source):
+def test_what_is_no_environment_is_refused_in_one_line(source, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # a user's call is not checked against its types
     with pytest.raises(LogpiError, match="which is no environment: it has no reset"):
         make(source, 2)
 

@@ -8,12 +8,10 @@ are checked in the buffers of every rollout (`rollout.host`).
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import VectorEnv
 
 from logpi.errors import LogpiError
 from logpi.spaces.elements import element_fault, show_value
@@ -108,6 +106,21 @@ class AnswerCheck:
         raise LogpiError(f"{self.subject} answered a non-finite {field} at step {time}: {value}")
 
 
+@runtime_checkable
+class Stepped(Protocol):
+    """One environment, a vector environment or a pool: whatever is reset and stepped as Gymnasium's are."""
+
+    @property
+    def reset(self) -> Callable[..., Any]:
+        """Begin an episode: → (observation, info)."""
+        ...
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        """Take a step: → (observation, reward, terminated, truncated, info)."""
+        ...
+
+
 class FirstContact:
     """An environment until its first step: checks the first `reset` and the first `step`, then stands aside.
 
@@ -115,13 +128,14 @@ class FirstContact:
     directly from then on: checks cost nothing per step.
     """
 
-    def __init__(self, env: gymnasium.Env | VectorEnv, check: AnswerCheck, release: Callable[[Any], None]):
+    def __init__(self, env: Stepped, check: AnswerCheck, release: Callable[[Any], None]):
         """Stand in front of an environment."""
-        self._env, self._check, self._release = env, check, release
+        self._env: Any = env
+        self._check, self._release = check, release
         self._was_reset = False
 
     @property
-    def unwrapped(self) -> gymnasium.Env | VectorEnv:
+    def unwrapped(self) -> Any:
         """The environment without any wrapper."""
         return self._env.unwrapped
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,7 +18,7 @@ LEGEND = (
 )
 
 
-def show(rows: Sequence[Measurement], title: str, file: TextIO | None = None) -> None:
+def show(rows: Sequence[Measurement], title: str, file: TextIO | io.StringIO | io.TextIOWrapper | None = None) -> None:
     """Print the table to a text stream or to standard output; 160 columns wide if that is no terminal."""
     console = Console(file=file, highlight=False)
     wide = console if console.is_terminal else Console(file=file, highlight=False, width=160)

@@ -84,7 +84,7 @@ def whole_number(given: str | SupportsFloat) -> int:
     return x
 
 
-def sizes(given: str | float | Sequence[str | float]) -> tuple[int, ...]:
+def sizes(given: str | float | Sequence[str | float] | np.ndarray) -> tuple[int, ...]:
     """Read sizes of layers: a sequence, one number, or text such as "64,64"; so many weights as fit an array."""
     parts = re.split(r"[\s,]+", given.strip("()[] ")) if isinstance(given, str) else np.atleast_1d(given).tolist()
     layers = tuple(whole_number(part) for part in parts if part != "")

@@ -143,6 +143,6 @@ def _inner_bound(bound: np.ndarray, inward: int) -> np.ndarray:
     return np.where(outside, np.nextafter(near, np.float32(inward * np.inf)), near)
 
 
-def _align(x: np.ndarray, action: "np.ndarray | jax.Array") -> np.ndarray:
+def _align(x: np.ndarray, action: "np.ndarray | jax.Array") -> np.ndarray | np.number:
     """Add leading axes to `x`, which has the actions' last ones, as far as the actions have them."""
     return x[(None,) * (action.ndim - x.ndim)]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -19,7 +19,7 @@ from logpi.types import trainable
 METHODS = ("noise", "push", "sample", "log_prob", "entropy", "kl", "mode", "to_env")
 
 
-def check_distribution(p: Distribution, q: Distribution, *, draws: int = 20_000, seed: int = 0) -> None:
+def check_distribution(p: object, q: object, *, draws: int = 20_000, seed: int = 0) -> None:
     """Raise LogpiError unless two distributions of one kind satisfy the contract of `Distribution`.
 
     - `p`, `q`: over one action each (no batch axes), different, with equal shapes; the support of q contains that of p.
@@ -34,6 +34,7 @@ def check_distribution(p: Distribution, q: Distribution, *, draws: int = 20_000,
         >>> check_distribution(logpi.Categorical(jnp.array([0.0, 1.0])), logpi.Categorical(jnp.array([0.5, 0.0])))
     """
     offers(p, METHODS, "distribution")
+    p, q = cast(Distribution, p), cast(Distribution, q)
     key = jr.key(seed)
     mode, sample, pushed = eqx.filter_eval_shape(lambda: (p.mode(), p.sample(key), p.push(p.noise(key))))
     same_kind(pushed, sample, "push(noise)", "let sample(key) be push(noise(key))")
