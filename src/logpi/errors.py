@@ -46,6 +46,10 @@ class EpisodeOutlasts(LogpiError):
     """An episode that goes on after the time limit that its environment states. Exit status 2 where it is not met."""
 
 
+FAILURES = (Exception, SystemExit)
+"""What an environment may raise: `sys.exit` in it ends the environment, not the training."""
+
+
 class EnvironmentFailed(LogpiError):
     """An environment that raised, hung or died. Exit status 5; the command line prints `trace` first."""
 

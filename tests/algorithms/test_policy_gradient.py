@@ -17,6 +17,7 @@ import logpi
 from logpi.algorithms.policy_gradient import PolicyGradient
 from logpi.core.collection import Episodes, Steps
 from logpi.core.schedules import LinearSchedule
+from logpi.core.undefined import UNDEFINED
 from logpi.credit.baseline import mean_baseline
 from logpi.credit.gae import GAE
 from logpi.credit.reward_to_go import RewardToGo
@@ -330,4 +331,4 @@ def test_explained_variance_is_that_of_the_critic_before_learning(key):
     by_hand = 1 - jnp.var(target - value) / jnp.var(target)
     np.testing.assert_allclose(learned(A2C, state, tau, key)[1]["explained_variance"], by_hand, rtol=1e-3)
     alone = learned(REINFORCE, begun(REINFORCE, key), experience(REINFORCE.collect), key)[1]
-    assert np.isnan(alone["explained_variance"])
+    assert alone["explained_variance"] == UNDEFINED

@@ -7,13 +7,14 @@ import sys
 from contextlib import ExitStack
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import mostly_slow
 from small_runs import TINY
 
 import logpi
-from logpi.core.compilation import use_persistent_cache
+from logpi.core.compilation import aot_compile, use_persistent_cache
 from logpi.loop.device import lower_device_loop
 from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
@@ -187,3 +188,26 @@ def test_more_epochs_take_no_more_memory():
     """Nothing is copied for each of them."""
     few, many = (between(logpi.ppo(num_envs=64, num_steps=64, epochs=epochs)) for epochs in (2, 10))
     assert many <= few + 1024
+
+
+def test_nothing_is_compiled_where_jit_is_disabled():
+    seen = []
+
+    def double(x):
+        seen.append(x)
+        return 2 * x, x
+
+    with jax.disable_jit():
+        program = aot_compile(double, jnp.ones(2))
+        first, second = program(np.full(2, 3, np.float32))
+    assert first.tolist() == [6, 6] and second.tolist() == [3, 3]
+    assert isinstance(seen[-1], jax.Array) and not isinstance(seen[-1], jax.core.Tracer)
+
+
+def test_a_program_of_many_iterations_can_be_traced_in_64_bits():
+    """A sum of truth values is of 64 bits there, and a loop's counter must not become one."""
+    with jax.enable_x64(True), ExitStack() as stack:
+        plan = make_plan("logpi:CartPole-v1", logpi.ppo(**TINY), 1000, (None, None), 0, stack)
+        carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
+        program, _ = lower_device_loop(plan.algorithm, plan.environment, carry, 4)
+    assert "f64" in program.as_text()

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from logpi.core.undefined import nan_where_undefined
 from logpi.rollout.statistics import episode_statistics
 from logpi.types import Trajectory
 
@@ -48,6 +49,7 @@ def windows(tau, length):
         rows = slice(start, start + length)
         part = jax.tree.map(operator.itemgetter(rows), tau)
         figures, running = episode_statistics(part, running)
+        figures = nan_where_undefined(jax.device_get(figures))
         yield part, {name: float(x) for name, x in figures.items()}
 
 

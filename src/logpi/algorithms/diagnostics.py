@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from logpi.core.undefined import UNDEFINED
 from logpi.objectives.base import Objective, mean
 from logpi.objectives.outputs import Outputs
 from logpi.objectives.value import CriticObjective
@@ -19,9 +20,9 @@ def divergence(policy: PyTree, batch: Batch) -> Float[Array, ""]:
 
 
 def explained_variance(objective: CriticObjective, critic: PyTree, batch: Batch) -> Info:
-    """Compute `explained_variance` = 1 − Var(target − V)/Var(target) before learning; NaN without a critic."""
+    """Compute `explained_variance` = 1 − Var(target − V)/Var(target) before learning; `UNDEFINED` without a critic."""
     if critic is None:
-        return {"explained_variance": jnp.asarray(jnp.nan)}
+        return {"explained_variance": jnp.asarray(UNDEFINED)}
     error = batch.target - objective.predict(Outputs(critic, batch))
     variance = lambda x: mean(jnp.square(x - mean(x, batch)), batch)
     return {"explained_variance": 1 - variance(error) / jnp.maximum(variance(batch.target), 1e-12)}

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with redirect_stdout(output):
             command, given = parse(sys.argv[1:] if arguments is None else arguments)
-            COMMANDS[command](**given)
+            _run(command, given)
     except LogpiError as error:
         trace = f"{error.trace.rstrip()}\n" if isinstance(error, EnvironmentFailed) and error.trace else ""
         ConsoleStream().write(f"{trace}logpi: {' '.join(str(error).split())}\n")
@@ -43,6 +44,16 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         output.flush()
     return 0
+
+
+def _run(command: str, given: dict[str, Any]) -> None:
+    """Run a command; a `sys.exit` in an environment that nothing else has noticed is a failure, whatever its status."""
+    try:
+        COMMANDS[command](**given)
+    except SystemExit as error:
+        if error.code == TERMINATED:
+            raise
+        raise EnvironmentFailed(f"an environment called sys.exit({error.code!r})", traceback.format_exc()) from error
 
 
 class Terminated(BaseException):

@@ -9,11 +9,14 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 PROBE_BYTES = 2**16  # about the size of a small program
@@ -34,7 +37,7 @@ def aot_compile(
 
 def lower(
     function: Callable[..., tuple[PyTree, PyTree]], *examples: PyTree, donate: bool = False, places: PyTree = None
-) -> tuple[jax.stages.Lowered, Fill]:
+) -> tuple["Program", Fill]:
     """Trace and lower `function`: (the lowered program, the fill of its first result), for `finish_compile`.
 
     - `donate`: reuse the memory of the first argument for the first result; the arrays of that argument become invalid.
@@ -49,14 +52,37 @@ def lower(
         fills.append(fill_first)
         return first_arrays, second
 
+    if jax.config.values["jax_disable_jit"]:
+        return Uncompiled(function), fill
     options: dict[str, Any] = {"donate_argnums": tuple(range(len(_split_arrays(examples[0])[0])))} if donate else {}
     options |= {} if places is None else {"out_shardings": (jax.tree.leaves(places), None)}
     program = jax.jit(inner, **options, compiler_options=compiler_options()).lower(*arrays)
     return program, fills[0]
 
 
-def finish_compile(program: jax.stages.Lowered, fill: Fill) -> Callable[..., tuple[PyTree, PyTree]]:
+@dataclass(frozen=True)
+class Uncompiled:
+    """A function that is called operation by operation, because `jax.disable_jit` asks for it: to debug one's parts."""
+
+    function: Callable[..., tuple[PyTree, PyTree]]
+
+    def __call__(self, *arguments: PyTree) -> tuple[PyTree, PyTree]:
+        """Call the function with arrays of JAX, as a compiled program would be."""
+        return self.function(
+            *jax.tree.map(
+                lambda x: jnp.asarray(x) if eqx.is_array(x) or isinstance(x, np.ndarray | np.generic) else x, arguments
+            )
+        )
+
+
+Program = jax.stages.Lowered | Uncompiled
+"""What `lower` gives: a traced program, or the function itself where nothing is to be compiled."""
+
+
+def finish_compile(program: Program, fill: Fill) -> Callable[..., tuple[PyTree, PyTree]]:
     """Compile a program from `lower`, and return it as a function of trees."""
+    if isinstance(program, Uncompiled):
+        return program
     executable = program.compile()
 
     def call(*arguments: PyTree) -> tuple[PyTree, PyTree]:

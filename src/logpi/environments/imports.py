@@ -5,7 +5,7 @@ import traceback
 from types import ModuleType
 from typing import Any
 
-from logpi.errors import LogpiError
+from logpi.errors import FAILURES, LogpiError
 
 
 def import_module(module: str, wanted_by: str) -> ModuleType:
@@ -21,7 +21,7 @@ def import_module(module: str, wanted_by: str) -> ModuleType:
         if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
             raise LogpiError(f"{wanted_by}: {error}; run where `python -c 'import {module}'` works") from None
         raise _own_error(module, wanted_by, error) from error
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         raise _own_error(module, wanted_by, error) from error
 
 

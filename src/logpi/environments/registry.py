@@ -28,7 +28,7 @@ from logpi.environments.source import (
     name_of,
     with_arguments,
 )
-from logpi.errors import LogpiError
+from logpi.errors import FAILURES, LogpiError
 
 FEW = 12  # where no name is similar, as many tasks are all named in an error
 ENTRY_POINTS = "logpi.environments"
@@ -325,7 +325,7 @@ def _call(factory: Callable[..., Made], name: str, **arguments: object) -> Made:
         return factory(**arguments)
     except LogpiError:
         raise
-    except Exception as error:
+    except FAILURES as error:
         reason = " ".join(str(error).split())
         raise LogpiError(f"environment {name}: its factory raised {type(error).__name__}: {reason}") from error
 

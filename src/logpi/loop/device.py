@@ -12,7 +12,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from logpi.algorithms.protocol import Algorithm
-from logpi.core.compilation import Fill, finish_compile, lower
+from logpi.core.compilation import Fill, Program, finish_compile, lower
+from logpi.core.undefined import nan_where_undefined
 from logpi.environments.protocol import Environment
 from logpi.loop.iteration import Carry, Info, run_iteration
 from logpi.loop.protocol import CallBudget
@@ -56,7 +57,7 @@ class DeviceLoop:
 
 def lower_device_loop(
     algorithm: Algorithm, environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL
-) -> tuple[jax.stages.Lowered, Fill]:
+) -> tuple[Program, Fill]:
     """Trace the program of a device loop without compiling it: (the traced program, the form of the carry)."""
     forward = shard_map_learners(
         lambda carry, limits: run_iterations(algorithm, environment, carry, limits, capacity), carry
@@ -129,7 +130,8 @@ def run_iterations(
         return count + 1, taken + info["steps"], arrays, metrics
 
     # Rows of metrics are written into arrays of fixed length: a while loop returns nothing that grows.
-    shapes = jax.eval_shape(once, arrays, jnp.int32(0))[1]
+    with jax.disable_jit(False):  # shapes need a trace, also where nothing else is traced
+        shapes = jax.eval_shape(once, arrays, jnp.int32(0))[1]
     metrics = jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape), x.dtype), shapes)
     start = (jnp.int32(0), jnp.int32(0), arrays, metrics)
     count, _, arrays, metrics = lax.while_loop(lambda loop: limits.has_next(loop[0], loop[1]), body, start)
@@ -143,4 +145,5 @@ def metrics_per_iteration(count: int, metrics: Info, seconds: float) -> list[Inf
     """
     total = max(int(metrics["steps"][:count].sum()), 1)
     share = lambda i: {"rollout_seconds": None, "learn_seconds": seconds * max(int(metrics["steps"][i]), 1) / total}
+    metrics = nan_where_undefined(metrics)
     return [jax.tree.map(lambda x, i=i: x[i], metrics) | share(i) for i in range(count)]

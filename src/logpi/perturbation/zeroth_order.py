@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from logpi.core.collection import Episodes
 from logpi.core.trees import resolve, select
+from logpi.core.undefined import UNDEFINED
 from logpi.credit.total_return import TotalReturn
 from logpi.objectives.base import mean
 from logpi.objectives.linear import LinearObjective
@@ -140,7 +141,7 @@ class ZerothOrder(eqx.Module):
         renewed = eqx.combine(trainable(stepped)[0], estimate.statistics)
         error = jnp.sqrt(jnp.sum(variance))
         info = info | update_info | {"standard_error": error, "signal_to_noise": jnp.linalg.norm(gradient) / error}
-        info = {name: jnp.where(complete, x, jnp.nan) for name, x in info.items()}
+        info = {name: jnp.where(complete, x, UNDEFINED) for name, x in info.items()}
         stepped, renewed = (select(complete, new, state.policy) for new in (stepped, renewed))
         info |= _policy_metrics(stepped, renewed, batch)
         info |= {"directions": jnp.minimum(estimate.done, total).astype(float)}

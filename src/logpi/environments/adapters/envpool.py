@@ -14,6 +14,7 @@ from gymnasium.vector import VectorEnv
 
 from logpi.core.numpy_trees import HostTree, tree_leaves
 from logpi.environments.answers import AnswerCheck, FirstContact
+from logpi.environments.closing import close_environment
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
 from logpi.spaces.actions import to_gymnasium
@@ -70,7 +71,7 @@ class EnvPool:
     def close(self) -> None:
         """Close the pool and its threads."""
         if self._pool is not None:
-            self._pool.close()
+            close_environment(self._pool, self.spec.name)
         self._pool = None
 
     def _release(self, pool: Any) -> None:

@@ -16,8 +16,9 @@ from logpi.environments.adapters.registrations import Registrations, registratio
 from logpi.environments.adapters.stateful_wrappers import warnings_of
 from logpi.environments.adapters.time_limit import NEVER, time_limit_of, unwrap_passive
 from logpi.environments.answers import AnswerCheck, FirstContact
+from logpi.environments.closing import close_environment
 from logpi.environments.protocol import EpisodeEnd, Spec, Step
-from logpi.errors import EnvironmentFailed, LogpiError
+from logpi.errors import FAILURES, EnvironmentFailed, LogpiError
 from logpi.spaces.actions import to_gymnasium
 from logpi.spaces.tree import check, empty, map_leaves, row_writer
 
@@ -143,7 +144,7 @@ class Gymnasium:
                 write(next_obs, i, obs)
             except LogpiError:
                 raise  # a wrong answer: another copy would give it, too
-            except Exception as error:
+            except FAILURES as error:
                 self._replace(i, error)
                 reward[i] = 0
                 for x in tree_leaves(next_obs):
@@ -172,7 +173,7 @@ class Gymnasium:
         for env in self._envs:
             if env is not None:
                 release(env.unwrapped, self)
-                env.close()
+                close_environment(env, self.spec.name)
 
     def _with_time_limits(self, copies: Iterable[int], ends: list[EpisodeEnd]) -> list[EpisodeEnd]:
         """Add the copies that have reached their time limit, in order, and find when the next one will."""
@@ -192,11 +193,11 @@ class Gymnasium:
             return self._envs[i].reset(seed=self._seeds[i])[0]
         except LogpiError:
             raise
-        except Exception as error:
+        except FAILURES as error:
             self._replace(i, error)
             return self._begin_episode(i)
 
-    def _replace(self, i: int, error: Exception) -> None:
+    def _replace(self, i: int, error: BaseException) -> None:
         """Replace copy i, which raised. Raises EnvironmentFailed where no more copies may be replaced."""
         if self._make is None or self.restarted >= self.restarts:
             reason = " ".join(str(error).split())
@@ -206,7 +207,7 @@ class Gymnasium:
                 traceback.format_exc(),
             ) from error
         self.restarted += 1
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(*FAILURES):
             self._envs[i].close()
         self._place(i, self._make_copy())
 

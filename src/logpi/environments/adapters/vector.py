@@ -11,6 +11,7 @@ from logpi.environments.adapters.instances import require_distinct
 from logpi.environments.adapters.stateful_wrappers import warnings_of
 from logpi.environments.adapters.time_limit import longest_time_limit
 from logpi.environments.answers import AnswerCheck, FirstContact
+from logpi.environments.closing import close_environment
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
 from logpi.spaces.actions import to_gymnasium
@@ -88,7 +89,7 @@ class GymnasiumVector:
 
     def close(self) -> None:
         """Close the vector environment."""
-        self._env.close()
+        close_environment(self._env, self.spec.name)
 
 
 def _final_obs(info: dict[str, Any], i: int, name: str) -> object:

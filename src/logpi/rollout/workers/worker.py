@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from logpi.core.collection import Steps
-from logpi.errors import EnvironmentFailed, LogpiError
+from logpi.core.output import ForgivingStream
+from logpi.errors import FAILURES, EnvironmentFailed, LogpiError
 from logpi.numpy_policy.program import bind_program
 from logpi.rollout.collector import Collector, Shard
 from logpi.rollout.episode_replay import EpisodeSnapshot
@@ -78,6 +79,7 @@ class Worker:
 def main() -> None:
     """Answer requests until the process that sends them closes the socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout = ForgivingStream(sys.stdout)  # environments print, also where nobody reads any more
     _yield_to_learner()
     channel, lifeline = (int(word) for word in sys.argv[1:3])
     threading.Thread(target=_exit_with_parent, args=(lifeline,), daemon=True).start()
@@ -91,7 +93,7 @@ def main() -> None:
             answer, error = None, None
             try:
                 answer = work(name, (*arguments, *descriptors))
-            except Exception as raised:
+            except FAILURES as raised:
                 error = _to_logpi_error(raised)
             if name != "assign":
                 connection.send((error, answer))
@@ -105,7 +107,7 @@ def _make_worker(shard: bytes) -> Work:
     """Make the environments; returns (request, arguments) ↦ reply, which raises if they could not be made."""
     try:
         worker = Worker(pickle.loads(shard))
-    except (Exception, SystemExit) as raised:
+    except FAILURES as raised:
         error = _to_logpi_error(raised)
         text = f"{error}, when it made its environments; try workers 0"
         return _raise_always(EnvironmentsNotMade(text, error.trace if isinstance(error, EnvironmentFailed) else ""))
@@ -121,7 +123,7 @@ def _raise_always(error: LogpiError) -> Work:
     return refuse
 
 
-def _to_logpi_error(error: Exception | SystemExit) -> LogpiError:
+def _to_logpi_error(error: BaseException) -> LogpiError:
     """Convert to an error that another process can unpickle."""
     if isinstance(error, LogpiError):
         return error
