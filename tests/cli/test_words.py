@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from logpi.cli.main import main
 from logpi.cli.parser import parse
 from logpi.errors import LogpiError
 
@@ -66,3 +67,25 @@ def test_a_value_is_not_rewritten():
     given = parse("train CartPole-v1 --out My_Runs --env-arg Map_Name=8x8 --import My_Module".split())[1]
     assert Path(given["out"]).is_absolute() and Path(given["out"]).name == "My_Runs"
     assert (given["modules"], given["env_args"]) == (["My_Module"], {"Map_Name": "8x8"})
+
+
+def test_the_laboratory_takes_arguments_and_modules_of_an_environment():
+    given = parse("lab mine:make --env-arg size=3 --import more".split())[1]
+    assert given["env_args"] == {"size": 3} and given["modules"] == ["more"]
+
+
+def test_a_directory_of_runs_names_those_below_it(tmp_path, capsys):
+    for run in ("a/one", "two"):
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "run.json").write_text("{}")
+    assert main(["evaluate", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "holds no run" in said and str(tmp_path / "a" / "one") in said and str(tmp_path / "two") in said
+    assert main(["evaluate", str(tmp_path / "a" / "one" / "nothing")]) == 2
+    assert "below" not in capsys.readouterr().err
+
+
+def test_help_without_an_environment_is_that_of_the_algorithm(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "vpg", "--help"])
+    assert "options of vpg" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from helpers import mostly_slow
 from small_runs import TINY
 
 import logpi
-from logpi.core.compilation import aot_compile, use_persistent_cache
+from logpi.core.compilation import aot_compile, require_device, use_persistent_cache
 from logpi.loop.device import lower_device_loop
 from logpi.loop.factory import make_loop
 from logpi.loop.iteration import init_carry
@@ -211,3 +211,14 @@ def test_a_program_of_many_iterations_can_be_traced_in_64_bits():
         carry = init_carry(plan.algorithm, plan.environment, plan.policy, plan.critic, plan.key)
         program, _ = lower_device_loop(plan.algorithm, plan.environment, carry, 4)
     assert "f64" in program.as_text()
+
+
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("Unable to initialize backend 'cuda'\nmore")])
+def test_a_device_that_is_not_here_is_said_in_one_line(error, monkeypatch):
+    def devices():
+        raise error
+
+    monkeypatch.setattr(jax, "devices", devices)
+    with pytest.raises(logpi.LogpiError, match=r"JAX finds no device, JAX_PLATFORMS is .*JAX_PLATFORMS=cpu") as refused:
+        require_device()
+    assert "more" not in str(refused.value)

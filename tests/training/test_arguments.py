@@ -77,7 +77,7 @@ def test_an_answer_that_does_not(answer):
     assert not _is_true(answer)
 
 
-def test_a_run_from_numpy_values_is_the_run_from_python_values(tmp_path, monkeypatch):
+def test_a_run_from_numpy_values_is_the_run_from_python_values(tmp_path, monkeypatch, capsys):
     """And an environment that changes directory does not move its files."""
     monkeypatch.chdir(tmp_path)
     elsewhere = tmp_path / "elsewhere"
@@ -101,4 +101,7 @@ def test_a_run_from_numpy_values_is_the_run_from_python_values(tmp_path, monkeyp
     config = json.loads((tmp_path / "here" / "run.json").read_text())
     assert (config["seed"], config["steps"], config["status"]) == (2**40, 1000, "stopped")
     assert len(stopped) == len(run.metrics) == 1 and not list(elsewhere.iterdir())
-    assert "2**40" not in repr(run) and len(repr(run)) < 300
+    assert len(repr(run)) < 300 and repr(run).startswith(f"Run({str(tmp_path / 'here')!r}, steps=64")
+    said = capsys.readouterr().err
+    assert f"seed {2**40}: 1,000 steps, learning on cpu, 4 environments in this process; compiling" in said
+    assert "tuned" not in said  # for a factory nothing is

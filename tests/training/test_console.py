@@ -24,3 +24,12 @@ def test_a_collapse_of_entropy_is_said_once_and_by_name(capsys):
 )
 def test_and_not_where_there_is_none(entropies, capsys):
     assert "entropy" not in said(entropies * 2, capsys)
+
+
+def test_no_return_is_named_before_an_episode_has_ended(capsys):
+    with Reporter(100, every=0) as reporter:
+        for figure in (None, -0.01):
+            row = {"steps": 1, "kl": -0.0, "steps_per_second": 1.0, "return_mean": figure, "entropy": None}
+            reporter.record(row)
+    first, second = filter(None, capsys.readouterr().err.splitlines())
+    assert "no episode has ended  KL 0.0000" in first and "return 0.0  KL" in second and "nan" not in first

@@ -2,10 +2,12 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from logpi.environments.registry import check, name_of
+from logpi.environments.source import with_arguments
 from logpi.errors import LogpiError
 
 
@@ -18,6 +20,7 @@ def lab(
     seed: int,
     gamma: float | None = None,
     horizon: int | None = None,
+    env_args: Mapping[str, Any] | None = None,
     **given: object,
 ) -> None:
     """Measure, print the table, and write table.csv and figure.png."""
@@ -31,7 +34,14 @@ def lab(
 
     use_persistent_cache()
     policy, critic, run_gamma = _networks(run) if run else (None, None, None)
-    task = problem(env, policy, critic, gamma=run_gamma if gamma is None else gamma, horizon=horizon, seed=seed)
+    task = problem(
+        with_arguments(env, env_args),
+        policy,
+        critic,
+        gamma=run_gamma if gamma is None else gamma,
+        horizon=horizon,
+        seed=seed,
+    )
     rows = measure(task, seed=seed, **arguments)
     title = f"{env}: {arguments['batches']} batches of {arguments['batch']} episodes, γ = {task.gamma:g}"
     _report(rows, title, out, as_json)

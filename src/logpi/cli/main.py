@@ -165,9 +165,9 @@ def export(directory: str, out: str | None, best: bool) -> None:
     print(export(load(directory, which="best" if best else "final"), out or Path(directory) / "policy.py"))
 
 
-def lab(env: str, **given: Any) -> None:
+def lab(env: str, modules: Sequence[str], **given: Any) -> None:
     """Measure estimators of the gradient."""
-    _import_modules(env, ())
+    _import_modules(env, modules)
     from logpi.cli.lab import lab
 
     lab(env, **given)

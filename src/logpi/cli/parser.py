@@ -235,6 +235,7 @@ def _lab(parser: Parser) -> None:
     parser.add_argument("--seed", type=_seed, default=0, help="random seed of policies and episodes (default 0)")
     parser.add_argument("--out", type=_directory, help="directory for table.csv and figure.png")
     _add_json(parser)
+    _add_environment(parser)
 
 
 COMMANDS: Mapping[str, tuple[Callable[[Parser], None], str]] = {

@@ -19,6 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from logpi.errors import LogpiError
+
 PROBE_BYTES = 2**16  # about the size of a small program
 Fill = Callable[[Iterable[Any]], PyTree]  # from the arrays of a tree, in order, to the tree
 
@@ -119,11 +121,22 @@ def compiler_options() -> dict[str, str | bool]:
     return {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
 
+def require_device() -> None:
+    """Raise LogpiError, in one line, where JAX has no device of the kind that it was told to use."""
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a platform that JAX knows and finds no card for
+        reason = str(error).partition("\n")[0] or "none of that kind is here"
+        asked = f"JAX_PLATFORMS is {jax.config.values['jax_platforms']}"
+        raise LogpiError(f"JAX finds no device, {asked}: {reason}; JAX_PLATFORMS=cpu always works") from None
+
+
 def use_persistent_cache() -> None:
     """Cache compiled programs on disk, in $XDG_CACHE_HOME/logpi/xla, unless JAX already has a cache directory.
 
     Where the directory cannot be written, one warning says so, and programs are compiled anew.
     """
+    require_device()
     # JAX warns of each program that it cannot write or read: that is said once, below.
     warnings.filterwarnings("ignore", message="Error (writing|reading) persistent compilation cache entry")
     given = jax.config.values["jax_compilation_cache_dir"]

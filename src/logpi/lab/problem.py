@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from logpi.core.keys import root_key
 from logpi.core.seeds import read_seed
 from logpi.environments.registry import make
-from logpi.environments.source import EnvironmentSource, name_of
+from logpi.environments.source import EnvironmentId, EnvironmentSource, name_of
 from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
@@ -147,7 +147,8 @@ def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> 
 
 def _mdp(env: EnvironmentSource) -> MDP | None:
     """Return the MDP of a tabular environment, else None."""
-    made = make(env, 1) if isinstance(env, str) and env.startswith("tabular:") else env
+    is_named = isinstance(env, str | EnvironmentId)
+    made = make(env, 1) if is_named and name_of(env).startswith("tabular:") else env
     single = made.single if isinstance(made, Vmap) else made
     return single.mdp if isinstance(single, Tabular) else None
 

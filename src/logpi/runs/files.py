@@ -21,6 +21,7 @@ from logpi.errors import LogpiError
 from logpi.runs.migrations import migrate_row
 from logpi.runs.schema import is_number
 
+MOST_RUNS_NAMED = 5
 LARGEST_JSON = 2**26  # bytes of one JSON file
 DEEPEST_JSON = 64  # levels of lists and objects in each other
 READ = os.O_RDONLY
@@ -123,10 +124,21 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         data = read_bytes(path, LARGEST_JSON)
     except (FileNotFoundError, NotADirectoryError):
-        raise LogpiError(f"{path.parent} holds no run: {path.name} is missing") from None
+        raise LogpiError(f"{path.parent} holds no run: {path.name} is missing{_runs_below(path)}") from None
     except OSError as error:
         raise LogpiError(f"{path} cannot be read: {error.strerror}") from None
     return parse_object(data, path)
+
+
+def _runs_below(path: Path) -> str:
+    """Name the newest runs in the directories below the one of this file; "" if there are none."""
+    found: list[tuple[float, Path]] = []
+    for pattern in ("*", "*/*"):
+        for run in path.parent.glob(f"{pattern}/{path.name}"):
+            with contextlib.suppress(OSError):
+                found.append((run.lstat().st_mtime, run.parent))
+    names = [str(run) for _, run in sorted(found, reverse=True)[:MOST_RUNS_NAMED]]
+    return f"; runs below it, the newest first: {', '.join(names)}" if names else ""
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -72,6 +72,7 @@ def run_training(
     # The recorder saves the first state before the loop is compiled: a signal or an error in the meantime leaves a
     # run that can be resumed.
     recorder.begin(reached, lambda: ResumeState(carry, {}))
+    reporter.log(f"{plan.title}: {plan.description}; compiling …")
     carry, loop = compile_and_restore(plan, carry, recorder, reporter, saved, stack)
     # A callback can stop the run, so with callbacks each call makes one iteration, and every evaluation is waited for.
     # Several processes must record rows at the same time: they wait for evaluations, too.

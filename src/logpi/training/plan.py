@@ -79,6 +79,17 @@ class Plan:
         return f"{self.name} on {self.environment.spec.name}, seed {self.seed}"
 
     @property
+    def description(self) -> str:
+        """The run's size and where it runs, in one line."""
+        device, num_envs = jax.default_backend(), self.environment.spec.num_envs
+        if is_jax_environment(self.environment):
+            place = f"{num_envs} environments on {device}, too"
+        else:
+            workers = self.workers.resolve_count(num_envs, self.max_iteration_steps, self.steps)
+            place = f"{num_envs} environments " + (f"in {workers} workers" if workers else "in this process")
+        return f"{self.steps:,} steps, learning on {device}, {place}"
+
+    @property
     def max_iteration_steps(self) -> int:
         """Upper bound of the environment steps of one iteration."""
         return self.algorithm.collect.max_steps(self.environment.spec.num_envs, self.environment.spec.time_limit)

@@ -82,8 +82,9 @@ def train(
         reporter = stack.enter_context(Reporter(plan.steps))
         for line in plan.warnings:
             reporter.log(f"warning: {line}")
-        if plan.tuned:
-            reporter.log(f"tuned for {name_of(env)}: " + ", ".join(f"{k} {v}" for k, v in plan.tuned.items()))
+        given = {*(recipe.given if isinstance(recipe, Recipe) else ()), *(("steps",) if budget.steps else ())}
+        if tuned := [f"{name} {value}" for name, value in plan.tuned.items() if name not in given]:
+            reporter.log(f"tuned for {name_of(env)}: {', '.join(tuned)}")
         path = path or home / default_path(name_of(env), plan.name, seed)
         stack.enter_context(new_run_directory(path))
         return run_training(plan, RunDirectory(path, run_configuration(plan), reporter.log), listeners, reporter, stack)
