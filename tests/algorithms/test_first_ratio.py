@@ -105,6 +105,7 @@ def test_every_ratio_is_one(first):
     assert np.abs(rho - 1).max() < 1e-4
 
 
+@pytest.mark.thorough_after(1)
 def test_nothing_is_clipped_and_nothing_has_moved(first):
     info = first[-1]
     assert info["clip_fraction"] == 0 and abs(info["kl"]) < 1e-8

@@ -159,6 +159,7 @@ def between(recipe):
     return program.compile().memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "units"), [("ppo", 8), pytest.param("trpo", 28, marks=pytest.mark.slow)])
 def test_a_row_takes_no_more_memory_than_the_page_says(name, units):
     """So many bytes for each unit of a layer, and 12 for each number of an observation (benchmarks/device.md)."""

@@ -78,7 +78,7 @@ def test_the_interval_is_for_the_mean():
     assert 0.88 <= covered <= 0.99  # 95 % nominal; the bootstrap of 50 draws is a little short
 
 
-@pytest.mark.thorough_after(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize(("long", "times"), [(0.0, 1), (1e9, 0)])
 def test_long_evaluations_are_left_to_workers_and_no_bit_changes(policy, monkeypatch, long, times):
     """From the second on; short ones never are."""

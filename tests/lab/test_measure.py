@@ -38,7 +38,7 @@ def measured(seed, estimator, baseline):
     return found, np.asarray(exact_gradient(on), np.float64), _mean(EpisodeTable(on), one, estimator, baseline, 4).value
 
 
-@pytest.mark.thorough_after(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize(("estimator", "baseline"), PAIRS)
 @pytest.mark.parametrize("seed", range(5))
 def test_the_sampled_mean_is_within_four_standard_errors_of_the_exact_one(seed, estimator, baseline):
@@ -49,6 +49,7 @@ def test_the_sampled_mean_is_within_four_standard_errors_of_the_exact_one(seed, 
     assert off < 1e-4 if estimator == "q" else off > 0.01
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("seed", range(5))
 def test_three_per_cent_more_is_not(seed):
     found, gradient, expected = measured(seed, "q", "optimal-state")

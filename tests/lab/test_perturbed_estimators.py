@@ -49,6 +49,7 @@ def test_the_sampled_mean_is_within_four_standard_errors_of_the_exact_one(name):
     assert one.estimates.shape == (BATCHES, 6) and found.variance_low < found.variance < found.variance_high
 
 
+@pytest.mark.thorough
 def test_what_is_a_little_too_much_is_seen():
     """By as much as ten standard errors are."""
     one = sampled("finite-difference-central")
@@ -70,6 +71,7 @@ def test_the_mean_of_finite_differences_is_that_of_the_exact_utility():
     np.testing.assert_allclose(sampled("finite-difference-central").mean.value, want, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_the_mean_of_evolution_strategies_is_the_gradient_of_the_smoothed_utility():
     """E ĝ = E[U(θ + σε) ε]/σ, here by 200,000 other draws; the tangent taken out, 2000 batches say it to a per cent."""
     theta, gradient = ravel(world().policy)[0], exact_gradient(world())

@@ -91,6 +91,7 @@ def test_where_nothing_is_wrong_p_is_uniform():
     assert stats.kstest(p, "uniform").pvalue > 1e-3
 
 
+@pytest.mark.thorough
 def test_so_it_is_of_as_many_coordinates_as_there_can_be():
     """40 of them and 400 batches: χ² would reject far too often."""
     draw = np.random.default_rng(0)

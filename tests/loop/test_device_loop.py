@@ -66,6 +66,7 @@ def test_the_same_bits_however_iterations_are_cut_into_calls(loop):
         assert bits(again) == bits(carry) and bits(others) == bits(rows)
 
 
+@pytest.mark.thorough_after(1)
 def test_a_schedule_sees_the_steps_taken_before_each_iteration(loop):
     rows = loop.rows([7])[1]
     before = np.cumsum([0, *(int(row["steps"]) for row in rows)])[:-1]

@@ -157,6 +157,7 @@ def test_numpy_takes_the_actions_that_jax_takes(key, mu):
             np.testing.assert_allclose(got, truth, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.thorough_after(2)
 @pytest.mark.parametrize("mu, space", [x[1:] for x in OF_SPACES], ids=[x[0] for x in OF_SPACES])
 def test_every_built_in_policy_acts_in_numpy(mu, space):
     """Whatever it sees and does, and whichever head it has."""

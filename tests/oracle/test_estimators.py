@@ -79,6 +79,7 @@ UNBIASED = {
 }
 
 
+@pytest.mark.thorough_after(10)
 @pytest.mark.parametrize("credit", UNBIASED.values(), ids=UNBIASED.keys())
 def test_unbiased_whatever_the_critic_says(credit, finite):
     got, logits = estimate(credit, finite, arbitrary(finite))
@@ -94,6 +95,7 @@ EXACT = {
 }
 
 
+@pytest.mark.thorough_after(8)
 @pytest.mark.parametrize("credit", EXACT.values(), ids=EXACT.keys())
 def test_unbiased_with_the_exact_critic(credit, finite):
     """V of a finite horizon depends on time, so time is made part of the state."""
@@ -116,6 +118,7 @@ DROPPED = {
 }
 
 
+@pytest.mark.thorough_after(4)
 @pytest.mark.parametrize("credit", DROPPED.values(), ids=DROPPED.keys())
 def test_without_the_factor_of_the_discount(credit, finite):
     """Dropping γ^t gives Σ_t Σ_s P(s_t = s) Σ_a ∇π(a|s) Q_t^γ(s, a), which is not ∇U (Nota and Thomas 2020)."""
@@ -126,6 +129,7 @@ def test_without_the_factor_of_the_discount(credit, finite):
     assert np.linalg.norm(got - finite.gradient(logits)) > 0.01 * np.linalg.norm(got)
 
 
+@pytest.mark.thorough_after(1)
 def test_a_wrong_critic_biases_the_td_residual(finite):
     """E Σ_t γ^t ∇log π δ_t = Σ_t γ^t Σ_s P(s_t = s) Σ_a ∇π (r + γ P V̂), whatever V̂; it is ∇U only for V̂ = V."""
     critic = arbitrary(finite)
@@ -139,6 +143,7 @@ def test_a_wrong_critic_biases_the_td_residual(finite):
     assert np.linalg.norm(got - finite.gradient(logits)) > 0.01 * np.linalg.norm(got)
 
 
+@pytest.mark.thorough_after(1)
 def test_one_iteration_of_learning_is_one_step_along_the_gradient(finite):
     """θ' − θ = α ∇U through the whole of `PolicyGradient.learn`."""
     policy = Softmax(table(finite))
@@ -155,6 +160,7 @@ def test_one_iteration_of_learning_is_one_step_along_the_gradient(finite):
     np.testing.assert_allclose(moved, finite.gradient(policy.logits), rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.thorough_after(2)
 def test_causality(finite):
     """E[∇log π(a_t|s_t) r_l] = 0 for l < t: an action cannot change what came before it."""
     policy = Softmax(table(finite))

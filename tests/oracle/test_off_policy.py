@@ -53,6 +53,7 @@ UNBIASED = {
 }
 
 
+@pytest.mark.thorough_after(7)
 @pytest.mark.parametrize(("credit", "weights"), UNBIASED.values(), ids=UNBIASED.keys())
 def test_unbiased_from_another_policys_data(credit, weights, drawn):
     mdp = drawn(3)
@@ -103,6 +104,7 @@ OWN = {
 }
 
 
+@pytest.mark.thorough_after(6)
 @pytest.mark.parametrize("weights", OWN.values(), ids=OWN.keys())
 def test_on_ones_own_data_all_are_the_reward_to_go_gradient(weights, drawn):
     """At π = μ every weight is 1: row for row the score estimate, not only on average."""

@@ -29,6 +29,7 @@ from logpi.types import State
 CREDITS = {"R(τ)": TotalReturn(GAMMA), "γ^t · reward-to-go": TimeDiscounted(RewardToGo(GAMMA), GAMMA)}
 
 
+@pytest.mark.thorough_after(5)
 @pytest.mark.parametrize("product", [scalar_product, per_parameter])
 @pytest.mark.parametrize("credit", CREDITS.values(), ids=CREDITS.keys())
 def test_estimated_from_the_others_it_leaves_the_mean_gradient_alone(credit, product, drawn):
@@ -103,6 +104,7 @@ def test_no_constant_does_better_and_each_parameters_own_does_no_worse(credit, d
     assert all(trace(apart) <= trace(apart + d) + 1e-12 for d in 0.1 * np.concatenate([np.eye(6), -np.eye(6)]))
 
 
+@pytest.mark.thorough_after(1)
 def test_of_many_trajectories_the_estimated_one_is_the_best(drawn):
     """ĝ on columns in proportion to their probability is E h − b* E g, and b* the exact one, for one and for each."""
     mdp = drawn(2)

@@ -48,7 +48,7 @@ def test_the_best_policy_stays_the_best(drawn):
     np.testing.assert_array_equal(jnp.argmax(plain, axis=-1)[alive], jnp.argmax(other, axis=-1)[alive])
 
 
-@pytest.mark.thorough_after(3)
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(
     "credit", [TotalReturn(GAMMA), TimeDiscounted(RewardToGo(GAMMA), GAMMA)], ids=["R(τ)", "to go"]
 )

@@ -31,6 +31,7 @@ def moved(mdp, size):
     return old, old + size * table(mdp, seed=1)
 
 
+@pytest.mark.thorough_after(1)
 def test_the_surrogate_is_within_its_bound(endless):
     """|U(π) − U(π_old) − L| ≤ 4 ε γ / (1 − γ)² · max_s KL(π_old‖π), ε = max |A| (Schulman et al. 2015, theorem 1).
 
@@ -44,6 +45,7 @@ def test_the_surrogate_is_within_its_bound(endless):
         assert 0 < error <= constant * largest_kl(endless, old, new)
 
 
+@pytest.mark.thorough_after(1)
 def test_the_surrogate_s_error_is_at_most_a_constant_times_the_root_of_the_mean_kl(endless):
     """The deck's form: |error| ≤ C √(E_d KL), C = √2 γ/(1 − γ) · max_s |E_{a∼π} A| · Σ_s d(s).
 
@@ -55,6 +57,7 @@ def test_the_surrogate_s_error_is_at_most_a_constant_times_the_root_of_the_mean_
         assert error <= surrogate_error_bound(endless, old, new)
 
 
+@pytest.mark.thorough_after(1)
 def test_the_bound_is_the_deck_s_formula(endless):
     """C √KL, each factor spelled out in NumPy."""
     old, new = moved(endless, 0.5)
@@ -68,6 +71,7 @@ def test_the_bound_is_the_deck_s_formula(endless):
     np.testing.assert_allclose(surrogate(endless, old, new), np.sum(weight * gain), rtol=1e-10)
 
 
+@pytest.mark.thorough_after(1)
 def test_the_surrogate_s_error_is_linear_in_kl(endless):
     """Both are of second order in the step: on log–log axes the slope is 1 ± 0.1."""
     points = []
@@ -79,6 +83,7 @@ def test_the_surrogate_s_error_is_linear_in_kl(endless):
     assert abs(slope - 1) < 0.1
 
 
+@pytest.mark.thorough_after(1)
 def test_the_natural_gradient_is_the_advantage(endless):
     """F⁻¹∇U in logits is A(s, a) · Σd, up to a constant a state: the compatible function (Kakade 2002, theorem 1)."""
     old = table(endless)
@@ -90,7 +95,7 @@ def test_the_natural_gradient_is_the_advantage(endless):
     np.testing.assert_allclose(centered, advantage, rtol=1e-5, atol=1e-8 * np.abs(advantage).max())
 
 
-@pytest.mark.thorough_after(1)
+@pytest.mark.thorough
 def test_the_update_s_step_is_along_the_advantage(endless):
     """`NaturalGradient` on a batch in which every state stands once: Δθ, centered in each state, is a multiple of A."""
     old = TablePolicy(table(endless))

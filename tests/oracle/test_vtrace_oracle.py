@@ -29,7 +29,7 @@ def limited(pi, mu, limit):
     return jnp.log(jnp.minimum(limit * q, p))
 
 
-@pytest.mark.thorough_after(3)
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize(("limit", "trace_limit"), [(1.0, 1.0), (0.8, 0.5), (1.5, 1.0), (jnp.inf, jnp.inf)])
 def test_its_fixed_point_is_the_value_of_the_policy_in_between(limit, trace_limit, drawn):
     """E_μ[v_t | s_t = s] = V(s) at V = V of π_ρ̄; for no limit that is V^π."""

@@ -34,6 +34,7 @@ def test_equals_the_definition(pairing):
         np.testing.assert_allclose(got, want, rtol=1e-9)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("blocks", [1, 3])
 def test_whole_blocks_of_orthogonal_directions_are_least_squares(blocks):
     with double_precision():
@@ -46,6 +47,7 @@ def test_whole_blocks_of_orthogonal_directions_are_least_squares(blocks):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.thorough_after(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_orthogonal_directions_of_small_scale_give_the_gradient(name):
     with double_precision():

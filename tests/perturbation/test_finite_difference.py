@@ -16,6 +16,7 @@ from logpi.perturbation.differences import central_differences, forward_differen
 from logpi.perturbation.finite_difference import FiniteDifference
 
 
+@pytest.mark.thorough_after(4)
 @pytest.mark.parametrize(("pairing", "order"), [(forward_differences, 1), (central_differences, 2)])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_error_falls_as_the_step_to_the_power_of_its_order(name, pairing, order):
@@ -71,6 +72,7 @@ def test_common_random_numbers_make_differences_less_noisy(name):
     assert (apart <= 4 * np.sqrt(sum(spread) / 200) + 1e-9).all()
 
 
+@pytest.mark.thorough
 def test_more_coordinates_than_environments_are_tried_in_turn_and_one_step_follows():
     """Six coordinates four at a time are what six at once are, on the same random numbers; the last two add nothing."""
     key = jr.key(3)

@@ -21,6 +21,7 @@ def linear(rows):
     return 3 + rows @ jnp.asarray(SLOPE, rows.dtype)
 
 
+@pytest.mark.thorough_after(2)
 @pytest.mark.parametrize("draw", [gaussian, orthogonal])
 @pytest.mark.parametrize("pairing", [central_differences, forward_differences])
 @pytest.mark.parametrize("number", [7, 12])
@@ -31,6 +32,7 @@ def test_exact_where_the_utility_is_linear(draw, pairing, number):
         assert info["rank"] == 7
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_its_error_on_finite_problems_falls_with_the_square_of_the_scale(name):
     with double_precision():

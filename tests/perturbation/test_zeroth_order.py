@@ -69,6 +69,7 @@ def test_members_act_as_they_are_told(acting, key):
     assert (len(np.unique(np.asarray(actions), axis=0)) == 1) == (acting is Greedy)
 
 
+@pytest.mark.thorough
 def test_the_device_and_the_host_make_the_same_estimate(key):
     """One deterministic environment, one key."""
     algorithm = ZerothOrder(Regression(0.3), PLAIN, 6, acting=sampled, collect=Episodes(episodes_per_env=2, group=2))
@@ -89,6 +90,7 @@ def experience(algorithm, key, normalize=True):
     return state, mu, on_device(DEVICE, mu, algorithm.collect, key)
 
 
+@pytest.mark.thorough
 def test_statistics_wait_for_the_step_and_have_seen_every_valid_row_once(key):
     """Three coordinates at a time of six: what the first rollout showed takes effect with the second."""
     algorithm = ZerothOrder(FiniteDifference(0.3), PLAIN, 6, acting=sampled)
@@ -105,6 +107,7 @@ def test_statistics_wait_for_the_step_and_have_seen_every_valid_row_once(key):
     assert early["statistics_kl"] == 0 < late["statistics_kl"]
 
 
+@pytest.mark.thorough
 def test_a_restricted_step_has_its_length_whatever_the_estimate(key):
     algorithm = ZerothOrder(EvolutionStrategies(0.3), NormConstrainedStep.with_length(0.2), 6, acting=sampled)
     state, mu, tau = experience(algorithm, key)
@@ -124,6 +127,7 @@ def test_returns_are_discounted_and_end_with_the_episode(key):
     np.testing.assert_allclose(new.opt.minus[0, :3], want[1::2], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_schedules_reach_the_perturbation_on_the_device_and_on_the_host(key, tmp_path):
     """From 1 to 0: nothing is moved at the end."""
     algorithm = ZerothOrder(FiniteDifference(LinearSchedule(1.0, 0.0)), PLAIN, 6)

@@ -43,6 +43,7 @@ def at_random(space, seed=0, **choices):
     return made(jr.normal(jr.key(seed), (outputs,)))
 
 
+@pytest.mark.thorough_after(4)
 @every_space
 def test_actions_are_the_spaces_own(space):
     """A thousand of them, clipped where the environment would; of the space's structure and shapes, counted from 0."""
@@ -151,6 +152,7 @@ def test_an_unsupported_leaf_is_refused_by_its_path():
         head_for_space(spaces.Sequence(spaces.Discrete(2)))
 
 
+@pytest.mark.thorough_after(3)
 @every_space
 def test_a_new_policy_has_the_types_an_updated_one_has(space):
     for std in ("learned", "state"):

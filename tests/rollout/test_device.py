@@ -19,6 +19,7 @@ from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("single", mostly_slow([CartPole(), Pendulum()]), ids=["discrete", "gaussian"])
 @pytest.mark.parametrize("collect", [Steps(32), Episodes()], ids=["steps", "episodes"])
 def test_the_learner_finds_the_log_probabilities_that_the_actor_had(key, single, collect):
@@ -42,6 +43,7 @@ def test_what_is_stored_and_scored_is_what_was_sampled(key):
     np.testing.assert_allclose(jax.vmap(mu)(tau.obs).log_prob(tau.action), tau.log_prob, atol=1e-4)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("per_environment", [1, 3])
 def test_each_column_is_one_whole_episode_and_what_follows_is_padding(key, per_environment):
     """Exactly k episodes from each environment: they end once, in the last row that counts."""

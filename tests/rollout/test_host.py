@@ -76,6 +76,7 @@ def test_windows_hold_the_transitions_in_order(mode):
         assert np.isin(np.diff(mine), [0, 1]).all() and mine[-1] - mine[0] >= 4
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("mode", MODES, ids=lambda m: getattr(m, "name", m))
 @pytest.mark.parametrize("per_environment", [1, 2])
 def test_each_column_is_one_whole_episode(mode, per_environment):
@@ -101,6 +102,7 @@ def test_whole_episodes_without_a_time_limit_are_refused():
         collected(Gymnasium(Counting, 2, "counting"), Episodes())
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "gaussian"])
 def test_the_first_ratio_is_one(key, continuous):
     """What NumPy sampled scores the same by the learner's policy, at the observations that were stored."""

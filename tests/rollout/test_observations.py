@@ -66,6 +66,7 @@ def same_valid_rows(one, other):
         np.testing.assert_array_equal(np.asarray(a)[one["valid"]], np.asarray(b)[one["valid"]])
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize("where", [np.where, jnp.where], ids=["numpy", "jax"])
 @pytest.mark.parametrize("mode", MODES, ids=lambda m: getattr(m, "name", m))
 def test_windows_kept_once_are_those_kept_twice(mode, where):

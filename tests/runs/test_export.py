@@ -119,6 +119,7 @@ def test_the_file_takes_the_policys_mode_in_the_environments_units(name, alone):
         assert acted.contains(got), f"{got} is not in {acted}"
 
 
+@pytest.mark.thorough_after(4)
 @pytest.mark.parametrize("name", CASES)
 def test_and_samples_by_a_generator_of_numpys(name, alone):
     """The noise is the distribution's own kind, drawn leaf by leaf."""

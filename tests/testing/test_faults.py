@@ -170,6 +170,7 @@ def test_the_update_that_the_faults_are_made_of_is_right():
     check_update(Descent(right))
 
 
+@pytest.mark.thorough_after(3)
 @pytest.mark.parametrize(("message", "answer"), UPDATES.items(), ids=UPDATES)
 def test_a_fault_of_an_update_is_named(message, answer):
     with pytest.raises(LogpiError, match=message):

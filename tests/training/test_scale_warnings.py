@@ -67,6 +67,7 @@ class Loud(gymnasium.Env):
         return np.zeros((3, 3), np.uint8), 1e6, True, False, {}
 
 
+@pytest.mark.thorough
 def test_a_run_says_both_unless_its_options_scale_them(tmp_path, capsys):
     recipe = logpi.a2c(num_envs=2, num_steps=4, hidden=(4,))
     logpi.train(Loud, recipe, steps=8, evaluations=0, workers=0, out=tmp_path / "loud")

@@ -37,7 +37,7 @@ def test_same_seed_same_bits_in_another_process(tmp_path, env):
     assert first != " ".join(fingerprint(other)) + "\n"
 
 
-@pytest.mark.thorough_after(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize("env", ["logpi:CartPole-v1", "CartPole-v1"])
 def test_evaluating_leaves_training_as_it_was(tmp_path, env):
     plain = trained(tmp_path / "plain", env)

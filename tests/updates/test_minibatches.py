@@ -34,6 +34,7 @@ def pi():
     return policy(CHOICES, jr.key(0))
 
 
+@pytest.mark.thorough_after(6)
 @pytest.mark.parametrize("valid", VALID)
 @pytest.mark.parametrize("size", [1, 5, 12, 24, 40])
 def test_every_valid_row_is_used_exactly_once(pi, key, size, valid):
@@ -45,6 +46,7 @@ def test_every_valid_row_is_used_exactly_once(pi, key, size, valid):
     assert all(0 < len(part) <= size for part in parts)
 
 
+@pytest.mark.thorough_after(5)
 @pytest.mark.parametrize("valid", VALID)
 @pytest.mark.parametrize("size", [1, 6, 15, 24, 100])
 def test_columns_stay_together_where_trajectories_are_the_unit(pi, key, size, valid):

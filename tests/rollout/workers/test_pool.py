@@ -156,6 +156,7 @@ def test_whole_episodes_that_fail_are_begun_again(workers):
         assert (tau["valid"].sum(axis=0) == 7).all() and tau["terminated"][6].all() and not tau["truncated"].any()
 
 
+@pytest.mark.thorough
 def test_a_worker_may_be_replaced_and_begins_new_episodes():
     taken, _, restarted = rollouts(SometimesDying, 4, 2, Steps(10), restarts=20)
     assert 0 < restarted < 20 and all(tau["valid"].all() for tau in taken)
@@ -195,6 +196,7 @@ def test_workers_make_what_this_process_has_registered():
     jax.tree.map(np.testing.assert_array_equal, alone, shared)
 
 
+@pytest.mark.thorough
 def test_workers_that_nobody_asked_for_are_done_without_where_they_cannot_make_the_environments(
     tmp_path, monkeypatch, capfd
 ):
@@ -244,7 +246,7 @@ def alive(pid):
         return False
 
 
-@pytest.mark.thorough_after(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize("then", ["input()", "raise SystemExit(3)", "pass"], ids=["killed", "raised", "ended"])
 def test_no_worker_outlives_its_run(then):
     command, here = [sys.executable, "-c", PARENT.format(then=then)], Path(__file__).parent
