@@ -8,6 +8,7 @@ import pytest
 
 from logpi.cli import main as cli
 from logpi.environments.adapters.gymnasium import Gymnasium
+from logpi.environments.source import is_constructible
 from logpi.errors import EnvironmentFailed
 
 
@@ -60,3 +61,15 @@ def test_an_exit_that_nothing_else_noticed_is_status_5(monkeypatch, capsys):
     monkeypatch.setitem(cli.COMMANDS, "algorithms", lambda: sys.exit(0))
     assert cli.main(["algorithms"]) == 5
     assert "an environment called sys.exit(0)" in capsys.readouterr().err
+
+
+class Callable(Quits):
+    """An environment that can be called is an environment, and no factory."""
+
+    def __call__(self):
+        raise AssertionError
+
+
+def test_an_environment_that_can_be_called_is_the_callers_own():
+    assert not is_constructible(Callable(gymnasium.make("CartPole-v1")))
+    assert is_constructible(make_quits) and is_constructible(Callable) and is_constructible("CartPole-v1")

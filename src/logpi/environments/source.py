@@ -101,7 +101,8 @@ def recorded_arguments(env: EnvironmentSource) -> dict[str, Any] | None:
 
 def is_constructible(env: EnvironmentSource) -> bool:
     """Tell whether `make` creates the environment, from a name or a factory, or is given one that exists."""
-    return isinstance(env, str | EnvironmentId) or (callable(env) and not is_jax_environment(env))
+    exists = isinstance(env, gymnasium.Env | VectorEnv) or is_jax_environment(env)  # which may be callable, too
+    return isinstance(env, str | EnvironmentId) or (callable(env) and not exists)
 
 
 def recreatable(env: EnvironmentSource) -> EnvironmentSource | None:
