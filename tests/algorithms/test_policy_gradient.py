@@ -251,6 +251,16 @@ def test_a_fit_without_a_critic_is_refused(key, fit):
         changed(A2C, fit=fit).init(behavior(ENVIRONMENT, key).policy)
 
 
+@pytest.mark.parametrize("fit", [None, SGD, "joint"], ids=["no fit", "a fit", "joint"])
+def test_a_critic_of_actions_needs_an_objective_of_actions(key, fit):
+    spec = ENVIRONMENT.spec
+    critic = logpi.mlp_action_critic(spec.observation_space, spec.action_space, hidden=(4,), key=key)
+    with pytest.raises(
+        LogpiError, match=r"answers Q\(s, a\) and critic_objective is Value.*critic_objective=action_value"
+    ):
+        PolicyGradient(logpi.ActionValue(0.9), score, SGD, fit=fit).init(None, critic)
+
+
 def test_schedules_take_their_values_by_progress(key):
     objective = Clipped(LinearSchedule(0.2, 0.0)) + LinearSchedule(0.01, 0.0) * entropy
     algorithm = changed(PPO, update=Ascent(optax.adam, LinearSchedule(1e-3, 0.0)), objective=objective)

@@ -3,12 +3,16 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from helpers import TableCritic, evaluate, random_window, relative_error
 from tiny_mdp import HORIZON, LOGITS, NEXT, START, TAU, action_values, expected_gradient_of, utility
 
-from logpi.credit.baseline import value_baseline
+from logpi.credit.baseline import mean_baseline, value_baseline
 from logpi.credit.reward_to_go import RewardToGo
 from logpi.credit.time_discounted import TimeDiscounted
+from logpi.credit.total_return import TotalReturn
+from logpi.credit.with_target import WithTarget
+from logpi.errors import LogpiError
 
 GAMMA = 0.7
 EXACT = jax.grad(utility)(LOGITS, GAMMA)
@@ -56,3 +60,18 @@ def test_the_power_counts_from_each_episodes_first_step():
 def test_undiscounted_it_changes_nothing():
     plain, wrapped = (evaluate(credit, TAU)[0] for credit in (RewardToGo(1.0), TimeDiscounted(RewardToGo(1.0), 1.0)))
     np.testing.assert_array_equal(plain, wrapped)
+
+
+@pytest.mark.parametrize(
+    "credit",
+    [
+        TotalReturn(GAMMA),
+        TotalReturn(GAMMA) - mean_baseline,
+        WithTarget(TotalReturn(GAMMA), RewardToGo(GAMMA)),
+    ],
+    ids=["total return", "less a baseline", "with another target"],
+)
+def test_a_credit_that_has_the_factor_already_is_refused(credit):
+    """R(τ) = Σ_k γ^k r_k counts from the start: γ^t R(τ) would be no gradient of anything."""
+    with pytest.raises(LogpiError, match="discounted from the episode's start already; allowed: "):
+        TimeDiscounted(credit, GAMMA)

@@ -6,7 +6,14 @@ import pytest
 from gymnasium import spaces
 
 from logpi.environments.adapters.gymnasium import Gymnasium
-from logpi.rollout.episode_replay import ActionLog, replay, snapshot
+from logpi.rollout.episode_replay import (
+    NOT_LOGGED,
+    ActionLog,
+    check_snapshot,
+    replay,
+    snapshot,
+    snapshot_shard,
+)
 
 N, T = 3, 7
 NOBODY = np.zeros(N, bool)
@@ -54,7 +61,7 @@ def walked(make, windows, seed=5):
             step = env.step(sent[t], np.zeros(N, bool))
             obs, ended[t] = step.obs, step.terminated | step.truncated
         unfinished.add(sent, ended, NOBODY)
-    return env, obs, snapshot(env.episode.copy(), obs, unfinished.segments())
+    return env, obs, snapshot(env.episode.copy(), obs, unfinished.logged())
 
 
 @pytest.mark.parametrize("windows", [0, 1, 2, 5])
@@ -77,7 +84,7 @@ def test_what_is_kept_spans_windows_and_forgets_what_ended():
     unfinished = ActionLog(sent)
     unfinished.add(sent, np.zeros((2, N), bool), NOBODY)
     unfinished.add(sent + 10, np.array([[False, True, False], [False, False, True]]), NOBODY)
-    kept = snapshot(np.zeros(N, int), np.zeros(N), unfinished.segments())
+    kept = snapshot(np.zeros(N, int), np.zeros(N), unfinished.logged())
     np.testing.assert_array_equal(kept["length"], [4, 1, 0])
     np.testing.assert_array_equal(kept["action"], [0, 3, 10, 13, 14])
 
@@ -86,10 +93,39 @@ def test_what_was_handed_out_does_not_change():
     sent = np.ones((2, N), int)
     unfinished = ActionLog(sent)
     unfinished.add(sent, np.zeros((2, N), bool), NOBODY)
-    pieces = unfinished.segments()
+    pieces = unfinished.logged()
     sent[:] = 7
     unfinished.add(sent, np.zeros((2, N), bool), NOBODY)
     np.testing.assert_array_equal(snapshot(np.zeros(N), np.zeros(N), pieces)["action"], np.ones(2 * N))
+
+
+def test_an_endless_episode_is_logged_up_to_its_longest_and_again_from_its_next_begin():
+    sent = np.ones((2, N), int)
+    log, never = ActionLog(sent, longest=4), np.zeros((2, N), bool)
+    for _ in range(3):
+        log.add(sent, never, np.array([False, False, False]))
+    kept = snapshot(np.zeros(N, int), np.zeros(N), log.logged())
+    np.testing.assert_array_equal(kept["length"], [NOT_LOGGED] * N)
+    assert len(kept["action"]) == 0
+    log.add(sent, np.array([[True, False, False], [False, False, False]]), np.array([False, True, False]))
+    kept = snapshot(np.zeros(N, int), np.zeros(N), log.logged())
+    np.testing.assert_array_equal(kept["length"], [1, 2, NOT_LOGGED])
+    assert len(kept["action"]) == 3
+
+
+def test_one_whose_actions_were_too_many_begins_its_next_episode():
+    _, _, kept = walked(Walk, 3)
+    first, last = kept["length"][0], kept["length"][0] + kept["length"][1]
+    kept["action"] = np.concatenate([kept["action"][:first], kept["action"][last:]])
+    kept["length"][1] = NOT_LOGGED
+    check_snapshot(kept, kept, "here")
+    env = Gymnasium(Walk, N)
+    obs, lost = replay(env, 5, kept)
+    np.testing.assert_array_equal(lost, [False, True, False])
+    np.testing.assert_array_equal(obs[[0, 2]], kept["obs"][[0, 2]])
+    np.testing.assert_array_equal(env.episode, kept["episode"] + [0, 1, 0])
+    one = snapshot_shard(kept, slice(1, 3))
+    np.testing.assert_array_equal(one["action"], kept["action"][first:])
 
 
 def test_one_that_does_not_replay_is_told_apart_and_begins_its_next_episode():
@@ -122,7 +158,7 @@ def test_going_on_keeps_what_was_brought_back():
     _, _, kept = walked(Walk, 3)
     lost = np.array([False, True, False])
     again = ActionLog(np.zeros((T, N), int), kept, lost)
-    now = snapshot(kept["episode"], kept["obs"], again.segments())
+    now = snapshot(kept["episode"], kept["obs"], again.logged())
     np.testing.assert_array_equal(now["length"], np.where(lost, 0, kept["length"]))
     ends = np.cumsum(kept["length"])
     np.testing.assert_array_equal(now["action"][: ends[0]], kept["action"][: ends[0]])

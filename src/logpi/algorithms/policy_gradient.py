@@ -19,6 +19,7 @@ from logpi.credit.base import Credit
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
 from logpi.objectives.value import CriticObjective, action_value, value
+from logpi.policies.action_critic import ActionCritic
 from logpi.policies.behavior import Behavior
 from logpi.policies.critic import ActorCritic
 from logpi.policies.evaluate import evaluate_policy
@@ -83,9 +84,14 @@ class PolicyGradient(eqx.Module):
         return self.fit is not None and self.fit != "joint"
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
-        """Make the initial state. Raises LogpiError for a fit without a critic."""
+        """Make the initial state. Raises LogpiError for a fit without a critic, or for Q where V is read."""
         if self.fit is not None and critic is None:
             raise LogpiError("the algorithm has a fit but no critic to fit: pass critic=…, or fit=None")
+        if isinstance(critic, ActionCritic) and self.critic_objective is not action_value:
+            raise LogpiError(
+                f"the critic answers Q(s, a) and critic_objective is {type(self.critic_objective).__name__}, which"
+                " reads V(s): pass critic_objective=action_value, with a fit or without"
+            )
         if self.fit == "joint":
             return State(policy=policy, critic=critic, opt=self.update.init(ActorCritic(policy, critic)), critic_opt=())
         critic_opt = self.fit.init(critic) if self.fit else ()

@@ -22,6 +22,11 @@ class Credit(eqx.Module):
         """Return (Φ, target) of every row; rows that are not valid may hold anything."""
         raise NotImplementedError
 
+    @property
+    def is_discounted_from_start(self) -> bool:
+        """Whether Φ_t counts rewards as they count at the episode's start, not at t; False by default."""
+        return False
+
     def __sub__(self, baseline: "Baseline") -> "WithBaseline":
         """Return the credit with the baseline subtracted."""
         return WithBaseline(self, baseline)
@@ -40,6 +45,11 @@ class WithBaseline(Credit):
 
     credit: Credit
     baseline: Baseline
+
+    @property
+    def is_discounted_from_start(self) -> bool:
+        """That of the credit."""
+        return self.credit.is_discounted_from_start
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Return Φ − b, and the target of the credit."""

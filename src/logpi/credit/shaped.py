@@ -29,6 +29,11 @@ class PotentialShapedCredit(Credit):
     potential: PyTree
     gamma: Number
 
+    @property
+    def is_discounted_from_start(self) -> bool:
+        """That of the credit."""
+        return self.credit.is_discounted_from_start
+
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Return Φ and target of the shaped rewards."""
         ended = tau.done if tau.complete else tau.terminated

@@ -3,6 +3,7 @@
 from jaxtyping import Array, Float
 
 from logpi.credit.base import Credit
+from logpi.errors import LogpiError
 from logpi.types import Number, State, Trajectory
 
 
@@ -15,10 +16,21 @@ class TimeDiscounted(Credit):
 
     - `credit`: the credit Φ, its baseline subtracted.
     - `gamma`: γ ∈ [0, 1], the same as the credit's.
+
+    Raises LogpiError for the total return, with a baseline or without: its rewards are discounted from the episode's
+    start already, so that the factor would count twice.
     """
 
     credit: Credit
     gamma: Number
+
+    def __check_init__(self):
+        """Refuse a credit that has the factor already."""
+        if self.credit.is_discounted_from_start:
+            raise LogpiError(
+                f"TimeDiscounted({type(self.credit).__name__}(…)): the total return is discounted from the episode's"
+                " start already; allowed: the total return by itself, or a credit that looks ahead, such as RewardToGo"
+            )
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Return γ^t Φ_t, and the target of the credit."""

@@ -18,6 +18,11 @@ class TotalReturn(Credit):
 
     gamma: Number = 1.0
 
+    @property
+    def is_discounted_from_start(self) -> bool:
+        """True: R(τ) is the return of the whole episode at every step."""
+        return True
+
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Return R(τ) in every row, also as target."""
         del state

@@ -16,6 +16,11 @@ class WithTarget(Credit):
     credit: Credit
     target: Credit
 
+    @property
+    def is_discounted_from_start(self) -> bool:
+        """That of the credit."""
+        return self.credit.is_discounted_from_start
+
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Return Φ of `credit` and the target of `target`."""
         return self.credit(state, tau)[0], self.target(state, tau)[1]

@@ -22,7 +22,7 @@ from logpi.policies.behavior import Behavior
 from logpi.rollout.backends import RolloutBackend
 from logpi.rollout.buffers import allocate_buffers, observation_fields
 from logpi.rollout.collector import Collector, Shard
-from logpi.rollout.episode_replay import ActionLog, EpisodeSnapshot, snapshot
+from logpi.rollout.episode_replay import LONGEST_ENDLESS, ActionLog, EpisodeSnapshot, snapshot
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.observations import Store, StorePairs, StoreSequenceAndFinals, choose_store
 from logpi.rollout.workers.pool import WorkerPool
@@ -80,7 +80,8 @@ class HostRollout:
         self._collector: RolloutBackend = collector
         self._backend = self._collector
         self._env_action, self._which = self._backend.rows(0)["env_action"], 0
-        self._action_log = ActionLog(self._env_action)
+        self._longest_logged = LONGEST_ENDLESS if environment.spec.time_limit is None else None
+        self._action_log = ActionLog(self._env_action, longest=self._longest_logged)
 
     def use_workers(self, pool: WorkerPool, sets: int = 1) -> None:
         """Collect with a worker pool from now on.
@@ -139,8 +140,8 @@ class HostRollout:
         """
         if not self._can_replay:
             return dict
-        episode, obs, pieces = self._backend.episode.copy(), self._backend.obs, self._action_log.segments()
-        return lambda: snapshot(episode, obs, pieces)
+        episode, obs, logged = self._backend.episode.copy(), self._backend.obs, self._action_log.logged()
+        return lambda: snapshot(episode, obs, logged)
 
     def resume(self, saved: EpisodeSnapshot, seed: int, new_seed: int) -> np.ndarray:
         """Replay the unfinished episodes of a snapshot; returns bool [N], True where a new episode began instead.
@@ -154,7 +155,7 @@ class HostRollout:
             self._backend.begin(new_seed)
             return np.ones(self._environment.spec.num_envs, bool)
         not_restored = self._backend.resume(saved, seed)
-        self._action_log = ActionLog(self._env_action, saved, not_restored)
+        self._action_log = ActionLog(self._env_action, saved, not_restored, self._longest_logged)
         return not_restored
 
     @property

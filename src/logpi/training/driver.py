@@ -20,7 +20,7 @@ from logpi.loop.factory import make_loop
 from logpi.loop.iteration import Carry, Info, init_carry
 from logpi.loop.protocol import Loop
 from logpi.loop.sharding import idle_devices_message, shard, to_one_device
-from logpi.rollout.episode_replay import check_snapshot
+from logpi.rollout.episode_replay import LONGEST_ENDLESS, check_snapshot
 from logpi.runs import checkpoint, progress
 from logpi.runs.checkpoint import Checkpoint
 from logpi.runs.directory import RunDirectory
@@ -117,7 +117,8 @@ def compile_and_restore(
     if lost.any():
         reporter.log(
             f"{lost.sum()} of {lost.size} environments of {plan.environment.spec.name} did not replay to where they"
-            " stood: they begin new episodes, and the run is not the one it would have been"
+            f" stood, or had no time limit and took more than {LONGEST_ENDLESS} steps: they begin new episodes, and the"
+            " run is not the one it would have been"
         )
         columns = jnp.asarray(lost).reshape(-1)
         carry = eqx.tree_at(lambda c: c.partial_returns, carry, jnp.where(columns, 0.0, carry.partial_returns))
