@@ -8,6 +8,9 @@ from pathlib import Path
 CACHE = Path(os.environ.get("LOGPI_TEST_CACHE", Path(tempfile.gettempdir()) / f"logpi-test-cache-{os.getuid()}"))
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)  # for the processes that tests start, too
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+# Most programs of tests run once: compiling them takes longer than running them, so the compiler's costly passes are
+# left out. `JAX_DISABLE_MOST_OPTIMIZATIONS=0` compiles as a run does; CI's thorough tests do.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 # As `logpi.core.compilation.compiler_options`, for the programs that tests compile themselves.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_enable_concurrency_optimized_scheduler=false"
 
