@@ -141,6 +141,15 @@ def test_a_line_is_whole_or_not_there(tmp_path, heard):
     assert directory.failures == 1
 
 
+def test_runs_that_begin_in_the_same_second_have_directories_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda _: "20260101-120000")
+    for end in ("", "-2", "-3"):
+        path = default_path("CartPole-v1", "ppo", 0)
+        assert path.name == f"ppo-0-20260101-120000{end}"
+        path.mkdir(parents=True)
+
+
 def test_default_paths_hold_no_separator():
     assert default_path("gymnax:Cart/Pole", "ppo", 3).parts[:2] == ("runs", "gymnax-Cart-Pole")
 

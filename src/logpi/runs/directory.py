@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import time
@@ -159,6 +160,8 @@ def _open_metrics(path: Path, kept: int) -> tuple[int, int]:
 
 
 def default_path(environment: str, algorithm: str, seed: int | str) -> Path:
-    """Return runs/ENV/ALGORITHM-SEED-TIME."""
-    place = environment.replace("/", "-").replace(":", "-")
-    return Path("runs") / place / f"{algorithm}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    """Return runs/ENV/ALGORITHM-SEED-TIME, and a number behind it where a run of the same second has that name."""
+    place = Path("runs") / environment.replace("/", "-").replace(":", "-")
+    name = f"{algorithm}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = itertools.chain([name], (f"{name}-{i}" for i in itertools.count(2)))
+    return next(place / name for name in names if not os.path.lexists(place / name))
