@@ -1,4 +1,4 @@
-"""Standard output that cannot end a run."""
+"""Streams of text that cannot end a run."""
 
 import contextlib
 import io
@@ -6,26 +6,17 @@ import os
 from typing import Any, TextIO
 
 
-class ForgivingStream(io.TextIOBase):
-    """Text stream in front of another one, which never raises.
-
-    Characters beyond the stream's encoding are escaped. Where the stream is closed, as in `logpi envs | head -n 1`, or
-    its disk is full, text is dropped from then on. Environments print, too: what they print must not end a training.
-    """
+class StreamFront(io.TextIOBase):
+    """Text stream in front of another one; a subclass decides how text is written to it."""
 
     def __init__(self, stream: io.TextIOBase | TextIO | None):
-        """Write to `stream`; None, where a process has none, drops all text."""
+        """Stand in front of `stream`; None where a process has none."""
         self._stream: io.TextIOBase | TextIO | None = stream
 
     @property
     def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Encoding of the stream."""
         return getattr(self._stream, "encoding", None) or "utf-8"
-
-    @property
-    def buffer(self) -> Any:
-        """The stream of bytes underneath."""
-        return getattr(self._stream, "buffer", io.BytesIO())
 
     def fileno(self) -> int:
         """Return the descriptor of the stream. Raises OSError where it has none."""
@@ -42,6 +33,20 @@ class ForgivingStream(io.TextIOBase):
     def writable(self) -> bool:
         """Tell that the stream takes text."""
         return True
+
+
+class ForgivingStream(StreamFront):
+    """Text stream in front of another one, which never raises.
+
+    Characters beyond the stream's encoding are escaped. Where the stream is closed, as in `logpi envs | head -n 1`, or
+    its disk is full, text is dropped from then on; where there is no stream, all of it. Environments print, too: what
+    they print must not end a training.
+    """
+
+    @property
+    def buffer(self) -> Any:
+        """The stream of bytes underneath."""
+        return getattr(self._stream, "buffer", io.BytesIO())
 
     def write(self, text: str) -> int:
         """Write text, or drop what is not taken; returns its length."""

@@ -1,7 +1,6 @@
 """A run directory: run.json, metrics.jsonl, summary.json, checkpoints/, curve.png, TensorBoard events."""
 
 import contextlib
-import errno
 import itertools
 import json
 import os
@@ -14,6 +13,7 @@ from typing import Any
 from logpi.errors import LogpiError
 from logpi.runs.files import (
     APPEND,
+    append_whole,
     check_directory,
     finite,
     open_file,
@@ -90,14 +90,7 @@ class RunDirectory:
         write_json(self.path / "run.json", self._configuration | {"status": status})
 
     def _append(self, line: bytes) -> None:
-        """Append the whole line or none of it: readers stop at the first line that is incomplete."""
-        try:
-            if os.write(self._metrics, line) != len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError:
-            os.ftruncate(self._metrics, self.written)
-            raise
-        self.written += len(line)
+        self.written = append_whole(self._metrics, line, self.written)
 
 
 @contextmanager

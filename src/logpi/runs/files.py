@@ -97,6 +97,21 @@ def write_new_file(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def append_whole(descriptor: int, data: bytes, size: int) -> int:
+    """Append data to an open file of `size` bytes, all of it or none; returns the new size.
+
+    Raises OSError where the data does not fit: the file then has its old size. Readers stop at a line or an event that
+    is not whole.
+    """
+    try:
+        if os.write(descriptor, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+    return size + len(data)
+
+
 def temporary_name(path: Path, kind: str) -> Path:
     """Return a path beside this one, of a kind (new, old), that nobody can foresee: NAME.KIND-RANDOM."""
     return path.with_name(f"{path.name}.{kind}-{secrets.token_hex(8)}")

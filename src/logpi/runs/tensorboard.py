@@ -4,7 +4,6 @@ Events are written by this process as they come, as a whole or not at all: a thr
 tensorboardX has one, blocks the training for ever once its disk is full or the clock is set back.
 """
 
-import errno
 import math
 import os
 import platform
@@ -16,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from logpi.runs.files import APPEND, CREATE, open_file
+from logpi.runs.files import APPEND, CREATE, append_whole, open_file
 
 Record = dict[str, Any]
 NOT_IN_TAGS = re.compile(r"[^-/\w.]")
@@ -46,19 +45,16 @@ class EventFile:
         self._append(head + _scalars(record))
 
     def _append(self, data: bytes) -> None:
-        """Append the data as a whole or not at all: readers stop at a broken event."""
+        """Append the data as a whole or not at all, and leave no empty file."""
         descriptor = open_file(self._path, APPEND if self._written else CREATE)
         try:
-            if os.write(descriptor, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._written = append_whole(descriptor, data, self._written)
         except OSError:
-            os.ftruncate(descriptor, self._written)
             if not self._written:
                 self._path.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
-        self._written += len(data)
 
 
 def _head(steps: int) -> bytes:
