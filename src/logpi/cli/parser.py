@@ -2,12 +2,13 @@
 
 import argparse
 import ast
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
 from logpi.cli.words import normalize, refuse_command, refuse_unknown_options, split_positional
 from logpi.core.paths import read_path
-from logpi.core.scalars import read_integer
+from logpi.core.scalars import integer_within
 from logpi.core.seeds import read_seed
 from logpi.errors import LogpiError
 from logpi.presets.registry import ALGORITHMS, canonical, find_algorithm
@@ -291,12 +292,10 @@ def _count(text: str) -> int:
 
 
 def _whole_number(text: str, low: int) -> int:
-    try:
-        if (number := read_integer(text)) >= low:
-            return number
-    except (ValueError, TypeError):
-        pass
-    raise argparse.ArgumentTypeError(f"it is {text}; allowed: a whole number ≥ {low}")
+    number = integer_within(text, low, math.inf)
+    if number is None:
+        raise argparse.ArgumentTypeError(f"it is {text}; allowed: a whole number ≥ {low}")
+    return number
 
 
 def _seed(text: str) -> int:

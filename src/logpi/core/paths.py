@@ -2,12 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from logpi.errors import LogpiError, shown
 
 
-def read_path(name: str, given: Any) -> Path:
+def read_path(name: str, given: object) -> Path:
     """Read the path of an argument: text, bytes or a path; returned absolute.
 
     - `name`: of the argument, for messages.
@@ -15,7 +15,7 @@ def read_path(name: str, given: Any) -> Path:
     Raises LogpiError for all else, for an empty path, and where the current directory is gone.
     """
     try:
-        path = os.fsdecode(given)
+        path = os.fsdecode(cast(str, given))
     except TypeError:
         raise LogpiError(f"{name} is {shown(given)}; allowed: a path, as text or a pathlib.Path") from None
     if not path.strip():

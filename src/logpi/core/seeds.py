@@ -1,11 +1,10 @@
 """Independent seeds derived from a run's seed, one for each purpose."""
 
 import secrets
-from typing import Any
 
 import numpy as np
 
-from logpi.core.scalars import read_integer
+from logpi.core.scalars import integer_within
 from logpi.errors import LogpiError, shown
 
 TRAINING, EVALUATION, SELECTION = 0, 1, 2  # selection: choosing the best policy of a run
@@ -15,19 +14,17 @@ WORD = 2**32  # random number generators take seeds as words of 32 bits
 ALLOWED = "a whole number, 0 … 2⁵¹² − 1, or None for one drawn at random"
 
 
-def read_seed(given: Any) -> int:
+def read_seed(given: object) -> int:
     """Read a seed: a whole number of any kind, or None (text: none) for a new one from the operating system.
 
     Raises LogpiError for all else.
     """
     if given is None or (isinstance(given, str) and given.lower() == "none"):
         return secrets.randbelow(WORD)
-    try:
-        if 0 <= (seed := read_integer(given)) <= LARGEST_SEED:
-            return seed
-    except (ValueError, TypeError, OverflowError):
-        pass
-    raise LogpiError(f"seed is {shown(given)}; allowed: {ALLOWED}")
+    seed = integer_within(given, 0, LARGEST_SEED)
+    if seed is None:
+        raise LogpiError(f"seed is {shown(given)}; allowed: {ALLOWED}")
+    return seed
 
 
 def words(seed: int) -> list[int]:

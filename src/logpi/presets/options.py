@@ -23,7 +23,6 @@ from logpi.core.scalars import LARGEST_INT32, read_integer
 from logpi.core.schedules import LinearSchedule, parse_schedule
 from logpi.errors import LogpiError, shown
 
-LARGEST_INTEGER = LARGEST_INT32  # rows, steps and weights are counted by 32 bits in compiled programs
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 MOST_LAYERS = 1000
 Read = Callable[[Any], Any]
@@ -72,7 +71,7 @@ def number(low: float = -math.inf, high: float = math.inf, above: bool = False) 
 
 def integer(given: str | SupportsFloat) -> int:
     """Read a whole number of 32 bits; also text such as "1e3" and "2k"."""
-    if abs(x := read_integer(given)) > LARGEST_INTEGER:
+    if abs(x := read_integer(given)) > LARGEST_INT32:
         raise ValueError
     return x
 
@@ -88,7 +87,7 @@ def sizes(given: str | float | Sequence[str | float] | np.ndarray) -> tuple[int,
     """Read sizes of layers: a sequence, one number, or text such as "64,64"; so many weights as fit an array."""
     parts = re.split(r"[\s,]+", given.strip("()[] ")) if isinstance(given, str) else np.atleast_1d(given).tolist()
     layers = tuple(whole_number(part) for part in parts if part != "")
-    if len(layers) > MOST_LAYERS or sum(a * b for a, b in pairwise((1, *layers, 1))) > LARGEST_INTEGER:
+    if len(layers) > MOST_LAYERS or sum(a * b for a, b in pairwise((1, *layers, 1))) > LARGEST_INT32:
         raise ValueError
     return layers
 
@@ -114,7 +113,7 @@ def one_of(*words: str) -> Read:
     return read
 
 
-def directory(given: Any) -> str:
+def directory(given: object) -> str:
     """Read a directory, as an absolute path: an environment may change the current one."""
     return str(read_path("directory", given))
 
@@ -136,7 +135,7 @@ positive = number(0, above=True)
 POSITIVE = "a number above 0, or a schedule start:end"
 POSITIVE_OR_NONE = "a number above 0, or none"
 NON_NEGATIVE = "a number ≥ 0, or a schedule start:end"
-WHOLE = f"a whole number, 1 … {LARGEST_INTEGER}"
+WHOLE = f"a whole number, 1 … {LARGEST_INT32}"
 SWITCH = "true or false"
 
 BY_TYPE: dict[type, Option] = {

@@ -9,10 +9,10 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from logpi.core.scalars import LARGEST_INT32
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
 from logpi.presets.options import (
-    LARGEST_INTEGER,
     Hidden,
     InitialStd,
     NoiseScaleGroups,
@@ -101,10 +101,10 @@ class Recipe:
         tuned = {name: x for name, x in self.tuned(environment).items() if name != "steps"}
         settings = _read_all({**self.defaults, **tuned, **self.given}, self.options)
         batch = settings["num_envs"] * settings.get("num_steps", 1)
-        if batch > LARGEST_INTEGER:
+        if batch > LARGEST_INT32:
             raise LogpiError(
                 f"num_envs is {settings['num_envs']} and num_steps {settings.get('num_steps', 1)}; allowed:"
-                f" {LARGEST_INTEGER} steps per iteration at most"
+                f" {LARGEST_INT32} steps per iteration at most"
             )
         minibatch = settings.get("minibatch_size", 1)
         if minibatch > batch and "num_steps" in settings:

@@ -187,7 +187,7 @@ class Recorder:
         }
 
 
-def _is_true(answer: Any) -> bool:
+def _is_true(answer: object) -> bool:
     """Tell whether a listener asks to stop: it returned True, Python's, NumPy's or JAX's."""
     return answer is True or (
         isinstance(answer, np.bool_ | np.ndarray | Array) and answer.dtype == bool and bool(answer)

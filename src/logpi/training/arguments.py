@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat, cast
 
 from logpi.algorithms.protocol import Algorithm
 from logpi.core.scalars import whole_number
@@ -32,12 +32,12 @@ class Budget:
     checkpoint_seconds: float
 
 
-def read_budget(steps: Any, evaluations: Any, checkpoint_seconds: Any) -> Budget:
+def read_budget(steps: object, evaluations: object, checkpoint_seconds: object) -> Budget:
     """Read the amounts of a run. Raises LogpiError for amounts that no run can have."""
     steps = None if steps is None else whole_number("steps", steps, 1, LARGEST_COUNT)
     evaluations = whole_number("evaluations", evaluations, 0, LARGEST_COUNT)
     try:
-        seconds = float(checkpoint_seconds)
+        seconds = float(cast(SupportsFloat, checkpoint_seconds))
     except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if not 0 <= seconds < math.inf:
@@ -45,7 +45,7 @@ def read_budget(steps: Any, evaluations: Any, checkpoint_seconds: Any) -> Budget
     return Budget(steps, evaluations, seconds)
 
 
-def read_algorithm(given: Any) -> Recipe | Algorithm:
+def read_algorithm(given: object) -> Recipe | Algorithm:
     """Read an algorithm: a recipe, a preset or its name (with its defaults), an algorithm of parts; None is PPO.
 
     Raises LogpiError for all else.
@@ -63,7 +63,7 @@ def read_algorithm(given: Any) -> Recipe | Algorithm:
     )
 
 
-def read_recipe(given: Any) -> Recipe:
+def read_recipe(given: object) -> Recipe:
     """Read a recipe, a preset or its name; None is PPO. Raises LogpiError for all else, also algorithms of parts."""
     recipe = read_algorithm(given)
     if not isinstance(recipe, Recipe):
@@ -71,18 +71,20 @@ def read_recipe(given: Any) -> Recipe:
     return recipe
 
 
-def read_callbacks(given: Any) -> tuple[Callback, ...]:
+def read_callbacks(given: object) -> tuple[Callback, ...]:
     """Read callbacks: one function, several, or None. Raises LogpiError for what cannot be called."""
     if given is None:
         return ()
-    callbacks = (given,) if callable(given) else tuple(given) if isinstance(given, Iterable) else (given,)
+    callbacks: tuple[object, ...] = (given,)
+    if isinstance(given, Iterable) and not callable(given):
+        callbacks = tuple(given)
     for callback in callbacks:
         if not callable(callback):
             raise LogpiError(f"callbacks has {shown(callback)}; allowed: a function of a record, or several")
-    return callbacks
+    return cast(tuple[Callback, ...], callbacks)
 
 
-def read_seeds(given: Any) -> list[int]:
+def read_seeds(given: object) -> list[int]:
     """Read seeds: their number, counted from 0, or the seeds themselves. Raises LogpiError for what is no seed."""
     if isinstance(given, Iterable) and not isinstance(given, str) and getattr(given, "ndim", 1):
         return [read_seed(seed) for seed in given]
