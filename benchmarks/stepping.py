@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import logpi
-from logpi.environments.adapters.envpool import cores
+from logpi.core.processes import available_cores
 
 
 def stepping(name: str, num_envs: int):
@@ -50,7 +50,7 @@ def main():
     parser.add_argument("--steps", type=int, default=4096, help="environment steps a round")
     given = parser.parse_args()
     warnings.filterwarnings("ignore", ".*precision lowered by casting.*")
-    print(f"{given.task}, steps/s; cores: {cores()}\n")
+    print(f"{given.task}, steps/s; cores: {available_cores()}\n")
     print("| environments | EnvPool | through logpi | by the clock | of processor time | Gymnasium through logpi |")
     print("|---|---|---|---|---|---|")
     for n in given.num_envs:

@@ -21,6 +21,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else escape(c) for c in text)
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the message of an exception on one line, for the message of another one."""
+    return " ".join(str(error).split())
+
+
 def shown(value: object) -> str:
     """Return a value as a message shows it: cut off where it is long."""
     try:
@@ -47,7 +52,7 @@ class EpisodeOutlasts(LogpiError):
 
 
 FAILURES = (Exception, SystemExit)
-"""What an environment may raise: `sys.exit` in it ends the environment, not the training."""
+"""Exceptions that an environment may raise: `sys.exit` in it ends the environment, not the training."""
 
 
 class EnvironmentFailed(LogpiError):

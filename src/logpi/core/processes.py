@@ -1,5 +1,6 @@
-"""Signals of child processes."""
+"""Processes: the signals of child processes, and the cores there are for them."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,3 +22,8 @@ def ignore_sigint() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
+
+
+def available_cores() -> int:
+    """Count the cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

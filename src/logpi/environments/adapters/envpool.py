@@ -1,7 +1,6 @@
 """EnvPool: environments in C++ that step on their own threads, all at once."""
 
 import importlib
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +12,11 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 
 from logpi.core.numpy_trees import HostTree, tree_leaves
+from logpi.core.processes import available_cores
 from logpi.environments.answers import AnswerCheck, FirstContact
 from logpi.environments.closing import close_environment
 from logpi.environments.protocol import Spec, Step
-from logpi.errors import LogpiError
+from logpi.errors import LogpiError, reason_of
 from logpi.spaces.actions import to_gymnasium
 from logpi.spaces.tree import buffer_dtype, check, leaf_spaces, map_leaves
 
@@ -117,12 +117,12 @@ def make(task: str, num_envs: int, time_limit: int | None = None, **arguments: o
             spec = library.make_spec(task, **arguments)
             observation_space, action_space = spec.gymnasium_observation_space, spec.gymnasium_action_space
     except Exception as error:  # some tasks need what the extra does not bring
-        raise LogpiError(f"envpool:{task} cannot be made: {' '.join(str(error).split())}") from error
+        raise LogpiError(f"envpool:{task} cannot be made: {reason_of(error)}") from error
     if spec.config.max_num_players > 1:
         raise LogpiError(f"envpool:{task} is a game of {spec.config.max_num_players} players; logpi plays for one")
     own = _limit(spec.config.max_episode_steps)
     limit = min(filter(None, (own, time_limit)), default=None)
-    options = {**arguments, "num_envs": num_envs, "num_threads": min(num_envs, cores())}
+    options = {**arguments, "num_envs": num_envs, "num_threads": min(num_envs, available_cores())}
     options |= {} if limit == own else {"max_episode_steps": limit}
     make_pool = lambda seeds: library.make_gymnasium(task, seed=seeds, **options)
     return EnvPool(make_pool, Spec(f"envpool:{task}", num_envs, observation_space, action_space, limit))
@@ -159,11 +159,6 @@ def _envpool() -> ModuleType:
 def _limit(steps: int) -> int | None:
     """Read a pool's time limit: 0 and the largest 32-bit integer mean none."""
     return steps if 0 < steps < 2**31 - 1 else None
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Settings of the worker processes that step host environments. Needs no JAX."""
 
-import os
 from dataclasses import dataclass
 
+from logpi.core.processes import available_cores
 from logpi.core.scalars import read_integer
 from logpi.errors import LogpiError, shown
 
@@ -74,8 +74,3 @@ def parse_workers(given: object) -> Workers:
         if isinstance(error, LogpiError):
             raise
     raise LogpiError(f'workers is {shown(repr(given))}; allowed: "auto", a whole number ≥ 0, or Workers(…)')
-
-
-def available_cores() -> int:
-    """Count the cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
