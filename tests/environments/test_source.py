@@ -113,7 +113,8 @@ def test_what_was_set_after_it_was_made_is_named():
     assert changed_attributes(env) == [] == changed_attributes(TransformReward(made(), lambda reward: 2 * reward))
     env.unwrapped.wage = 8.0
     assert changed_attributes(env) == ["wage"] == changed_attributes(TransformReward(env, lambda reward: reward))
-    assert recreatable(ChangedSinceMade(env)) is None and recorded_arguments(ChangedSinceMade(env)) is None
+    changed = ChangedSinceMade(env, ["gravity"])
+    assert recreatable(changed) is None and recorded_arguments(changed) is None
     env.reset()
     assert changed_attributes(env) == []  # what it holds now may come from its episode
     for other in (ID, made, lambda: env, Pay(), made_many()):

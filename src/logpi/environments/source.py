@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -124,7 +124,15 @@ def recreatable(env: EnvironmentSource) -> EnvironmentSource | None:
 
 
 class ChangedSinceMade(gymnasium.Wrapper):
-    """An environment whose attributes were set after `gymnasium.make`: no specification makes another one like it."""
+    """An environment whose attributes were set after `gymnasium.make`: no specification makes another one like it.
+
+    - `attributes`: names of those that were set, as `changed_attributes` lists them.
+    """
+
+    def __init__(self, env: gymnasium.Env, attributes: Sequence[str]):
+        """Wrap the environment."""
+        super().__init__(env)
+        self.attributes = attributes
 
 
 def changed_attributes(env: object) -> list[str]:

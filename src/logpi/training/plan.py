@@ -100,7 +100,7 @@ class Plan:
         spec, asked = self.environment.spec, self.settings["num_envs"]
         lines = list(spec.warnings)
         if isinstance(self.source, ChangedSinceMade):
-            names = ", ".join(changed_attributes(self.source.env))
+            names = ", ".join(self.source.attributes)
             lines.append(
                 f"{spec.name} was changed after it was made ({names}), and no copy like it can be made: it is not"
                 " evaluated, and resume needs it again; give a factory that makes the change"
@@ -153,7 +153,8 @@ def make_plan(
     - `networks`: (policy, critic) to start from; (None, None): a recipe builds its own.
     """
     k_networks, key = jax.random.split(root_key(seed))
-    env = ChangedSinceMade(cast(gymnasium.Env, env)) if changed_attributes(env) else env
+    if changed := changed_attributes(env):
+        env = ChangedSinceMade(cast(gymnasium.Env, env), changed)
     if isinstance(recipe, Recipe):
         recipe = recipe if networks[0] is None else recipe.from_policy(networks[0])
         tuned = recipe.tuned(name_of(env))
