@@ -68,8 +68,9 @@ def test_undiscounted_it_changes_nothing():
         TotalReturn(GAMMA),
         TotalReturn(GAMMA) - mean_baseline,
         WithTarget(TotalReturn(GAMMA), RewardToGo(GAMMA)),
+        TimeDiscounted(RewardToGo(GAMMA), GAMMA),
     ],
-    ids=["total return", "less a baseline", "with another target"],
+    ids=["total return", "less a baseline", "with another target", "itself"],
 )
 def test_a_credit_that_has_the_factor_already_is_refused(credit):
     """R(τ) = Σ_k γ^k r_k counts from the start: γ^t R(τ) would be no gradient of anything."""

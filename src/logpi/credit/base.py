@@ -24,7 +24,7 @@ class Credit(eqx.Module):
 
     @property
     def is_discounted_from_start(self) -> bool:
-        """Whether Φ_t counts rewards as they count at the episode's start, not at t; False by default."""
+        """True if Φ_t counts rewards as they count at the episode's start, not at t; False by default."""
         return False
 
     def __sub__(self, baseline: "Baseline") -> "WithBaseline":
@@ -36,7 +36,21 @@ Baseline = Callable[[State, Trajectory, Array], Array]
 """(state, τ, Φ) ↦ b, all [T, N]."""
 
 
-class WithBaseline(Credit):
+class CreditWrapper(Credit):
+    """Abstract credit made of another one: members delegate to it; a subclass overrides what differs.
+
+    - `credit`: the wrapped credit.
+    """
+
+    credit: eqx.AbstractVar[Credit]
+
+    @property
+    def is_discounted_from_start(self) -> bool:
+        """That of the wrapped credit."""
+        return self.credit.is_discounted_from_start
+
+
+class WithBaseline(CreditWrapper):
     """Credit with a baseline: Φ_t − b_t. The target is that of the credit.
 
     - `credit`: the credit Φ.
@@ -45,11 +59,6 @@ class WithBaseline(Credit):
 
     credit: Credit
     baseline: Baseline
-
-    @property
-    def is_discounted_from_start(self) -> bool:
-        """That of the credit."""
-        return self.credit.is_discounted_from_start
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Return Φ − b, and the target of the credit."""

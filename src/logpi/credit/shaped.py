@@ -5,11 +5,11 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.credit.base import Credit, next_state_values, state_values
+from logpi.credit.base import Credit, CreditWrapper, next_state_values, state_values
 from logpi.types import Number, State, Trajectory
 
 
-class PotentialShapedCredit(Credit):
+class PotentialShapedCredit(CreditWrapper):
     """Credit of shaped rewards r_t + γ Φ(s_{t+1}) − Φ(s_t), for a potential Φ that is 0 at the end.
 
     Over an episode the potential's part of the return telescopes to −Φ(s_0), which no action can change: the return of
@@ -28,11 +28,6 @@ class PotentialShapedCredit(Credit):
     credit: Credit
     potential: PyTree
     gamma: Number
-
-    @property
-    def is_discounted_from_start(self) -> bool:
-        """That of the credit."""
-        return self.credit.is_discounted_from_start
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Return Φ and target of the shaped rewards."""

@@ -2,11 +2,11 @@
 
 from jaxtyping import Array, Float
 
-from logpi.credit.base import Credit
+from logpi.credit.base import Credit, CreditWrapper
 from logpi.types import State, Trajectory
 
 
-class WithTarget(Credit):
+class WithTarget(CreditWrapper):
     """Credit with the critic's target of another credit: Φ from `credit`, the target from `target`.
 
     `WithTarget(GAE(γ, λ), RewardToGo(γ))` is the pair of Algorithm 1 of Lovatto's deck: advantages by GAE, and a
@@ -15,11 +15,6 @@ class WithTarget(Credit):
 
     credit: Credit
     target: Credit
-
-    @property
-    def is_discounted_from_start(self) -> bool:
-        """That of the credit."""
-        return self.credit.is_discounted_from_start
 
     def __call__(self, state: State, tau: Trajectory) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
         """Return Φ of `credit` and the target of `target`."""
