@@ -16,17 +16,17 @@ from logpi.updates.adaptive import AdaptivePenalty, AdaptiveRate
 from logpi.updates.ascent import Ascent
 
 
-class Elsewhere:
-    """An update that moves the policy as far as it was told to, whatever the objective."""
+class Moved:
+    """An update that moves the policy where `move(policy, key)` says, whatever the objective."""
 
-    def __init__(self, size):
-        self.size = size
+    def __init__(self, move):
+        self.move = move
 
     def init(self, params):
         return ()
 
     def __call__(self, objective, params, batch, opt, key):
-        return stirred(params, key, self.size), opt, {}
+        return self.move(params, key), opt, {}
 
 
 def kl(pi, new, rows):
@@ -38,7 +38,7 @@ def test_the_penalty_doubles_or_halves(share, factor, key):
     pi = policy(CHOICES, key)
     rows = batch(pi, jr.key(5))
     moved = kl(pi, stirred(pi, jr.key(1), 0.1), rows)
-    update = AdaptivePenalty(Elsewhere(0.1), target=share * moved, penalty=3.0)
+    update = AdaptivePenalty(Moved(lambda pi, key: stirred(pi, key, 0.1)), target=share * moved, penalty=3.0)
     _, (beta, _), info = update(importance, pi, rows, update.init(pi), jr.key(1))
     np.testing.assert_allclose(beta, 3.0 * factor)
     np.testing.assert_allclose(info["penalty"], 3.0)
@@ -74,19 +74,6 @@ class Fixed(eqx.Module):
         return Categorical(self.logits)
 
 
-class Moved:
-    """An update whose result is fixed, whatever the objective."""
-
-    def __init__(self, result):
-        self.result = result
-
-    def init(self, params):
-        return ()
-
-    def __call__(self, objective, params, batch, opt, key):
-        return self.result, opt, {}
-
-
 EVEN, DECIDED = Fixed(jnp.zeros(3)), Fixed(jnp.array([9.0, 0.0, 0.0]))
 
 
@@ -94,7 +81,7 @@ EVEN, DECIDED = Fixed(jnp.zeros(3)), Fixed(jnp.array([9.0, 0.0, 0.0]))
 def test_the_divergence_measured_is_that_from_the_old_policy(old, new, factor):
     """KL(even‖decided) = 4.9 is beyond a target of 2.3, KL(decided‖even) = 1.1 is below it."""
     rows = batch(old, jr.key(5))
-    update = AdaptivePenalty(Moved(new), target=2.3, penalty=3.0)
+    update = AdaptivePenalty(Moved(lambda pi, key: new), target=2.3, penalty=3.0)
     np.testing.assert_allclose(update(importance, old, rows, update.init(old), jr.key(1))[1][0], 3.0 * factor)
 
 
