@@ -77,8 +77,12 @@ def train(
     use_persistent_cache()
     with memory_errors_in_one_line(), ExitStack() as stack:
         plan = make_plan(env, recipe, budget.steps, (policy, critic), seed, stack)
-        plan = replace(plan, evaluations=budget.evaluations, checkpoint_seconds=budget.checkpoint_seconds)
-        plan = replace(plan, workers=processes)
+        plan = replace(
+            plan,
+            evaluations=budget.evaluations,
+            checkpoint_seconds=budget.checkpoint_seconds,
+            workers=processes,
+        )
         reporter = stack.enter_context(Reporter(plan.steps))
         for line in plan.warnings:
             reporter.log(f"warning: {line}")
@@ -128,8 +132,12 @@ def resume(
     with memory_errors_in_one_line(), ExitStack() as stack:
         plan = make_plan(source, recipe, budget.steps or config["steps"], (policy, critic), config["seed"], stack)
         configuration.require_spaces(config, path, plan.environment.spec)
-        plan = replace(plan, evaluations=budget.evaluations, checkpoint_seconds=budget.checkpoint_seconds)
-        plan = replace(plan, workers=parse_workers(workers))
+        plan = replace(
+            plan,
+            evaluations=budget.evaluations,
+            checkpoint_seconds=budget.checkpoint_seconds,
+            workers=parse_workers(workers),
+        )
         reporter = stack.enter_context(Reporter(plan.steps))
         for line in plan.warnings:
             reporter.log(f"warning: {line}")
