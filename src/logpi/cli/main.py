@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from logpi.cli.parser import parse
 from logpi.core.output import ForgivingStream
-from logpi.errors import EnvironmentFailed, LogpiError
+from logpi.errors import EnvironmentFailed, LogpiError, reason_of
 from logpi.rollout.workers.config import Workers
 from logpi.training.console_stream import ConsoleStream
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             _run(command, given)
     except LogpiError as error:
         trace = f"{error.trace.rstrip()}\n" if isinstance(error, EnvironmentFailed) and error.trace else ""
-        ConsoleStream().write(f"{trace}logpi: {' '.join(str(error).split())}\n")
+        ConsoleStream().write(f"{trace}logpi: {reason_of(error)}\n")
         return error.status
     except KeyboardInterrupt:
         ConsoleStream().write("logpi: interrupted; what was trained is saved\n")

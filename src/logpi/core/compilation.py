@@ -78,7 +78,7 @@ class Uncompiled:
 
 
 Program = jax.stages.Lowered | Uncompiled
-"""What `lower` gives: a traced program, or the function itself where nothing is to be compiled."""
+"""The result of `lower`: a traced program, or the function itself where nothing is to be compiled."""
 
 
 def finish_compile(program: Program, fill: Fill) -> Callable[..., tuple[PyTree, PyTree]]:

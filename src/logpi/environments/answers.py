@@ -61,9 +61,8 @@ class AnswerCheck:
         fault = element_fault(self.space, obs, self._rows)
         if fault is None:
             return
-        if fault.endswith("is not finite"):
-            path, _, value = fault.rpartition(": ")
-            self._refuse_non_finite(f"{name}{path}", value.removesuffix(" is not finite"))
+        if fault.non_finite is not None:
+            self._refuse_non_finite(f"{name}{fault.path}", fault.non_finite)
         self._refuse(method, f"with an observation that does not fit its observation space: {fault}")
 
     def _check_reward(self, reward: object) -> None:

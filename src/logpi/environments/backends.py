@@ -19,10 +19,10 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from logpi.environments.imports import load_attribute
 from logpi.environments.protocol import Environment, HostEnvironment, SingleEnvironment
 from logpi.environments.source import ExistingEnvironment
-from logpi.errors import LogpiError
+from logpi.errors import LogpiError, reason_of
 
 BackendProduct: TypeAlias = Callable[..., ExistingEnvironment] | SingleEnvironment | Environment | HostEnvironment
-"""What a backend's `make` returns: a factory, one environment in JAX, or N environments."""
+"""The result of a backend's `make`: a factory, one environment in JAX, or N environments."""
 
 
 class EnvironmentBackend(ABC):
@@ -131,7 +131,7 @@ class Library(EnvironmentBackend):
             with redirect_stdout(sys.stderr):  # some libraries print when they are imported; stdout is for answers
                 return self._adapter().names()
         except (ImportError, AttributeError) as error:
-            reason = " ".join(str(error).split())
+            reason = reason_of(error)
             raise LogpiError(
                 f"{self.package} cannot be imported ({reason}): pip install 'logpi[{self.extra}]'"
             ) from None

@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from logpi.errors import FAILURES
+from logpi.errors import FAILURES, reason_of
 
 
 def close_environment(env: Any, name: str) -> bool:
@@ -11,7 +11,7 @@ def close_environment(env: Any, name: str) -> bool:
     try:
         env.close()
     except FAILURES as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         warnings.warn(
             f"environment {name}: its close raised {type(error).__name__}: {reason}; the result is kept", stacklevel=2
         )

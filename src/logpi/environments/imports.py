@@ -5,7 +5,7 @@ import traceback
 from types import ModuleType
 from typing import Any
 
-from logpi.errors import FAILURES, LogpiError
+from logpi.errors import FAILURES, LogpiError, reason_of
 
 
 def import_module(module: str, wanted_by: str) -> ModuleType:
@@ -40,5 +40,5 @@ def _own_error(module: str, wanted_by: str, error: BaseException) -> LogpiError:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")][1:]
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
     place = f" ({own[-1].filename}, line {own[-1].lineno})" if own and not isinstance(error, SyntaxError) else ""
-    reason = " ".join(str(error).split())
+    reason = reason_of(error)
     return LogpiError(f"{wanted_by}: import of {module} raised {type(error).__name__}: {reason}{place}")

@@ -28,7 +28,7 @@ from logpi.environments.source import (
     name_of,
     with_arguments,
 )
-from logpi.errors import FAILURES, LogpiError
+from logpi.errors import FAILURES, LogpiError, reason_of
 
 FEW = 12  # where no name is similar, as many tasks are all named in an error
 ENTRY_POINTS = "logpi.environments"
@@ -326,7 +326,7 @@ def _call(factory: Callable[..., Made], name: str, **arguments: object) -> Made:
     except LogpiError:
         raise
     except FAILURES as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise LogpiError(f"environment {name}: its factory raised {type(error).__name__}: {reason}") from error
 
 

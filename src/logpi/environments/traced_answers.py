@@ -12,7 +12,7 @@ from jaxtyping import PyTree
 
 from logpi.environments.protocol import Environment, SingleEnvironment, Step
 from logpi.environments.vmap import Vmap
-from logpi.errors import EnvironmentFailed, LogpiError
+from logpi.errors import EnvironmentFailed, LogpiError, reason_of
 from logpi.spaces.elements import form_fault
 from logpi.spaces.tree import LeafSpace, check, map_leaves
 
@@ -80,7 +80,7 @@ def _trace(name: str, method: str, function: Callable[..., Any], *arguments: PyT
     except LogpiError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         reason = reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}…"
         raise EnvironmentFailed(
             f"environment {name} is no gymnasium.Env, so JAX traces its {method}, which raised"

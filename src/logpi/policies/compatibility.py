@@ -8,9 +8,9 @@ from gymnasium import spaces
 from jaxtyping import PyTree
 
 from logpi.core.numpy_trees import tree_map
-from logpi.errors import LogpiError
+from logpi.errors import LogpiError, reason_of
 from logpi.policies.policy import Policy
-from logpi.spaces.layout import SpaceLayouts, describe
+from logpi.spaces.layout import SpaceLayouts, describe_space
 from logpi.spaces.tree import empty
 
 
@@ -33,9 +33,9 @@ def require_spaces(policy: PyTree, observation_space: spaces.Space, action_space
     try:
         action = eqx.filter_eval_shape(_act, policy, obs)
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise LogpiError(
-            f"{name} does not fit the policy, which cannot take an observation of {describe(observation_space)}:"
+            f"{name} does not fit the policy, which cannot take an observation of {describe_space(observation_space)}:"
             f" {type(error).__name__}: {reason}"
         ) from error
     shapes = lambda tree: jax.tree.map(lambda x: x.shape, tree, is_leaf=lambda x: hasattr(x, "shape"))

@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from logpi.core.collection import Collect, Steps
 from logpi.core.numpy_trees import HostTree, tree_leaves
 from logpi.environments.protocol import HostEnvironment, Restartable, SteppableCopies
-from logpi.errors import LogpiError
+from logpi.errors import LogpiError, reason_of
 from logpi.numpy_policy.actor import behavior_arrays, learned_mask, make_actor
 from logpi.numpy_policy.blocks import resize_rows
 from logpi.numpy_policy.program import Program
@@ -116,7 +116,7 @@ class HostRollout:
         try:
             cloudpickle.dumps(make)
         except Exception as error:
-            return f"its factory cannot be sent to another process ({' '.join(str(error).split())})"
+            return f"its factory cannot be sent to another process ({reason_of(error)})"
         return None
 
     @property
@@ -204,20 +204,15 @@ class HostRollout:
     def _refuse_non_finite(self) -> None:
         """Raise LogpiError that names environment, field, step and value of an answer that is not finite."""
         fields = self.buffers
-        valid = fields["valid"]
         floating = lambda x: x if np.issubdtype(x.dtype, np.floating) else None
         numbers = {name: jax.tree.map(floating, fields[name]) for name in observation_fields(fields) if name != "place"}
         answers = with_next_obs(fields | numbers, np.where)
         answers = {name: answers[name] for name in ("reward", "obs", "next_obs") if name in answers}
         for path, x in jax.tree_util.tree_flatten_with_path(answers)[0]:
-            if not np.isfinite(x).all():
-                bad = ~np.isfinite(x).reshape(*x.shape[:2], -1).all(-1) & valid
-                if bad.any():
-                    t, column = np.argwhere(bad)[0]
-                    which = f"environment {column % self._environment.spec.num_envs} of {self._environment.spec.name}"
-                    field = path[0].key + jax.tree_util.keystr(path[1:])
-                    value, time = x[t, column], fields["time"][t, column]
-                    raise LogpiError(f"{which} answered a non-finite {field} at step {time} of an episode: {value}")
+            if not np.isfinite(x).all() and (fault := self._first_fault(~np.isfinite(x))):
+                which, time, place = fault
+                field = path[0].key + jax.tree_util.keystr(path[1:])
+                raise LogpiError(f"{which} answered a non-finite {field} at step {time} of an episode: {x[place]}")
 
     def _refuse_out_of_range(self) -> None:
         """Raise LogpiError for an index outside its Discrete, MultiDiscrete or MultiBinary space: it has no encoding.
@@ -235,12 +230,21 @@ class HostRollout:
         answers = with_next_obs(fields | indices, np.where)
         for name in ("next_obs", "obs"):
             for (path, low, high), x in zip(ranges, answers[name], strict=True):
-                outside = (x < low) | (x > high)
-                bad = outside.reshape(*x.shape[:2], -1).any(-1) & fields["valid"]
-                if bad.any():
-                    t, column = np.argwhere(bad)[0]
-                    which = f"environment {column % self._environment.spec.num_envs} of {self._environment.spec.name}"
+                if fault := self._first_fault((x < low) | (x > high)):
+                    which, time, place = fault
                     raise LogpiError(
-                        f"{which} answered {name}{path} outside its observation space at step"
-                        f" {fields['time'][t, column]} of an episode: {x[t, column]}; allowed: {low} … {high}"
+                        f"{which} answered {name}{path} outside its observation space at step {time} of an episode:"
+                        f" {x[place]}; allowed: {low} … {high}"
                     )
+
+    def _first_fault(self, wrong: np.ndarray) -> tuple[str, int, tuple[int, int]] | None:
+        """Find the first valid row with a wrong entry: (its environment, its step in the episode, its place), or None.
+
+        - `wrong`: bool [T, columns, ...].
+        """
+        fields, spec = self.buffers, self._environment.spec
+        rows = wrong.reshape(*wrong.shape[:2], -1).any(-1) & fields["valid"]
+        if not rows.any():
+            return None
+        t, column = (int(i) for i in np.argwhere(rows)[0])
+        return f"environment {column % spec.num_envs} of {spec.name}", int(fields["time"][t, column]), (t, column)

@@ -6,11 +6,13 @@ are the space's own, floats come only where the space has floats, and every numb
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
+from logpi.errors import reason_of
 from logpi.spaces.tree import buffer_dtype, leaf_spaces
 
 # Kinds of numbers (as in `np.dtype.kind`) that may be stored as each kind: whole numbers in a box of floats keep their
@@ -18,18 +20,36 @@ from logpi.spaces.tree import buffer_dtype, leaf_spaces
 STORED_AS = {"f": "fiub", "i": "iub", "u": "iub", "b": "b"}
 
 
-def element_fault(space: spaces.Space, x: object, rows: tuple[int, ...] = ()) -> str | None:
+@dataclass(frozen=True)
+class Fault:
+    """What keeps a value from being stored as an element of a space.
+
+    - `text`: in words, without the place.
+    - `path`: of the leaf, as "['camera'][0]"; "" where the space is no tree.
+    - `non_finite`: the number, where it is infinite or no number; else None.
+    """
+
+    text: str
+    path: str = ""
+    non_finite: str | None = None
+
+    def __str__(self) -> str:
+        """Return the fault with its place."""
+        return f"{self.path}: {self.text}" if self.path else self.text
+
+
+def element_fault(space: spaces.Space, x: object, rows: tuple[int, ...] = ()) -> Fault | None:
     """Say what keeps `x` from being stored as an element of the space; None if nothing does.
 
     - `rows`: leading axes of a batch of elements, such as (N,).
 
-    >>> element_fault(spaces.Discrete(5), 7)
-    '7 is outside Discrete(5): allowed are 0 … 4'
+    >>> print(element_fault(spaces.Discrete(5), 7))
+    7 is outside Discrete(5): allowed are 0 … 4
     """
     return next(_faults(space, x, "", functools.partial(_leaf_fault, rows=rows)), None)
 
 
-def form_fault(space: spaces.Space, x: object, rows: tuple[int, ...] = ()) -> str | None:
+def form_fault(space: spaces.Space, x: object, rows: tuple[int, ...] = ()) -> Fault | None:
     """Say what keeps arrays of this structure, these shapes and dtypes from being elements; None if nothing does.
 
     - `x`: a tree of anything with shape and dtype, such as the outputs of `jax.eval_shape`.
@@ -55,72 +75,73 @@ def show_value(x: object) -> str:
 
 
 def _faults(
-    space: spaces.Space, x: object, path: str, leaf_fault: Callable[[spaces.Space, Any], str | None]
-) -> Iterator[str]:
-    """Iterate over the faults of `x`, each beginning with the path of its leaf."""
+    space: spaces.Space, x: object, path: str, leaf_fault: Callable[[spaces.Space, Any], Fault | None]
+) -> Iterator[Fault]:
+    """Iterate over the faults of `x`, each with the path of its leaf."""
     match space:
         case spaces.Dict():
             if not isinstance(x, Mapping):
-                yield f"{_at(path)}{show_value(x)} ({type(x).__name__}) is no dict: allowed are {_names(space.spaces)}"
+                kind = type(x).__name__
+                yield Fault(f"{show_value(x)} ({kind}) is no dict: allowed are {_names(space.spaces)}", path)
                 return
             for name in space.spaces:
                 if name not in x:
-                    yield f"{_at(path)}a dict without {name!r}: allowed are {_names(space.spaces)}"
+                    yield Fault(f"a dict without {name!r}: allowed are {_names(space.spaces)}", path)
                     return
             for name in x:
                 if name not in space.spaces:
                     allowed = _names(space.spaces)
-                    yield f"{_at(path)}a dict with {name!r}, which the space has not: allowed are {allowed}"
+                    yield Fault(f"a dict with {name!r}, which the space has not: allowed are {allowed}", path)
                     return
             for name, part in space.spaces.items():
                 yield from _faults(part, x[name], f"{path}[{name!r}]", leaf_fault)
         case spaces.Tuple():
             if not isinstance(x, tuple | list) or len(x) != len(space.spaces):
                 count = f" of {len(x)}" if isinstance(x, tuple | list) else ""
-                yield f"{_at(path)}{type(x).__name__}{count} is no tuple of {len(space.spaces)} parts"
+                yield Fault(f"{type(x).__name__}{count} is no tuple of {len(space.spaces)} parts", path)
                 return
             for i, part in enumerate(space.spaces):
                 yield from _faults(part, x[i], f"{path}[{i}]", leaf_fault)
         case _:
             fault = leaf_fault(space, x)
             if fault is not None:
-                yield _at(path) + fault
+                yield replace(fault, path=path)
 
 
-def _leaf_fault(space: spaces.Space, x: object, rows: tuple[int, ...]) -> str | None:
+def _leaf_fault(space: spaces.Space, x: object, rows: tuple[int, ...]) -> Fault | None:
     try:
         value = np.asarray(x)
     except Exception as error:
-        return f"{type(x).__name__} is no array of numbers ({' '.join(str(error).split())})"
+        return Fault(f"{type(x).__name__} is no array of numbers ({reason_of(error)})")
     if value.dtype.kind not in "fiub":
-        return f"{show_value(x)} ({type(x).__name__}) is no array of numbers: allowed is {space}"
+        return Fault(f"{show_value(x)} ({type(x).__name__}) is no array of numbers: allowed is {space}")
     if fault := _shape_fault(space, value.shape, rows):
         return fault
     dtype = buffer_dtype(space)
     if value.dtype.kind not in STORED_AS[dtype.kind]:
-        return f"{value.dtype} {show_value(value)} is not {dtype}, the numbers of {space}"
+        return Fault(f"{value.dtype} {show_value(value)} is not {dtype}, the numbers of {space}")
     return _range_fault(space, value, dtype)
 
 
-def _form_fault(space: spaces.Space, x: Any, rows: tuple[int, ...]) -> str | None:
+def _form_fault(space: spaces.Space, x: Any, rows: tuple[int, ...]) -> Fault | None:
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        return f"{type(x).__name__} is no array: allowed is {space}"
+        return Fault(f"{type(x).__name__} is no array: allowed is {space}")
     if fault := _shape_fault(space, tuple(x.shape), rows):
         return fault
     kind, dtype = getattr(x.dtype, "kind", "V"), buffer_dtype(space)
     is_flag = kind == "b" and isinstance(space, spaces.Discrete | spaces.MultiDiscrete)
     if kind not in STORED_AS[dtype.kind] or is_flag:
-        return f"{x.dtype} is not {dtype}, the numbers of {space}"
+        return Fault(f"{x.dtype} is not {dtype}, the numbers of {space}")
     return None
 
 
-def _shape_fault(space: spaces.Space, shape: tuple[int, ...], rows: tuple[int, ...]) -> str | None:
+def _shape_fault(space: spaces.Space, shape: tuple[int, ...], rows: tuple[int, ...]) -> Fault | None:
     wanted = (*rows, *(space.shape or ()))
     whose = f"a row of {space} for each environment" if rows else f"that of {space}"
-    return None if shape == wanted else f"shape {shape} is not {wanted}, {whose}"
+    return None if shape == wanted else Fault(f"shape {shape} is not {wanted}, {whose}")
 
 
-def _range_fault(space: spaces.Space, value: np.ndarray, dtype: np.dtype) -> str | None:
+def _range_fault(space: spaces.Space, value: np.ndarray, dtype: np.dtype) -> Fault | None:
     """Name the first number that is not finite, outside an index's range, or beyond the buffer's dtype."""
     if value.dtype.kind == "f":
         return _float_fault(value, dtype)
@@ -139,16 +160,17 @@ def _range_fault(space: spaces.Space, value: np.ndarray, dtype: np.dtype) -> str
             (value >= info.min) & (value <= info.max),
             f"beyond {dtype}: allowed are {info.min} … {info.max}",
         )
-    return None if np.all(inside) else f"{value[~np.asarray(inside)][0]} is {allowed}"
+    return None if np.all(inside) else Fault(f"{value[~np.asarray(inside)][0]} is {allowed}")
 
 
-def _float_fault(value: np.ndarray, dtype: np.dtype) -> str | None:
+def _float_fault(value: np.ndarray, dtype: np.dtype) -> Fault | None:
     finite = np.isfinite(value)
     if not finite.all():
-        return f"{value[~finite][0]} is not finite"
+        number = str(value[~finite][0])
+        return Fault(f"{number} is not finite", non_finite=number)
     with np.errstate(over="ignore"):
         stored = np.isfinite(value.astype(dtype))
-    return None if stored.all() else f"{value[~stored][0]} is beyond {dtype}, which it is stored as"
+    return None if stored.all() else Fault(f"{value[~stored][0]} is beyond {dtype}, which it is stored as")
 
 
 def _index_range(space: spaces.Space) -> tuple[Any, Any] | None:
@@ -165,7 +187,3 @@ def _index_range(space: spaces.Space) -> tuple[Any, Any] | None:
 
 def _names(parts: Mapping[str, spaces.Space]) -> str:
     return ", ".join(repr(name) for name in parts)
-
-
-def _at(path: str) -> str:
-    return f"{path}: " if path else ""

@@ -22,7 +22,7 @@ def layout(space: spaces.Space) -> Layout:
     return tuple((path, _describe(leaf)) for path, leaf in leaf_spaces(space))
 
 
-def describe(space: spaces.Space) -> str:
+def describe_space(space: spaces.Space) -> str:
     """Describe a space in one line, without its bounds."""
     return ", ".join(f"{path} {leaf}".strip() for path, leaf in layout(space))
 

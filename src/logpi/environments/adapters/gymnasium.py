@@ -18,7 +18,7 @@ from logpi.environments.adapters.time_limit import NEVER, time_limit_of, unwrap_
 from logpi.environments.answers import AnswerCheck, FirstContact
 from logpi.environments.closing import close_environment
 from logpi.environments.protocol import EpisodeEnd, Spec, Step
-from logpi.errors import FAILURES, EnvironmentFailed, LogpiError
+from logpi.errors import FAILURES, EnvironmentFailed, LogpiError, reason_of
 from logpi.spaces.actions import to_gymnasium
 from logpi.spaces.tree import check, empty, map_leaves, row_writer
 
@@ -200,7 +200,7 @@ class Gymnasium:
     def _replace(self, i: int, error: BaseException) -> None:
         """Replace copy i, which raised. Raises EnvironmentFailed where no more copies may be replaced."""
         if self._make is None or self.restarted >= self.restarts:
-            reason = " ".join(str(error).split())
+            reason = reason_of(error)
             raise EnvironmentFailed(
                 f"environment {self._first + i} of {self.spec.name} raised {type(error).__name__}: {reason}; at step"
                 f" {self._clock - self._began[i]} of an episode that began with seed {self._seeds[i]}",

@@ -21,7 +21,7 @@ import numpy as np
 
 from logpi.core.collection import Steps
 from logpi.core.output import ForgivingStream
-from logpi.errors import FAILURES, EnvironmentFailed, LogpiError
+from logpi.errors import FAILURES, EnvironmentFailed, LogpiError, reason_of
 from logpi.numpy_policy.program import bind_program
 from logpi.rollout.collector import Collector, Shard
 from logpi.rollout.episode_replay import EpisodeSnapshot
@@ -127,7 +127,7 @@ def _to_logpi_error(error: BaseException) -> LogpiError:
     """Convert to an error that another process can unpickle."""
     if isinstance(error, LogpiError):
         return error
-    what = " ".join(str(error).split())
+    what = reason_of(error)
     return EnvironmentFailed(f"a worker raised {type(error).__name__}: {what}", traceback.format_exc())
 
 
