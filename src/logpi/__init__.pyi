@@ -44,6 +44,7 @@ from .environments.protocol import Step as Step
 from .environments.registry import make as make
 from .environments.source import EnvironmentId as EnvironmentId
 from .environments.tasks.cartpole import CartPole as CartPole
+from .environments.tasks.partially_observed import PartiallyObserved as PartiallyObserved
 from .environments.tasks.pendulum import Pendulum as Pendulum
 from .environments.tasks.tabular import Tabular as Tabular
 from .environments.vmap import Vmap as Vmap
@@ -84,6 +85,7 @@ from .offline.learn import clone as clone
 from .offline.learn import learn_offline as learn_offline
 from .offline.minari import read_minari as read_minari
 from .oracle.mdp import MDP as MDP
+from .oracle.pomdp import POMDP as POMDP
 from .perturbation.ars import ARS as ARS
 from .perturbation.differences import central_differences as central_differences
 from .perturbation.differences import forward_differences as forward_differences

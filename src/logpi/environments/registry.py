@@ -86,6 +86,18 @@ register(
     ),
 )
 register(
+    "pomdp",
+    BuiltInTasks(
+        "pomdp",
+        {
+            "tiger": ("logpi.oracle.pomdp_problems:tiger", 100),
+            "t-maze": ("logpi.oracle.pomdp_problems:t_maze", 500),
+            "repeat-first": ("logpi.oracle.pomdp_problems:repeat_first", 1000),
+        },
+        adapter="logpi.environments.tasks.partially_observed:PartiallyObserved",
+    ),
+)
+register(
     "gymnax",
     Library("gymnax", "gymnax", "logpi.environments.adapters.gymnax", ("1.0.1", "which tells ends from time limits")),
 )
@@ -209,10 +221,10 @@ def make(
     """Make `num_envs` copies of an environment, ready for a rollout.
 
     - `env`: a name, a factory or an environment.
-      Names: a Gymnasium id, or `module:Id-v0` to import a module first that registers it; `logpi:…` or `tabular:…`, the
-      built-in environments in JAX; `gymnax:…`, `brax:…` or `playground:…`, those of other libraries in JAX;
-      `envpool:…`, in C++, on threads; `atari:Pong-v5`, a game with the usual preprocessing; the prefix of any backend
-      that is registered; or `package.module:factory`. An `EnvironmentId` is a name with arguments.
+      Names: a Gymnasium id, or `module:Id-v0` to import a module first that registers it; `logpi:…`,
+      `tabular:…` or `pomdp:…`, the built-in environments in JAX; `gymnax:…`, `brax:…` or `playground:…`, those of other
+      libraries in JAX; `envpool:…`, in C++, on threads; `atari:Pong-v5`, a game with the usual preprocessing; the
+      prefix of any backend that is registered; or `package.module:factory`; with arguments, an `EnvironmentId`.
       A factory takes no arguments and gives one environment (Gymnasium's or one in JAX), or takes `num_envs`.
       Environments: Gymnasium's (then there is one copy) or a vector environment, one in JAX, or logpi's own, as it is.
     - `time_limit`: ends episodes sooner than the task does, or at all, in steps.

@@ -42,6 +42,33 @@ def check(
         _ends(transition, terminal)
 
 
+def check_observations(shape: tuple[int, ...], observation: np.ndarray, first_observation: np.ndarray) -> None:
+    """Raise LogpiError unless the tables say which observation follows an action [A, S, O] and comes first [S, O].
+
+    - `shape`: of the transitions, (S, A, S).
+    """
+    states, actions, _ = shape
+    number = first_observation.shape[-1] if first_observation.ndim else 0
+    for name, table, allowed in (
+        ("observation", observation, (actions, states, number)),
+        ("first_observation", first_observation, (states, number)),
+    ):
+        if table.shape != allowed or number == 0:
+            expected = "(S, O) or (A, S, O)" if name == "observation" else "(S, O)"
+            raise LogpiError(
+                f"{name} has shape {table.shape}; allowed: {expected}, with S = {states}, A = {actions} and the same"
+                " O ≥ 1 in both tables"
+            )
+        _distribution(name, table)
+
+
+def check_belief(belief: np.ndarray, states: int) -> None:
+    """Raise LogpiError unless a vector is a distribution over so many states."""
+    if belief.shape != (states,):
+        raise LogpiError(f"belief has shape {belief.shape}; allowed: ({states},), a probability for each state")
+    _distribution("belief", belief)
+
+
 def _shapes(transition: np.ndarray, reward: np.ndarray, initial: np.ndarray, terminal: np.ndarray) -> None:
     """Raise LogpiError unless the shapes are [S, A, S], [S, A, S], [S] and [S]."""
     shape = transition.shape

@@ -40,14 +40,14 @@ class Tabular(eqx.Module):
 
     def reset(self, key: Key[Array, ""]) -> tuple[State, Float[Array, " S"]]:
         """Begin an episode: s ~ ρ0."""
-        return self._at(_draw(key, self.mdp.initial), jnp.int32(0))
+        return self._at(draw(key, self.mdp.initial), jnp.int32(0))
 
     def step(
         self, key: Key[Array, ""], state: State, action: Int[Array, ""]
     ) -> tuple[State, Float[Array, " S"], Float[Array, ""], Bool[Array, ""]]:
         """Take one step: s' ~ P(·|s, a), reward R(s, a, s')."""
         s, time = state
-        next_s = _draw(key, self.mdp.transition[s, action])
+        next_s = draw(key, self.mdp.transition[s, action])
         at_horizon = jnp.asarray(False) if self.mdp.horizon is None else time + 1 >= self.mdp.horizon
         next_state, obs = self._at(next_s, time + 1)
         return next_state, obs, self.mdp.reward[s, action, next_s], self.mdp.terminal[next_s] | at_horizon
@@ -56,7 +56,7 @@ class Tabular(eqx.Module):
         return (s, time), jax.nn.one_hot(s, self.mdp.states)
 
 
-def _draw(key: Key[Array, ""], probability: Float[Array, " S"]) -> Int[Array, ""]:
+def draw(key: Key[Array, ""], probability: Float[Array, " S"]) -> Int[Array, ""]:
     """Draw the first s with P(0) + … + P(s) > u: one random number; Gumbel noise would take one for each state."""
     cumulative = jnp.cumsum(probability)
     return jnp.sum(cumulative <= jr.uniform(key, dtype=probability.dtype) * cumulative[-1], dtype=jnp.int32)
