@@ -12,8 +12,8 @@ import numpy as np
 from gymnasium import spaces
 
 import logpi
-from logpi.numpy_policy.actor import behavior_arrays, lower_policy, make_actor
 from logpi.policies.behavior import Behavior
+from logpi.rollout.actor import behavior_arrays, lower_policy, make_actor
 from logpi.spaces.actions import to_gymnasium
 
 SEEN, ACTED = spaces.Box(-np.inf, np.inf, (17,)), spaces.Box(-1.0, 1.0, (6,))

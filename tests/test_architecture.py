@@ -9,7 +9,7 @@ import logpi
 
 SOURCE = Path(logpi.__file__).parent
 ROOMS = """
-errors types core distributions spaces policies oracle environments numpy_policy rollout credit objectives updates
+errors types core distributions spaces numpy_policy policies oracle environments rollout credit objectives updates
 perturbation algorithms presets loop evaluation offline runs training lab testing cli
 """.split()
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name not in ("__init__.py", "__main__.py"))

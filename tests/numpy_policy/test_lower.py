@@ -17,11 +17,11 @@ from gymnasium import spaces
 
 from logpi.distributions.categorical import Categorical
 from logpi.distributions.gaussian import Gaussian
-from logpi.numpy_policy.actor import behavior_arrays, lower_policy, make_actor
 from logpi.numpy_policy.program import bind_program
 from logpi.policies.behavior import Behavior, Greedy
 from logpi.policies.mlp import Dense
 from logpi.policies.normalization import Moments
+from logpi.rollout.actor import behavior_arrays, lower_policy, make_actor
 from logpi.types import Frozen, trainable
 
 N = 6

@@ -3,6 +3,7 @@
 import ast
 import base64
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,21 @@ def act(program: Program, obs: list[str], noise: list[str] | None, mode: str, sa
     end = [*for_sample, f"return {sample}"] if noise is not None else ["raise ValueError('only the mode was exported')"]
     lines = [*for_mode, "if rng is None:", f"    return {mode}", *end]
     return "\n".join(["def act(obs, rng=None):", *[f"    {line}" for line in lines]]) + "\n"
+
+
+def noise_expressions(sampler: list[str], noise: list[Any]) -> list[str]:
+    """Write the expressions that draw the leaves of the noise from a NumPy generator `rng`.
+
+    - `sampler`: methods of the generator, see `logpi.distributions.protocol.numpy_sampler`.
+    - `noise`: anything with the leaves' shapes and dtypes.
+    """
+    pairs = zip(sampler, noise, strict=True)
+    return [f"np.asarray(rng.{method.format(x.shape)}, '{x.dtype}')" for method, x in pairs]
+
+
+def draws(sampler: list[str], noise: list[Any]) -> Callable[[np.random.Generator], list[np.ndarray]]:
+    """Build the function that draws the leaves of the noise from a NumPy generator, as an exported policy does."""
+    return eval(f"lambda rng: [{', '.join(noise_expressions(sampler, noise))}]", {"np": np})
 
 
 def imports(body: str) -> str:

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, PyTree, Shaped
 
 from logpi.errors import LogpiError
 from logpi.policies.encoder import space_path
+from logpi.policies.predictor import Predictor, predictor_of, require_one_observation
 
 KEY = "action_mask"
 PATH = (KEY,)
@@ -31,8 +32,14 @@ class ActionMasked(eqx.Module):
 
     def __call__(self, obs: PyTree) -> Any:
         """π(·|obs) for one raw observation."""
+        require_one_observation(self.policy.spaces, obs)
         logits = self.policy.network(self.policy.encode(obs))
         return self.policy.head(jnp.where(valid_mask(obs[KEY], self.sizes), logits, -jnp.inf))
+
+    @property
+    def predict(self) -> Predictor:
+        """The function from raw observations to legal actions that the environment takes; see `Policy.predict`."""
+        return predictor_of(self, self.policy.spaces)
 
 
 def valid_mask(mask: Shaped[Array, " K"], sizes: tuple[int, ...]) -> Bool[Array, " K"]:

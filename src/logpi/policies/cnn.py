@@ -18,7 +18,7 @@ from logpi.policies.images import image_encoder
 from logpi.policies.mlp import MLP
 from logpi.policies.normalization import Identity, ReturnScale, initial_moments
 from logpi.policies.policy import Policy
-from logpi.spaces.layout import SpaceLayouts
+from logpi.spaces.pair import SpacePair
 
 LARGE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 SMALL = ((16, 3, 1), (32, 2, 2))
@@ -139,7 +139,7 @@ def cnn_policy(
     encode, shapes, rest = image_encoder(observation_space, normalize)
     read, outputs = head_for_space(action_space, std, squash, initial_std)
     network = CNN(shapes, rest, (*hidden, outputs), 0.01, key=key)
-    policy = Policy(encode, network, read, SpaceLayouts.of(observation_space, action_space))
+    policy = Policy(encode, network, read, SpacePair(observation_space, action_space))
     return masked(policy, observation_space, action_space)
 
 

@@ -25,7 +25,7 @@ def require_spaces(policy: PyTree, observation_space: spaces.Space, action_space
     """
     is_policy = lambda node: isinstance(node, Policy)
     parts = [node for node in jax.tree.leaves(policy, is_leaf=is_policy) if is_policy(node)]
-    layouts = [part.layouts for part in parts if part.layouts is not None]
+    layouts = [part.spaces.layouts for part in parts if part.spaces is not None]
     if layouts:
         layouts[0].require(SpaceLayouts.of(observation_space, action_space), name, "the policy")
         return

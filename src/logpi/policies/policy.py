@@ -14,7 +14,8 @@ from logpi.policies.encoder import encoder
 from logpi.policies.head_for_space import head_for_space
 from logpi.policies.mlp import MLP
 from logpi.policies.normalization import Normalize, initial_moments
-from logpi.spaces.layout import SpaceLayouts
+from logpi.policies.predictor import Predictor, predictor_of, require_one_observation
+from logpi.spaces.pair import SpacePair
 
 
 class Policy(eqx.Module):
@@ -22,17 +23,27 @@ class Policy(eqx.Module):
 
     Any callable PyTree from one raw observation to a distribution can stand in its place.
 
-    - `layouts`: of the spaces that it was made for, so that no environment of other spaces is played; None if unknown.
+    - `spaces`: those that it was made for, so that no environment of others is played; None if unknown.
     """
 
     encode: Callable[[PyTree], Any]
     network: Callable[[Any], Float[Array, " F"]]
     head: Callable[[Float[Array, " F"]], Distribution]
-    layouts: SpaceLayouts | None = eqx.field(static=True, default=None)
+    spaces: SpacePair | None = eqx.field(static=True, default=None)
 
     def __call__(self, obs: PyTree) -> Any:
-        """Compute π(·|obs) of one raw observation."""
+        """Compute π(·|obs) of one raw observation. Raises LogpiError for one of another form than its space."""
+        require_one_observation(self.spaces, obs)
         return self.head(self.network(self.encode(obs)))
+
+    @property
+    def predict(self) -> Predictor:
+        """The function from raw observations to actions that the environment takes: `action = policy.predict(obs)`.
+
+        In the environment's own units and dtypes, within its bounds; the mode, or a sample; for one observation or a
+        batch: see `Predictor`. It runs on the host, compiled at the first call; inside `jax.jit`, call `policy(obs)`.
+        """
+        return predictor_of(self, self.spaces)
 
 
 def encoding(space: spaces.Space, normalize: bool) -> tuple[Any, int]:
@@ -72,6 +83,6 @@ def mlp_policy(
     encode, size = encoding(observation_space, normalize)
     read, outputs = head_for_space(action_space, std, squash, initial_std)
     policy = Policy(
-        encode, MLP((size, *hidden, outputs), 0.01, key=key), read, SpaceLayouts.of(observation_space, action_space)
+        encode, MLP((size, *hidden, outputs), 0.01, key=key), read, SpacePair(observation_space, action_space)
     )
     return masked(policy, observation_space, action_space)

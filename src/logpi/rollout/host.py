@@ -15,10 +15,10 @@ from logpi.core.collection import Collect, Steps
 from logpi.core.numpy_trees import HostTree, tree_leaves
 from logpi.environments.protocol import HostEnvironment, Restartable, SteppableCopies
 from logpi.errors import LogpiError, reason_of
-from logpi.numpy_policy.actor import behavior_arrays, learned_mask, make_actor
 from logpi.numpy_policy.blocks import resize_rows
 from logpi.numpy_policy.program import Program
 from logpi.policies.behavior import Behavior
+from logpi.rollout.actor import behavior_arrays, learned_mask, make_actor
 from logpi.rollout.backends import RolloutBackend
 from logpi.rollout.buffers import allocate_buffers, observation_fields
 from logpi.rollout.collector import Collector, Shard

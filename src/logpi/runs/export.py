@@ -93,7 +93,7 @@ def module(policy: PyTree, observation_space: spaces.Space, action_space: spaces
     seen = list(leaf_spaces(observation_space))
     given = [f"np.asarray(obs{path}, '{buffer_dtype(leaf)}').reshape({leaf.shape})" for path, leaf in seen]
     drawn = numpy_sampler(pi)
-    body = source.act(program, given, None if drawn is None else _noise(drawn, noise), mode, sample)
+    body = source.act(program, given, None if drawn is None else source.noise_expressions(drawn, noise), mode, sample)
     head = _head(about, seen, list(leaf_spaces(action_space)))
     return head + source.imports(body) + "\n\n" + body + source.constants(program, flat, body, paths)
 
@@ -114,11 +114,6 @@ def _lowered(
 
     zeros = [np.zeros(x.shape, x.dtype) for x in noise]
     return lower(both, weights, [*tree_leaves(obs), *zeros]), pi, noise
-
-
-def _noise(drawn: list[str], noise: list[Any]) -> list[str]:
-    pairs = zip(drawn, noise, strict=True)
-    return [f"np.asarray(rng.{way.format(x.shape)}, '{x.dtype}')" for way, x in pairs]
 
 
 def _head(about: str, seen: list[Any], acted: list[Any]) -> str:

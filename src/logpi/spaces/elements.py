@@ -137,8 +137,10 @@ def _form_fault(space: spaces.Space, x: Any, rows: tuple[int, ...]) -> Fault | N
 
 def _shape_fault(space: spaces.Space, shape: tuple[int, ...], rows: tuple[int, ...]) -> Fault | None:
     wanted = (*rows, *(space.shape or ()))
+    if shape == wanted:
+        return None
     whose = f"a row of {space} for each environment" if rows else f"that of {space}"
-    return None if shape == wanted else Fault(f"shape {shape} is not {wanted}, {whose}")
+    return Fault(f"shape {shape} is not {wanted}, {whose}")
 
 
 def _range_fault(space: spaces.Space, value: np.ndarray, dtype: np.dtype) -> Fault | None:
