@@ -43,6 +43,7 @@ from .environments.protocol import Spec as Spec
 from .environments.protocol import Step as Step
 from .environments.registry import make as make
 from .environments.source import EnvironmentId as EnvironmentId
+from .environments.source import HiddenEntries as HiddenEntries
 from .environments.tasks.cartpole import CartPole as CartPole
 from .environments.tasks.partially_observed import PartiallyObserved as PartiallyObserved
 from .environments.tasks.pendulum import Pendulum as Pendulum

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from logpi.environments.registry import check, name_of
-from logpi.environments.source import with_arguments
+from logpi.environments.source import EnvironmentSource, hidden_entries, with_arguments
+from logpi.environments.source import hide as hide_entries
 from logpi.errors import LogpiError
 
 
@@ -21,11 +22,13 @@ def lab(
     gamma: float | None = None,
     horizon: int | None = None,
     env_args: Mapping[str, Any] | None = None,
+    hide: tuple[int, ...] | None = None,
     **given: object,
 ) -> None:
     """Measure, print the table, and write table.csv and figure.png."""
     check(env)
-    arguments = _measure_arguments(env, exact, given)
+    source = hide_entries(with_arguments(env, env_args), hide)
+    arguments = _measure_arguments(source, exact, given)
     if gamma is not None and not 0 <= gamma <= 1:
         raise LogpiError(f"gamma is {gamma}; allowed: 0 … 1")
     from logpi.core.compilation import use_persistent_cache
@@ -35,7 +38,7 @@ def lab(
     use_persistent_cache()
     policy, critic, run_gamma = _networks(run) if run else (None, None, None)
     task = problem(
-        with_arguments(env, env_args),
+        source,
         policy,
         critic,
         gamma=run_gamma if gamma is None else gamma,
@@ -47,12 +50,12 @@ def lab(
     _report(rows, title, out, as_json)
 
 
-def _measure_arguments(env: str, exact: bool, given: dict[str, Any]) -> dict[str, Any]:
+def _measure_arguments(env: EnvironmentSource, exact: bool, given: dict[str, Any]) -> dict[str, Any]:
     """Complete the arguments of `measure` with defaults. Raises LogpiError for wrong ones before compiling."""
     from logpi.lab.baselines import BASELINES
     from logpi.lab.measure import DEFAULT_BASELINES, DEFAULT_ESTIMATORS, NAMES, compatible_pairs
 
-    has_exact_answers = env.startswith("tabular:")
+    has_exact_answers = name_of(env).startswith("tabular:") and not hidden_entries(env)
     if exact and not has_exact_answers:
         raise LogpiError(f"{name_of(env)} has no exact answers, which --exact asks for; allowed: tabular:…")
     everything = given.pop("everything")

@@ -74,12 +74,14 @@ def train(
     evaluations: int,
     checkpoint_seconds: float,
     env_args: dict[str, Any],
+    hide: tuple[int, ...] | None,
     modules: Sequence[str],
     workers: Workers,
     options: dict[str, Any],
 ) -> None:
     """Train, after checking all that can be checked without starting anything."""
     from logpi.environments.registry import check
+    from logpi.environments.source import hide as hide_entries
     from logpi.environments.source import with_arguments
     from logpi.presets.registry import find_algorithm
 
@@ -87,7 +89,7 @@ def train(
     recipe.settings(env)
     _import_modules(env, modules)
     check(env)
-    source = with_arguments(env, env_args)
+    source = hide_entries(with_arguments(env, env_args), hide)
     budget: dict[str, Any] = {"steps": steps, "evaluations": evaluations, "checkpoint_seconds": checkpoint_seconds}
     if seeds is None:
         from logpi.training.train import train
@@ -122,6 +124,7 @@ def evaluate(
     directory: str,
     env: str | None,
     env_args: dict[str, Any],
+    hide: tuple[int, ...] | None,
     modules: Sequence[str],
     episodes: int,
     seed: int,
@@ -139,7 +142,7 @@ def evaluate(
     from logpi.runs import configuration
     from logpi.runs.run import load
 
-    source = configuration.environment(configuration.read(Path(directory)), Path(directory), env, env_args)
+    source = configuration.environment(configuration.read(Path(directory)), Path(directory), env, env_args, hide)
     use_persistent_cache()
     run = load(directory, which="best" if best else "final")
     result = evaluate(

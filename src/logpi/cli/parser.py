@@ -105,6 +105,7 @@ def _train(parser: Parser) -> None:
         "--checkpoint-seconds", type=_seconds, default=30.0, help="seconds between checkpoints (default 30)"
     )
     _add_environment(parser)
+    _add_hide(parser)
     _add_workers(parser)
 
 
@@ -136,6 +137,15 @@ def _add_environment(parser: Parser) -> None:
         help="keyword argument of the environment, a Python literal or else text; may be repeated",
     )
     _add_import(group)
+
+
+def _add_hide(parser: Parser) -> None:
+    parser.add_argument(
+        "--hide",
+        type=_entries,
+        metavar="I,J,…",
+        help="entries of the observation that are hidden from the policy, counted from 0, as 1,3",
+    )
 
 
 def _add_import(parser: argparse._ActionsContainer) -> None:
@@ -206,6 +216,7 @@ def _evaluate(parser: Parser) -> None:
     parser.add_argument("--max-episode-steps", type=_positive, help="time limit, for a task that has none")
     _add_json(parser)
     _add_named_environment(parser)
+    _add_hide(parser)
 
 
 def _export(parser: Parser) -> None:
@@ -237,6 +248,7 @@ def _lab(parser: Parser) -> None:
     parser.add_argument("--out", type=_directory, help="directory for table.csv and figure.png")
     _add_json(parser)
     _add_environment(parser)
+    _add_hide(parser)
 
 
 COMMANDS: Mapping[str, tuple[Callable[[Parser], None], str]] = {
@@ -266,6 +278,10 @@ def _algorithm_in(positional: list[str], asks_for_help: Collection[str]) -> str:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name for name in text.split(",") if name)
+
+
+def _entries(text: str) -> tuple[int, ...]:
+    return tuple(_count(entry) for entry in text.split(","))
 
 
 def _key_value(text: str) -> tuple[str, Any]:

@@ -12,7 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -65,11 +65,13 @@ class BuiltInTasks(EnvironmentBackend):
     - `prefix`: of their names.
     - `tasks`: by name, the "module:constructor" of one environment and its time limit in steps.
     - `adapter`: the "module:class" that makes an environment of what the constructor gives, if that is none.
+    - `hidden`: by name, the entries of the observation that a task hides.
     """
 
     prefix: str
     tasks: Mapping[str, tuple[str, int]]
     adapter: str | None = None
+    hidden: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def names(self) -> Sequence[str]:
         """List the tasks."""
@@ -78,12 +80,14 @@ class BuiltInTasks(EnvironmentBackend):
     def make(self, task: str, num_envs: int, time_limit: int | None, **arguments: object) -> BackendProduct:
         """Make `num_envs` copies as one environment in JAX; the shorter of the two time limits holds."""
         from logpi.environments.vmap import Vmap
+        from logpi.environments.wrappers.hidden_entries import hide_entries
 
         constructor, limit = self.tasks[task]
         single = load_attribute(constructor)(**arguments)
         if self.adapter is not None:
             single = load_attribute(self.adapter)(single)
-        return Vmap(single, num_envs, min(limit, time_limit or limit), f"{self.prefix}:{task}")
+        copies = Vmap(single, num_envs, min(limit, time_limit or limit), f"{self.prefix}:{task}")
+        return hide_entries(copies, self.hidden[task]) if task in self.hidden else copies
 
 
 @runtime_checkable

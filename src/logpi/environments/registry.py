@@ -24,7 +24,9 @@ from logpi.environments.source import (
     EnvironmentId,
     EnvironmentSource,
     ExistingEnvironment,
+    HiddenEntries,
     arguments_of,
+    hidden_entries,
     name_of,
     with_arguments,
 )
@@ -68,7 +70,10 @@ register(
             "CartPole-v0": ("logpi.environments.tasks.cartpole:CartPole", 200),
             "CartPole-v1": ("logpi.environments.tasks.cartpole:CartPole", 500),
             "Pendulum-v1": ("logpi.environments.tasks.pendulum:Pendulum", 200),
+            "CartPoleNoVelocity-v1": ("logpi.environments.tasks.cartpole:CartPole", 500),
+            "PendulumNoVelocity-v1": ("logpi.environments.tasks.pendulum:Pendulum", 200),
         },
+        hidden={"CartPoleNoVelocity-v1": (1, 3), "PendulumNoVelocity-v1": (2,)},
     ),
 )
 register(
@@ -227,6 +232,7 @@ def make(
       prefix of any backend that is registered; or `package.module:factory`; with arguments, an `EnvironmentId`.
       A factory takes no arguments and gives one environment (Gymnasium's or one in JAX), or takes `num_envs`.
       Environments: Gymnasium's (then there is one copy) or a vector environment, one in JAX, or logpi's own, as it is.
+      `HiddenEntries` of any of these hides entries of its observations.
     - `time_limit`: ends episodes sooner than the task does, or at all, in steps.
     - `arguments`: keyword arguments of the environment, as `gymnasium.make` takes them; for names and factories only.
 
@@ -234,6 +240,10 @@ def make(
     """
     env = with_arguments(env, arguments)
     name = name_of(env)
+    if isinstance(env, HiddenEntries):
+        from logpi.environments.wrappers.hidden_entries import hide_entries
+
+        return hide_entries(make(env.env, num_envs, time_limit), hidden_entries(env))
     if isinstance(env, str | EnvironmentId):
         return _make_by_name(name, arguments_of(env) or {}, num_envs, time_limit)
     if isinstance(env, VectorEnv):

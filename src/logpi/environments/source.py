@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -12,8 +12,9 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 
+from logpi.core.scalars import LARGEST_INT32, WholeNumber, integer_within
 from logpi.environments.protocol import Environment, HostEnvironment, SingleEnvironment, is_jax_environment
-from logpi.errors import LogpiError
+from logpi.errors import LogpiError, shown
 
 _ABSENT = object()
 UNLIMITED = -1  # in place of `max_episode_steps`: `gymnasium.make` then adds no time limit
@@ -37,8 +38,61 @@ class EnvironmentId:
 ExistingEnvironment: TypeAlias = gymnasium.Env | VectorEnv | SingleEnvironment | Environment | HostEnvironment
 """An environment or a vector environment of Gymnasium's, one environment in JAX, or N environments of logpi's."""
 
-EnvironmentSource: TypeAlias = str | EnvironmentId | Callable[..., ExistingEnvironment] | ExistingEnvironment
-"""An environment as `make` takes it: a name, with or without arguments, a factory, or an environment that exists."""
+
+@dataclass(frozen=True)
+class HiddenEntries:
+    """An environment whose observations lack some of their entries: what is left of its state must be remembered.
+
+    Accepted wherever an environment is: `logpi.train(HiddenEntries("CartPole-v1", (1, 3)))` hides both velocities. The
+    entries belong to the run: its evaluations, `logpi evaluate` and `resume` hide them too.
+
+    - `env`: a name, a factory or an environment, whose observation space is a Box of one dimension.
+    - `entries`: indices of the entries that are left out, from 0, at least one and each once.
+
+    Raises LogpiError for entries that are no such indices; for those that the space does not have, when it is made.
+    """
+
+    env: "EnvironmentSource"
+    entries: Iterable[WholeNumber]
+
+    def __post_init__(self) -> None:
+        """Read the entries."""
+        if isinstance(self.env, HiddenEntries):
+            raise LogpiError("an environment hides entries already; allowed: all of them in one HiddenEntries")
+        object.__setattr__(self, "entries", _read_entries(self.entries))
+
+
+EnvironmentSource: TypeAlias = (
+    str | EnvironmentId | HiddenEntries | Callable[..., ExistingEnvironment] | ExistingEnvironment
+)
+"""An environment as `make` takes it: a name, with or without arguments, a factory, or an environment that exists; each
+of them also with some entries of its observations hidden."""
+
+
+def _read_entries(given: object) -> tuple[int, ...]:
+    """Read the indices of hidden entries. Raises LogpiError for none, for what is no index, and for one given twice."""
+    entries = [integer_within(x, 0, LARGEST_INT32) for x in given] if isinstance(given, Iterable) else []
+    if not entries or None in entries or len(set(entries)) < len(entries):
+        raise LogpiError(
+            f"hide is {shown(given)}; allowed: indices of entries of the observation, from 0, at least one and each"
+            " once, as 1,3"
+        )
+    return tuple(cast(list[int], entries))
+
+
+def hide(env: EnvironmentSource, entries: Sequence[int] | None) -> EnvironmentSource:
+    """Hide entries of an environment; where there are none to hide, give it as it is."""
+    return HiddenEntries(env, entries) if entries else env
+
+
+def unhidden(env: EnvironmentSource) -> EnvironmentSource:
+    """Give the environment with all entries of its observations."""
+    return env.env if isinstance(env, HiddenEntries) else env
+
+
+def hidden_entries(env: EnvironmentSource) -> tuple[int, ...]:
+    """Give the indices of the entries that are hidden, in order."""
+    return cast(tuple[int, ...], env.entries) if isinstance(env, HiddenEntries) else ()
 
 
 def with_arguments(env: EnvironmentSource, arguments: Mapping[str, Any] | None) -> EnvironmentSource:
@@ -48,6 +102,8 @@ def with_arguments(env: EnvironmentSource, arguments: Mapping[str, Any] | None) 
     """
     if not arguments:
         return env
+    if isinstance(env, HiddenEntries):
+        return HiddenEntries(with_arguments(env.env, arguments), env.entries)
     if isinstance(env, str | EnvironmentId):
         return EnvironmentId(name_of(env), {**(arguments_of(env) or {}), **arguments})
     if callable(env) and not is_jax_environment(env):
@@ -60,6 +116,7 @@ def with_arguments(env: EnvironmentSource, arguments: Mapping[str, Any] | None) 
 
 def name_of(env: EnvironmentSource) -> str:
     """Name an environment: as it is asked for, else by its Gymnasium id, else by its class or factory."""
+    env = unhidden(env)
     if isinstance(env, str):
         return env
     if isinstance(env, EnvironmentId):
@@ -69,11 +126,12 @@ def name_of(env: EnvironmentSource) -> str:
 
 
 def arguments_of(env: EnvironmentSource) -> dict[str, Any] | None:
-    """Give the arguments with which `name_of(env)` makes the same environment.
+    """Give the arguments with which `name_of(env)` makes the same environment, but for hidden entries.
 
     None where no arguments do: for factories and objects, and for Gymnasium's environments inside wrappers or of an id
     that has been registered anew since.
     """
+    env = unhidden(env)
     if isinstance(env, str):
         return {}
     if isinstance(env, EnvironmentId):
@@ -101,6 +159,7 @@ def recorded_arguments(env: EnvironmentSource) -> dict[str, Any] | None:
 
 def is_constructible(env: EnvironmentSource) -> bool:
     """Tell whether `make` creates the environment, from a name or a factory, or is given one that exists."""
+    env = unhidden(env)
     exists = isinstance(env, gymnasium.Env | VectorEnv) or is_jax_environment(env)  # which may be callable, too
     return isinstance(env, str | EnvironmentId) or (callable(env) and not exists)
 
@@ -111,6 +170,9 @@ def recreatable(env: EnvironmentSource) -> EnvironmentSource | None:
     A Gymnasium environment is made again from its own specification, which holds its arguments, and its wrappers where
     these record how they were made; one of `gymnasium.make_vec` likewise, unless it was wrapped since.
     """
+    if isinstance(env, HiddenEntries):
+        again = recreatable(env.env)
+        return None if again is None else HiddenEntries(again, env.entries)
     if is_constructible(env) or is_jax_environment(env):
         return env
     spec = _gymnasium_spec(env)
@@ -133,6 +195,14 @@ class ChangedSinceMade(gymnasium.Wrapper):
         """Wrap the environment."""
         super().__init__(env)
         self.attributes = attributes
+
+
+def mark_changed(env: EnvironmentSource) -> EnvironmentSource:
+    """Wrap a Gymnasium environment whose attributes were set since it was made; give all else as it is."""
+    inner = unhidden(env)
+    if not (changed := changed_attributes(inner)):
+        return env
+    return hide(ChangedSinceMade(cast(gymnasium.Env, inner), changed), hidden_entries(env))
 
 
 def changed_attributes(env: object) -> list[str]:

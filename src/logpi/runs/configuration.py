@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from logpi.environments.protocol import Spec
 from logpi.environments.registry import check, names_a_module, same_task
-from logpi.environments.source import EnvironmentSource, with_arguments
+from logpi.environments.source import EnvironmentSource, hide, with_arguments
 from logpi.errors import LogpiError
 from logpi.presets.recipe import Recipe
 from logpi.presets.registry import find_algorithm
@@ -63,11 +63,14 @@ def environment(
     directory: Path,
     env: EnvironmentSource | None = None,
     env_args: Mapping[str, Any] | None = None,
+    entries: Sequence[int] | None = None,
 ) -> EnvironmentSource:
     """Find the environment to continue with: the one that is given, else the run's own by its name, with its arguments.
 
-    - `env`: given by the user; None for the run's own. If it is the run's own name, the run's arguments hold, too.
+    - `env`: given by the user; None for the run's own. If it is the run's own name, the run's arguments and hidden
+      entries hold, too.
     - `env_args`: arguments given by the user, which replace the run's of the same names.
+    - `entries`: hidden entries given by the user, which replace the run's.
 
     Raises LogpiError for a name in run.json that imports a module (a directory may come from anyone), and for an
     environment whose arguments or wrappers run.json does not hold.
@@ -75,7 +78,7 @@ def environment(
     name, arguments = config["environment"], config.get("env_args", {})
     own = env is None or (isinstance(env, str) and same_task(env, name))
     if env is not None and (not own or arguments is None):
-        return with_arguments(env, env_args)
+        return hide(with_arguments(env, env_args), entries)
     if arguments is None:
         raise LogpiError(
             f"{directory} was trained on {name}: a factory or an object, or one with arguments or wrappers that"
@@ -85,7 +88,8 @@ def environment(
         raise LogpiError(f"{directory} was trained on {name}, a module of yours: if you trust it, say --env {name}")
     source = env if isinstance(env, str) else name
     check(source)
-    return with_arguments(source, {**arguments, **(env_args or {})})
+    hidden = config.get("hide", []) if entries is None else entries
+    return hide(with_arguments(source, {**arguments, **(env_args or {})}), hidden)
 
 
 def trained_spaces(config: dict[str, Any]) -> tuple[spaces.Space, spaces.Space]:

@@ -46,6 +46,10 @@ def _are_lines(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(line, str) for line in value)
 
 
+def _are_entries(value: object) -> bool:
+    return isinstance(value, list) and all(type(x) is int and x >= 0 for x in value) and len({*value}) == len(value)
+
+
 NUMBER_OR_NULL = Field("a finite number, or null", lambda x: x is None or is_number(x))
 DURATION = Field("a finite number ≥ 0", lambda x: is_number(x) and x >= 0)
 NAME = Field(f"text of 1 … {LONGEST_NAME} printable characters", _is_name)
@@ -55,6 +59,7 @@ Fields = Mapping[str, Field]
 CONFIGURATION: Fields = {
     "environment": NAME,
     "env_args": Field("an object, or null", lambda x: isinstance(x, dict | None), required=False),
+    "hide": Field("a list of whole numbers ≥ 0, each once", _are_entries, required=False),
     "algorithm": NAME,
     "seed": count(high=LARGEST_SEED),
     "steps": count(low=1),

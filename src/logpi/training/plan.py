@@ -21,10 +21,11 @@ from logpi.environments.registry import make
 from logpi.environments.source import (
     ChangedSinceMade,
     EnvironmentSource,
-    changed_attributes,
     is_constructible,
+    mark_changed,
     name_of,
     recreatable,
+    unhidden,
 )
 from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import PendingEvaluation, make_evaluator
@@ -97,15 +98,15 @@ class Plan:
     @property
     def warnings(self) -> list[str]:
         """Lines about what the environment does otherwise than its user may expect."""
-        spec, asked = self.environment.spec, self.settings["num_envs"]
+        spec, asked, source = self.environment.spec, self.settings["num_envs"], unhidden(self.source)
         lines = list(spec.warnings)
-        if isinstance(self.source, ChangedSinceMade):
-            names = ", ".join(self.source.attributes)
+        if isinstance(source, ChangedSinceMade):
+            names = ", ".join(source.attributes)
             lines.append(
                 f"{spec.name} was changed after it was made ({names}), and no copy like it can be made: it is not"
                 " evaluated, and resume needs it again; give a factory that makes the change"
             )
-        elif isinstance(self.source, gymnasium.Env) and spec.num_envs > 1:
+        elif isinstance(source, gymnasium.Env) and spec.num_envs > 1:
             lines.append(f"{spec.num_envs} copies of {spec.name} are made from its specification; it is not stepped")
         if spec.num_envs != asked:
             copies = "1 copy is" if spec.num_envs == 1 else f"{spec.num_envs} copies are"
@@ -153,8 +154,7 @@ def make_plan(
     - `networks`: (policy, critic) to start from; (None, None): a recipe builds its own.
     """
     k_networks, key = jax.random.split(root_key(seed))
-    if changed := changed_attributes(env):
-        env = ChangedSinceMade(cast(gymnasium.Env, env), changed)
+    env = mark_changed(env)
     if isinstance(recipe, Recipe):
         recipe = recipe if networks[0] is None else recipe.from_policy(networks[0])
         tuned = recipe.tuned(name_of(env))
@@ -231,7 +231,7 @@ def open_environment(
 
     Processes that it starts ignore SIGINT: Ctrl-C reaches all processes of a terminal, and only this one answers.
     """
-    if num_envs > 1 and isinstance(env, gymnasium.Env) and not isinstance(env, VectorEnv):
+    if num_envs > 1 and isinstance(unhidden(env), gymnasium.Env) and not isinstance(unhidden(env), VectorEnv):
         env = recreatable(env) or env
     with ignore_sigint():
         environment = make(env, num_envs, time_limit)

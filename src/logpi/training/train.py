@@ -15,7 +15,13 @@ from logpi.core.paths import read_path
 from logpi.core.scalars import WholeNumber
 from logpi.core.seeds import read_seed
 from logpi.environments.registry import same_task
-from logpi.environments.source import EnvironmentSource, name_of, recorded_arguments, with_arguments
+from logpi.environments.source import (
+    EnvironmentSource,
+    hidden_entries,
+    name_of,
+    recorded_arguments,
+    with_arguments,
+)
 from logpi.presets.recipe import Preset, Recipe
 from logpi.rollout.workers.config import Workers, parse_workers
 from logpi.runs import checkpoints, configuration, progress
@@ -150,7 +156,7 @@ def resume(
         checkpoints.remove_stale(path / "checkpoints", reached.iteration)
         kept = {"environment": config["environment"], "started": config.get("started")}
         if not same_task(name_of(source), config["environment"]):
-            kept["env_args"] = config.get("env_args", {})
+            kept |= {"env_args": config.get("env_args", {}), "hide": config.get("hide", [])}
         new_config = run_configuration(plan) | kept
         if config["description"] not in ([], new_config["description"]):  # empty: migrated from an earlier schema
             reporter.log(f"the algorithm is not the one that {path} was started with; it goes on with this one")
@@ -167,6 +173,7 @@ def run_configuration(plan: Plan) -> dict[str, Any]:
         describe(plan.algorithm),
         environment=name_of(plan.source),
         env_args=recorded_arguments(plan.source),
+        hide=list(hidden_entries(plan.source)),
         algorithm=plan.name,
         seed=plan.seed,
         steps=plan.steps,

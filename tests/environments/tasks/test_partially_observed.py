@@ -28,18 +28,15 @@ def played(pomdp, policy, key, episodes):
 
 @pytest.fixture(scope="module")
 def world():
-    """Three states, the last one terminal; two actions; two observations, that depend on all they may; four steps."""
-    draw = np.random.default_rng(4)
-    return POMDP(
-        draw.dirichlet(np.ones(3), (3, 2)),
-        draw.normal(size=(3, 2, 3)),
-        [0.7, 0.3, 0],
-        draw.dirichlet(np.ones(2), (2, 3)),
-        0.9,
-        4,
-        [False, False, True],
-        draw.dirichlet(np.ones(2), 3),
-    )
+    """Three states, the last one terminal; two actions; two observations; four steps.
+
+    The first two states mostly change places, and which observation tells of which depends on the action before.
+    """
+    moves = np.array([[[0.1, 0.7, 0.2], [0.2, 0.7, 0.1]], [[0.8, 0.1, 0.1], [0.6, 0.1, 0.3]], [[0, 0, 1], [0, 0, 1]]])
+    shows = np.array([[[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], [[0.1, 0.9], [0.7, 0.3], [0.5, 0.5]]])
+    first = [[0.8, 0.2], [0.3, 0.7], [0.5, 0.5]]
+    reward = np.random.default_rng(4).normal(size=(3, 2, 3))
+    return POMDP(moves, reward, [0.7, 0.3, 0], shows, 0.9, 4, [False, False, True], first)
 
 
 @pytest.fixture(scope="module")
