@@ -9,6 +9,7 @@ from helpers import mostly_slow
 from small_runs import fingerprint
 
 import logpi
+from logpi.core.double import Double
 from logpi.core.seeds import TRAINING, derive
 from logpi.loop.host import HostLoop, PipelinedHostLoop
 from logpi.loop.iteration import Carry
@@ -54,7 +55,7 @@ def run_iterations(kind, times):
         return Carry(state, key, (), carry.partial_returns, carry.iteration + 1), {"steps": 1}
 
     loop = kind(logpi.make("CartPole-v1", 1), rollout, draw, learn, RUN_SEED)
-    carry = Carry(State(0, None, (), ()), jr.key(0), (), jnp.zeros(1), jnp.int32(0))
+    carry = Carry(State(0, None, (), ()), jr.key(0), (), Double.zeros(1), jnp.int32(0))
     for k in range(times):
         carry, _ = loop.run(carry, CallBudget(k, times, times, 1))
     return rollout.starts, learned, keys

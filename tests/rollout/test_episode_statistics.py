@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from logpi.core.undefined import nan_where_undefined
+from logpi.core.double import Double, host_metrics
 from logpi.rollout.statistics import episode_statistics
 from logpi.types import Trajectory
 
@@ -44,12 +44,12 @@ def trajectory(columns):
 
 def windows(tau, length):
     """The trajectory in pieces, and the figures of each."""
-    running = jnp.zeros(tau.reward.shape[1])
+    running = Double.zeros(tau.reward.shape[1])
     for start in range(0, tau.reward.shape[0], length):
         rows = slice(start, start + length)
         part = jax.tree.map(operator.itemgetter(rows), tau)
         figures, running = episode_statistics(part, running)
-        figures = nan_where_undefined(jax.device_get(figures))
+        figures = host_metrics(jax.device_get(figures))
         yield part, {name: float(x) for name, x in figures.items()}
 
 
@@ -79,5 +79,17 @@ def test_returns_and_lengths_are_those_of_the_script(length, dummies):
 def test_whole_episodes_have_the_sum_of_their_rewards():
     rows = list(scripted(3, dummies=False))
     pad = [(5.0, 0, False, False)]
-    figures, _ = episode_statistics(trajectory([rows[:1] + 2 * pad, rows[1:3] + pad, rows[3:6]]), jnp.zeros(3))
+    tau = trajectory([rows[:1] + 2 * pad, rows[1:3] + pad, rows[3:6]])
+    figures = host_metrics(jax.device_get(episode_statistics(tau, Double.zeros(3))[0]))
     assert (figures["episodes"], figures["return_mean"], figures["length_mean"], figures["steps"]) == (3, 2, 2, 6)
+
+
+def test_a_return_beyond_the_digits_of_a_float_is_exact_also_across_windows():
+    """2²⁴ and then five ones, in windows of two rows: one float would stand still at 2²⁴."""
+    rewards = [2.0**24, 1.0, 1.0, 1.0, 1.0, 1.0]
+    tau = trajectory(
+        [[(x, t, t == 5, True) for t, x in enumerate(rewards)], [(0.5, 0, t == 5, True) for t in range(6)]]
+    )
+    figures = [figures for _, figures in windows(tau, 2)][-1]
+    assert (figures["return_max"], figures["return_min"]) == (2**24 + 5, 3.0)
+    assert figures["return_mean"] == (2**24 + 5 + 3) / 2

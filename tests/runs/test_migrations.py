@@ -19,6 +19,7 @@ from logpi.runs.files import read_json, read_metrics, write_json
 GOLDEN = Path(__file__).parent.parent / "golden"
 RUNS = [path.parent for path in sorted(GOLDEN.glob("schema-*/*/run.json"))]
 MENDED = {"ppo-host": "ppo", "trpo-device": "trpo", "evolution-host": "evolution"}
+ONE = np.float32(1)
 named = pytest.mark.parametrize("golden", RUNS, ids=lambda path: f"{path.parent.name}-{path.name}")
 
 
@@ -102,5 +103,14 @@ def test_the_next_migration_is_one_more_entry(monkeypatch):
     config = {"algorithm": "ppo", "settings": {"discount": 0.9, "hidden": [8]}}
     migrated = migrations.migrate_configuration(config, Path("run.json"))
     assert migrated["settings"] == {"discount_factor": 0.9, "hidden": [8]}
-    assert migrations.migrate_arrays({"carry.environment[0]": 1}, 2) == {"carry.env[0]": 1}
-    assert migrations.migrate_arrays({"carry.env_state[0]": 1}, 3) == {"carry.env[0]": 1}
+    assert migrations.migrate_arrays({"carry.environment[0]": ONE}, 2) == {"carry.env[0]": ONE}
+    assert migrations.migrate_arrays({"carry.env_state[0]": ONE}, 3) == {"carry.env[0]": ONE}
+
+
+def test_returns_so_far_are_the_higher_part_of_those_of_today():
+    for path, schema in [("carry.running", 2), ("carry.partial_returns", 3)]:
+        migrated = migrations.migrate_arrays({path: np.array([1.5, 2.5], np.float32)}, schema)
+        assert {name: x.tolist() for name, x in migrated.items()} == {
+            "carry.partial_returns.high": [1.5, 2.5],
+            "carry.partial_returns.low": [0, 0],
+        }

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import Fill, Program, finish_compile, lower
-from logpi.core.undefined import nan_where_undefined
+from logpi.core.double import host_metrics
 from logpi.environments.protocol import Environment
 from logpi.loop.iteration import Carry, Info, run_iteration
 from logpi.loop.protocol import CallBudget
@@ -145,5 +145,5 @@ def metrics_per_iteration(count: int, metrics: Info, seconds: float) -> list[Inf
     """
     total = max(int(metrics["steps"][:count].sum()), 1)
     share = lambda i: {"rollout_seconds": None, "learn_seconds": seconds * max(int(metrics["steps"][i]), 1) / total}
-    metrics = nan_where_undefined(metrics)
+    metrics = host_metrics(jax.tree.map(lambda x: x[:count], metrics))
     return [jax.tree.map(lambda x, i=i: x[i], metrics) | share(i) for i in range(count)]

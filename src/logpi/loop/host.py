@@ -18,8 +18,8 @@ from jaxtyping import Array, Bool, PyTree
 
 from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import aot_compile
+from logpi.core.double import host_metrics
 from logpi.core.seeds import TRAINING, derive
-from logpi.core.undefined import nan_where_undefined
 from logpi.environments.protocol import HostEnvironment, SteppableCopies
 from logpi.errors import LogpiError
 from logpi.loop.iteration import Carry, Info, iteration_keys, learn
@@ -73,7 +73,7 @@ class LearningProgram:
         if capacity not in self._programs:  # more episodes ended in one rollout than the buffers had room for
             self._programs[capacity] = aot_compile(self._absorb, carry, mu, fields, np.float32(progress))
         carry, info = self._programs[capacity](carry, mu, fields, np.float32(progress))
-        return carry, nan_where_undefined(jax.device_get(info))
+        return carry, host_metrics(jax.device_get(info))
 
     def _absorb(self, carry: Carry, mu: Behavior, fields: dict[str, PyTree], progress: Array) -> tuple[Carry, Info]:
         """Score the actions under μ, learn from the trajectory, and advance the key: the traced function."""

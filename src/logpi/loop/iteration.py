@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Int, Key, PyTree
 
 from logpi.algorithms.protocol import Algorithm
 from logpi.core.collection import Episodes
+from logpi.core.double import Double
 from logpi.core.trees import copy_arrays
 from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
 from logpi.policies.behavior import Behavior
@@ -26,14 +28,14 @@ class Carry(eqx.Module):
     - `key`: the run's random key before this iteration; `iteration_keys` splits it.
     - `env_state`: state of the environments on the device, with their last observations; () for environments on the
       host.
-    - `partial_returns`: undiscounted return so far of each unfinished episode.
+    - `partial_returns`: undiscounted return so far of each unfinished episode, [N].
     - `iteration`: number of iterations made so far.
     """
 
     state: State
     key: Key[Array, ""]
     env_state: PyTree
-    partial_returns: Float[Array, " N"]
+    partial_returns: Double
     iteration: Int[Array, ""]
 
 
@@ -76,7 +78,7 @@ def init_carry(
         state=algorithm.init(policy, critic),
         key=key,
         env_state=device.init_env_state(environment, collect, k_environment) if on_device else (),
-        partial_returns=jnp.zeros(
+        partial_returns=Double.zeros(
             environment.spec.num_envs * (collect.episodes_per_env if isinstance(collect, Episodes) else 1)
         ),
         iteration=jnp.int32(0),
@@ -93,7 +95,7 @@ def learn(algorithm: Algorithm, carry: Carry, mu: Behavior, tau: Trajectory, pro
     keys = iteration_keys(carry.key)
     state, info = algorithm.at(progress).learn(carry.state, mu, tau, keys.learn)
     # Whole episodes leave no unfinished return behind.
-    partial_returns = jnp.zeros_like(carry.partial_returns) if tau.complete else carry.partial_returns
+    partial_returns = jax.tree.map(jnp.zeros_like, carry.partial_returns) if tau.complete else carry.partial_returns
     episode_metrics, partial_returns = statistics.episode_statistics(tau, partial_returns)
     new = replace(carry, state=state, key=keys.next, partial_returns=partial_returns, iteration=carry.iteration + 1)
     return new, info | episode_metrics

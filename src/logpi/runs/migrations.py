@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from logpi.errors import LogpiError
 
 T = TypeVar("T")
@@ -23,6 +25,7 @@ class Migration:
     - `settings`: options in run.json, old name to new name.
     - `settings_of`: the same for the options of one method, where the old name stays in use elsewhere.
     - `arrays`: paths of arrays in a checkpoint: a regular expression and what replaces each match, applied in order.
+    - `zeros`: paths of arrays that are new, and of those that they are zeros like.
     - `metrics`: columns of metrics.jsonl. A run that goes on has rows of both schemas in one file, so that an old name
       must not be given to another figure.
     """
@@ -30,6 +33,7 @@ class Migration:
     settings: Mapping[str, str] = field(default_factory=dict)
     settings_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     arrays: Mapping[str, str] = field(default_factory=dict)
+    zeros: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,6 +73,10 @@ MIGRATIONS = (
             "realised_improvement_error": "realized_improvement_error",
         },
     ),
+    Migration(  # 3 → 4: returns so far are sums of two floats
+        arrays={r"^carry\.partial_returns$": "carry.partial_returns.high"},
+        zeros={"carry.partial_returns.low": "carry.partial_returns.high"},
+    ),
 )
 SCHEMA = OLDEST + len(MIGRATIONS)
 
@@ -96,12 +104,13 @@ def migrate_configuration(config: Mapping[str, Any], path: Path) -> dict[str, An
     return migrated | {"settings": settings, "description": []}
 
 
-def migrate_arrays(arrays: Mapping[str, T], schema: int) -> dict[str, T]:
+def migrate_arrays(arrays: Mapping[str, np.ndarray | np.generic], schema: int) -> dict[str, Any]:
     """Return the arrays of a checkpoint, written in a schema of that number, under the paths of today's carry."""
     migrated = dict(arrays)
     for migration in MIGRATIONS[schema - OLDEST :]:
         for pattern, replacement in migration.arrays.items():
             migrated = {re.sub(pattern, replacement, path): array for path, array in migrated.items()}
+        migrated |= {path: np.zeros_like(migrated[like]) for path, like in migration.zeros.items() if like in migrated}
     return migrated
 
 

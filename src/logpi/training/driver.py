@@ -3,10 +3,9 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
@@ -121,7 +120,7 @@ def compile_and_restore(
             " run is not the one it would have been"
         )
         columns = jnp.asarray(lost).reshape(-1)
-        carry = eqx.tree_at(lambda c: c.partial_returns, carry, jnp.where(columns, 0.0, carry.partial_returns))
+        carry = replace(carry, partial_returns=carry.partial_returns.where(~columns))
     return carry, loop
 
 
