@@ -167,13 +167,12 @@ def visits(pomdp: FinitePOMDP, policy: HistoryPolicy | TabularPolicy, tree: Hist
     width = tree.exists.shape[1]
     joint = pomdp.initial[:, None] * pomdp.first_observation
     start = jnp.where(jnp.asarray(tree.exists[0])[:, None], joint.T[tree.observation[0]], 0)
-    memory = jax.tree.map(lambda x: jnp.broadcast_to(x, (width, *jnp.shape(x))), policy.initial())
+    memory = initial_memories(policy, width)
 
     def forward(carry: tuple[Array, PyTree], level: tuple[Array, ...]) -> tuple[tuple[Array, PyTree], Visits]:
         weight, memory = carry
         observation, next_exists, next_observation, parent = level
-        pi, memory = map_rows(policy, 1, jax.nn.one_hot(observation, pomdp.observations), memory)
-        log_pi = jax.nn.log_softmax(_logits(pi, (width, pomdp.actions)))
+        log_pi, memory = log_probs(policy, jax.nn.one_hot(observation, pomdp.observations), memory, pomdp.actions)
         moved = jnp.einsum("ns,sap->nap", weight, transition) * jnp.exp(log_pi)[..., None]
         arrived = pomdp.gamma * jnp.einsum("nap,apo->nop", moved, pomdp.observation)
         after = jnp.where(next_exists[:, None], arrived[parent, next_observation], 0)
@@ -184,13 +183,24 @@ def visits(pomdp: FinitePOMDP, policy: HistoryPolicy | TabularPolicy, tree: Hist
     return lax.scan(forward, (start, memory), levels)[1]
 
 
-def _logits(pi: object, shape: tuple[int, int]) -> Float[Array, "W A"]:
-    """Logits of a policy's distributions. Raises LogpiError for other distributions, or another number of actions."""
+def log_probs(
+    policy: HistoryPolicy, obs: Float[Array, "W O"], memory: PyTree, actions: int
+) -> tuple[Float[Array, "W A"], PyTree]:
+    """Compute (log π(·|e_o, h), h') in several rows.
+
+    Raises LogpiError for distributions that are not categorical, or of another number of actions.
+    """
+    pi, memory = map_rows(policy, 1, obs, memory)
     if not isinstance(pi, Categorical):
         raise LogpiError(f"the policy returns {type(pi).__name__}; allowed: Categorical")
-    if pi.logits.shape != shape:
-        raise LogpiError(f"the policy's logits have shape {pi.logits.shape[1:]}; allowed: {shape[1:]}")
-    return pi.logits
+    if pi.logits.shape != (len(obs), actions):
+        raise LogpiError(f"the policy's logits have shape {pi.logits.shape[1:]}; allowed: {(actions,)}")
+    return jax.nn.log_softmax(pi.logits), memory
+
+
+def initial_memories(policy: HistoryPolicy, rows: int) -> PyTree:
+    """Give the memory of an episode that begins, in several rows."""
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (rows, *jnp.shape(x))), policy.initial())
 
 
 @eqx.filter_jit

@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from logpi.errors import LogpiError
-from logpi.oracle import beliefs, histories
+from logpi.oracle import beliefs, histories, history_trajectories
 from logpi.oracle.checks import as_table, check, check_observations
 from logpi.oracle.histories import Histories, HistoryPolicy
 from logpi.oracle.mdp import MDP, Table
 from logpi.oracle.solve import TabularPolicy
+from logpi.types import Trajectory
 
 
 class POMDP(eqx.Module):
@@ -138,6 +139,17 @@ class POMDP(eqx.Module):
     def fisher(self, policy: HistoryPolicy | TabularPolicy) -> Float[Array, "P P"]:
         """F = E_{h~d, a~π}[∇log π(a|h) ∇log π(a|h)ᵀ] for the flat θ, d the occupancy normalized to sum 1."""
         return histories.fisher(self, policy, self.histories())
+
+    def trajectories(self, policy: HistoryPolicy | TabularPolicy, at_most: int = 100_000) -> Trajectory:
+        """All trajectories of observations, actions and rewards of positive probability, one per column.
+
+        Raises LogpiError without a horizon, or for more than `at_most` trajectories.
+        """
+        return history_trajectories.enumerated(self, policy, at_most)
+
+    def log_probability(self, policy: HistoryPolicy | TabularPolicy, tau: Trajectory) -> Float[Array, " N"]:
+        """log p_π(τ) of whole episodes, summed over the hidden states."""
+        return history_trajectories.log_probability(self, policy, tau)
 
     def belief(self, actions: Sequence[int], observations: Sequence[int]) -> Float[Array, " S"]:
         """b(s) = P(s_t = s | o_0, a_0, o_1 … a_{t−1}, o_t, not ended), by Bayes' rule.
