@@ -343,3 +343,93 @@ def test_nothing_stands_between_after_the_first_step():
     environment = gymnasium_copies(FLAT, (GOOD, {}), good_step(GOOD))
     contact(environment)
     assert all(type(env) is Scripted for env in environment._envs)
+
+
+class Later(Scripted):
+    """Right at first contact; another answer from the third step on, or from the second reset on."""
+
+    def __init__(self, space, good, step=None, reset=None):
+        super().__init__(space, (good, {}), good_step(good))
+        self._later_step, self._later_reset, self._steps, self._resets = step, reset, 0, 0
+
+    def reset(self, *, seed=None, options=None):
+        self._resets += 1
+        return self._later_reset if self._later_reset is not None and self._resets > 1 else self._reset
+
+    def step(self, action):
+        self._steps += 1
+        late = self._later_step is not None and self._steps > 2
+        return self._later_step if late else self._step
+
+
+class LaterVector(ScriptedVector):
+    """The same of N copies at once."""
+
+    reset, step = Later.reset, Later.step
+
+    def __init__(self, space, good, step):
+        ScriptedVector.__init__(self, space, (good, {}), good_step(good, N))
+        self._later_step, self._later_reset, self._steps, self._resets = step, None, 0, 0
+
+
+def refused_later(environment, says):
+    """Two steps pass; the third is refused by one line."""
+    environment.reset(0)
+    act = lambda: environment.step(np.zeros(N, np.int32), np.zeros(N, bool))
+    for _ in range(2):
+        act()
+    with pytest.raises(LogpiError, match=says) as error:
+        act()
+    assert "\n" not in str(error.value) and "Scripted answered" in str(error.value)
+
+
+# Values that are not finite are found in the rollout, and nobody reads `info` after the first step.
+IN_ROLLOUT = ("finite", "not a number", "beyond float32", "no number", "info")
+of_form = lambda cases: [name for name in cases if not any(part in name for part in IN_ROLLOUT)]
+
+
+@pytest.mark.thorough_after(20)
+@pytest.mark.parametrize("name", of_form(OBSERVATIONS))
+def test_an_observation_that_no_longer_fits_is_refused(name):
+    space, good, bad, says = OBSERVATIONS[name]
+    refused_later(Gymnasium(lambda: Later(space, good, good_step(bad)), N, "Scripted"), says)
+
+
+@pytest.mark.parametrize("name", ["one number for four", "five for four", "a float for an index", "a wrong leaf"])
+def test_a_batch_that_no_longer_fits_is_refused(name):
+    space, good, bad, says = BATCHED[name]
+    environment = GymnasiumVector(LaterVector(space, rows(good), good_step(rows(bad), N)), "Scripted")
+    refused_later(environment, RENAMED.get(name, says))
+
+
+@pytest.mark.parametrize("name", [name for name in of_form(STEPS) if STEPS[name][0] is not None])
+def test_a_step_that_changes_its_form_is_refused(name):
+    answer, says = STEPS[name]
+    refused_later(Gymnasium(lambda: Later(FLAT, GOOD, answer), N, "Scripted"), says)
+
+
+@pytest.mark.parametrize("name", of_form(VECTOR_STEPS))
+def test_a_step_of_a_vector_environment_that_changes_its_form_is_refused(name):
+    answer, says = VECTOR_STEPS[name]
+    refused_later(GymnasiumVector(LaterVector(FLAT, OBS, answer), "Scripted"), says)
+
+
+@pytest.mark.parametrize("name", [name for name in of_form(RESETS) if name not in ("nothing", "the pair swapped")])
+def test_a_later_reset_of_another_form_is_refused(name):
+    answer, says = RESETS[name]
+    environment = Gymnasium(lambda: Later(FLAT, GOOD, reset=answer), N, "Scripted")
+    environment.reset(0)
+    with pytest.raises(LogpiError, match=says):
+        environment.reset(1)
+
+
+def test_the_first_observation_of_a_later_episode_must_fit():
+    environment = Gymnasium(lambda: Later(FLAT, GOOD, reset=(f4(1), {})), N, "Scripted")
+    environment.reset(0)
+    with pytest.raises(LogpiError, match=r"answered reset with an observation .*shape \(1,\) is not \(4,\)"):
+        environment.reset(1)
+
+
+@pytest.mark.parametrize("index", [5, -1, np.int64(5), np.array(7)])
+def test_an_index_out_of_range_is_refused_in_the_step_that_answers_it(index):
+    refused_later(Gymnasium(lambda: Later(INDEX, 1, good_step(index)), N, "Scripted"), "outside Discrete")

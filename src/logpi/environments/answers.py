@@ -1,11 +1,11 @@
 """Check of what an environment answers at first contact, before anything is converted. Needs no JAX.
 
-The first `reset` and the first `step` of every copy are checked as they come, since a wrong shape, a float for an index
-or a missing `info` is in every answer of an environment that gives it; later answers cost nothing. Ranges of indices
-are checked in the buffers of every rollout (`rollout.host`).
+The first `reset` and the first `step` of every copy are checked as they come. Later answers are checked where their
+form, types, shapes and dtypes, is not that of an earlier one, which costs a fraction of a microsecond a step; values
+that are not finite, and indices in arrays out of range, are found in the buffers of every rollout (`rollout.host`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NoReturn, Protocol, runtime_checkable
@@ -13,8 +13,10 @@ from typing import Any, NoReturn, Protocol, runtime_checkable
 import numpy as np
 from gymnasium import spaces
 
+from logpi.core.numpy_trees import HostTree
 from logpi.errors import LogpiError
 from logpi.spaces.elements import element_fault, show_value
+from logpi.spaces.tree import copy_as_stored
 
 RESET = "a pair: observation, info"
 STEP = "five values: observation, reward, terminated, truncated, info"
@@ -41,31 +43,34 @@ class AnswerCheck:
         self._check_info("reset", info, RESET)
         self._check_observation("reset", "obs", obs)
 
-    def check_step(self, answer: object) -> None:
-        """Raise LogpiError unless `step` answered five values: an observation, a number, two flags, a dict."""
+    def check_step(self, answer: object, time: int = 0) -> None:
+        """Raise LogpiError unless `step` answered five values: an observation, a number, two flags, a dict.
+
+        - `time`: the number of steps before in the episode, for messages.
+        """
         if not isinstance(answer, tuple | list) or len(answer) != 5:
             self._refuse("step", f"{_describe(answer)}; allowed: {STEP}")
         obs, reward, terminated, truncated, info = answer
         self._check_flag("terminated", terminated)
         self._check_flag("truncated", truncated)
         self._check_info("step", info, STEP)
-        self._check_reward(reward)
-        self._check_observation("step", "next_obs", obs)
+        self._check_reward(reward, time)
+        self._check_observation("step", "next_obs", obs, time)
 
     def check_final_observation(self, obs: object) -> None:
         """Raise LogpiError unless one copy's last observation, in `info["final_obs"]`, is in the space."""
         if fault := element_fault(self.space, obs):
             self._refuse("step", f"with a final_obs that does not fit its observation space: {fault}")
 
-    def _check_observation(self, method: str, name: str, obs: object) -> None:
+    def _check_observation(self, method: str, name: str, obs: object, time: int = 0) -> None:
         fault = element_fault(self.space, obs, self._rows)
         if fault is None:
             return
         if fault.non_finite is not None:
-            self._refuse_non_finite(f"{name}{fault.path}", fault.non_finite)
+            self._refuse_non_finite(f"{name}{fault.path}", fault.non_finite, time)
         self._refuse(method, f"with an observation that does not fit its observation space: {fault}")
 
-    def _check_reward(self, reward: object) -> None:
+    def _check_reward(self, reward: object, time: int) -> None:
         wanted = "one finite number" if self.num_envs is None else f"{self.num_envs} finite numbers"
         try:
             value = np.asarray(reward)
@@ -75,7 +80,7 @@ class AnswerCheck:
             self._refuse("step", f"with the reward {_describe(reward)}; allowed: {wanted}")
         finite = np.isfinite(value)
         if not finite.all():
-            self._refuse_non_finite("reward", str(value[~finite][0]))
+            self._refuse_non_finite("reward", str(value[~finite][0]), time)
         with np.errstate(over="ignore"):
             stored = np.isfinite(value.astype(np.float32))
         if not stored.all():
@@ -100,9 +105,54 @@ class AnswerCheck:
     def _refuse(self, method: str, fault: str) -> NoReturn:
         raise LogpiError(f"{self.subject} answered {method} {fault}")
 
-    def _refuse_non_finite(self, field: str, value: str) -> NoReturn:
-        time = "0 of an episode"
-        raise LogpiError(f"{self.subject} answered a non-finite {field} at step {time}: {value}")
+    def _refuse_non_finite(self, field: str, value: str, time: int) -> NoReturn:
+        raise LogpiError(f"{self.subject} answered a non-finite {field} at step {time} of an episode: {value}")
+
+
+class BatchReader:
+    """Reader of a vector environment's answers as arrays of logpi's own; each form of an answer is checked once."""
+
+    def __init__(self, check: AnswerCheck):
+        """Read the answers of the vector environment that `check` is for."""
+        self._check, self._copy, self._known = check, copy_as_stored(check.space), set()
+
+    def read_reset(self, answer: Any) -> HostTree:
+        """Return the observations of all copies. Raises LogpiError for an answer that does not fit."""
+        is_pair = isinstance(answer, tuple) and len(answer) == 2
+        if not is_pair or not self._is_known(answer[:1]):
+            self._check.check_reset(answer)
+            self._add(answer[:1])
+        return self._copy(answer[0])
+
+    def read_step(self, answer: Any) -> tuple[HostTree, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Return (obs, reward, terminated, truncated, info). Raises LogpiError for an answer that does not fit."""
+        is_step = isinstance(answer, tuple) and len(answer) == 5
+        if not is_step or not self._is_known(answer[:4]):
+            self._check.check_step(answer)
+            self._add(answer[:4])
+        obs, reward, terminated, truncated, info = answer
+        return self._copy(obs), np.asarray(reward, np.float32), np.array(terminated), np.asarray(truncated), info
+
+    def _is_known(self, parts: Sequence[Any]) -> bool:
+        """Whether arrays of this structure, these shapes and dtypes were right before."""
+        return (form := _form(parts)) is not None and form in self._known
+
+    def _add(self, parts: Sequence[Any]) -> None:
+        if (form := _form(parts)) is not None:
+            self._known.add(form)
+
+
+def _form(x: Any) -> Any:
+    """Structure, shapes and dtypes of a tree of arrays; None where a part is no array, or may not keep its value."""
+    if isinstance(x, np.ndarray):
+        return x.shape, x.dtype
+    if isinstance(x, dict):
+        forms = [(name, _form(part)) for name, part in x.items()]
+        return None if any(form is None for _, form in forms) else tuple(forms)
+    if isinstance(x, tuple | list):
+        forms = [_form(part) for part in x]
+        return None if any(form is None for form in forms) else tuple(forms)
+    return None
 
 
 @runtime_checkable

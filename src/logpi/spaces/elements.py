@@ -58,6 +58,72 @@ def form_fault(space: spaces.Space, x: object, rows: tuple[int, ...] = ()) -> Fa
     return next(_faults(space, x, "", functools.partial(_form_fault, rows=rows)), None)
 
 
+class Unfit(Exception):
+    """An element that does not fit its space, where it was to be stored."""
+
+
+def row_writer(space: spaces.Space) -> Callable[[Any, int, Any], None]:
+    """Build the function (arrays, i, x) that writes x, an element of the space, into row i of arrays [N, ...].
+
+    Called in every step: what has the shape, dtype or type of an earlier element is written at once, all else is
+    checked first. The function raises Unfit for what does not fit: NumPy would broadcast, cut off or convert it.
+    """
+    match space:
+        case spaces.Dict():
+            parts = [(name, row_writer(part)) for name, part in space.items()]
+        case spaces.Tuple():
+            parts = list(enumerate(map(row_writer, space)))
+        case spaces.Discrete():
+            return _index_writer(space)
+        case _:
+            return _leaf_writer(space)
+    count = len(parts)
+
+    def write(arrays: Any, i: int, x: Any) -> None:
+        if len(x) != count:
+            raise Unfit
+        try:
+            for name, put in parts:
+                put(arrays[name], i, x[name])
+        except (KeyError, TypeError, IndexError):
+            raise Unfit from None
+
+    return write
+
+
+def _index_writer(space: spaces.Discrete) -> Callable[[np.ndarray, int, Any], None]:
+    """Build `row_writer` of a Discrete space: an index out of range has no encoding."""
+    low, high = int(space.start), int(space.start + space.n - 1)
+    known = {int, np.int64, np.int32}
+
+    def write(array: np.ndarray, i: int, x: Any) -> None:
+        if (type(x) not in known or not low <= x <= high) and element_fault(space, x):
+            raise Unfit
+        array[i] = x
+
+    return write
+
+
+def _leaf_writer(space: spaces.Space) -> Callable[[np.ndarray, int, Any], None]:
+    """Build `row_writer` of a space without parts."""
+    shape, stored = space.shape or (), buffer_dtype(space)
+    known: set[Any] = set()  # dtypes of arrays, and types of numbers, whose values keep their value when stored
+
+    def write(array: np.ndarray, i: int, x: Any) -> None:
+        if (x.dtype in known and x.shape == shape) if type(x) is np.ndarray else (type(x) in known):
+            array[i] = x
+            return
+        if element_fault(space, x):
+            raise Unfit
+        array[i] = x
+        if isinstance(x, np.ndarray | np.generic | int | float):
+            dtype = np.asarray(x).dtype
+            if np.can_cast(dtype, stored) or dtype.kind == "f" or isinstance(space, spaces.MultiDiscrete):
+                known.add(dtype if type(x) is np.ndarray else type(x))
+
+    return write
+
+
 def index_ranges(space: spaces.Space) -> list[tuple[str, Any, Any] | None]:
     """List (path, lowest, highest) of each Discrete, MultiDiscrete or MultiBinary leaf, None of each Box.
 

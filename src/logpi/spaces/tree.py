@@ -1,7 +1,6 @@
 """Structure of nested spaces: a Dict is a dict, a Tuple a tuple, and every other space a leaf."""
 
 import functools
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -70,23 +69,6 @@ def map_leaves(space: spaces.Space, make: Callable[[Any], Callable[..., Any]]) -
             parts = [map_leaves(part, make) for part in space]
             return lambda *trees: tuple(f(*leaves) for f, *leaves in zip(parts, *trees, strict=True))
     return make(space)
-
-
-def row_writer(space: spaces.Space) -> Callable[[Any, int, Any], None]:
-    """Build the function (arrays, i, x) that writes x, an element of the space, into row i of arrays [N, ...]."""
-    match space:
-        case spaces.Dict():
-            parts = [(name, row_writer(part)) for name, part in space.items()]
-        case spaces.Tuple():
-            parts = list(enumerate(map(row_writer, space)))
-        case _:
-            return operator.setitem
-
-    def write(arrays: Any, i: int, x: Any) -> None:
-        for name, put in parts:
-            put(arrays[name], i, x[name])
-
-    return write
 
 
 def empty(space: spaces.Space, rows: int) -> Callable[[], Any]:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
@@ -20,7 +20,13 @@ from logpi.environments.closing import close_environment
 from logpi.environments.protocol import EpisodeEnd, Spec, Step
 from logpi.errors import FAILURES, EnvironmentFailed, LogpiError, reason_of
 from logpi.spaces.actions import to_gymnasium
-from logpi.spaces.tree import check, empty, map_leaves, row_writer
+from logpi.spaces.elements import Unfit, row_writer
+from logpi.spaces.tree import check, empty, map_leaves
+
+NUMBERS = frozenset(
+    {float, int, np.float64, np.float32, np.int64, np.int32}
+)  # types of rewards that are stored at once
+FLAGS = frozenset({bool, np.bool_})
 
 
 class Gymnasium:
@@ -33,7 +39,8 @@ class Gymnasium:
     `TimeLimit` and `OrderEnforcing` are taken off where they are the outermost wrappers, and time limits are counted
     here instead: one shared clock and the next step at which any copy is due cost less than a wrapper around each.
 
-    The first answers of each copy are checked as they come (`FirstContact`); later ones are stored as they are.
+    The first answers of each copy are checked as they come (`FirstContact`); later ones where their types, shapes or
+    dtypes are others.
 
     A copy that raises is replaced by a new one up to `restarts` times (0 unless it is set): the step is then
     `truncated` and not `valid`, and `restarted` counts it.
@@ -140,8 +147,15 @@ class Gymnasium:
         ends: list[EpisodeEnd] = []
         for i in copies:
             try:
-                obs, reward[i], terminated, truncated, _ = envs[i].step(native[i])
-                write(next_obs, i, obs)
+                answer = envs[i].step(native[i])
+                try:
+                    obs, number, terminated, truncated, _ = answer
+                    write(next_obs, i, obs)
+                except (Unfit, ValueError, TypeError):
+                    self._refuse_step(i, answer)
+                if type(number) not in NUMBERS or type(terminated) not in FLAGS or type(truncated) not in FLAGS:
+                    self._check_of(i).check_step(answer)
+                reward[i] = number
             except LogpiError:
                 raise  # a wrong answer: another copy would give it, too
             except FAILURES as error:
@@ -158,7 +172,12 @@ class Gymnasium:
     def begin(self, copies: Iterable[int], obs: HostTree) -> None:
         """Begin the next episode of these copies and write its first observation into row i of `obs`."""
         for i in copies:
-            self._write(obs, i, self._begin_episode(i))
+            first = self._begin_episode(i)
+            try:
+                self._write(obs, i, first)
+            except Unfit:
+                self._check_of(i).check_reset((first, {}))
+                raise
 
     def shard(self, first: int, count: int) -> "Callable[[], Gymnasium] | None":
         """Give a picklable factory for some of the copies, to be called in another process; None without `make`."""
@@ -190,7 +209,10 @@ class Gymnasium:
         self._seeds[i], self._began[i] = int(words[0]) >> 1, self._clock
         self._due = min(self._due, self._clock + self._limits[i])
         try:
-            return self._envs[i].reset(seed=self._seeds[i])[0]
+            answer = self._envs[i].reset(seed=self._seeds[i])
+            if type(answer) is not tuple or len(answer) != 2:
+                self._check_of(i).check_reset(answer)
+            return answer[0]
         except LogpiError:
             raise
         except FAILURES as error:
@@ -221,9 +243,17 @@ class Gymnasium:
             claim(env, self, i, self.spec.name)
         inner, limit = (env, NEVER) if self._make is None else unwrap_passive(env)
         self._limits[i] = min(limit, self._time_limit)
-        subject = f"environment {self._first + i} of {self.spec.name}"
         step_directly = functools.partial(self._envs.__setitem__, i)
-        self._envs[i] = FirstContact(inner, AnswerCheck(subject, self.spec.observation_space), step_directly)
+        self._envs[i] = FirstContact(inner, self._check_of(i), step_directly)
+
+    def _check_of(self, i: int) -> AnswerCheck:
+        """The check of copy i's answers: of its first ones, and of later ones of another form."""
+        return AnswerCheck(f"environment {self._first + i} of {self.spec.name}", self.spec.observation_space)
+
+    def _refuse_step(self, i: int, answer: object) -> NoReturn:
+        """Raise LogpiError for a step of copy i whose answer does not fit."""
+        self._check_of(i).check_step(answer, self._clock - self._began[i] - 1)
+        raise AssertionError("an answer that could not be stored fits")
 
 
 def _make_shard(registered: Registrations, make: Callable[[], gymnasium.Env], *arguments: Any) -> Gymnasium:

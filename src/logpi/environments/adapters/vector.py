@@ -10,12 +10,13 @@ from logpi.core.seeds import derive
 from logpi.environments.adapters.instances import require_distinct
 from logpi.environments.adapters.stateful_wrappers import warnings_of
 from logpi.environments.adapters.time_limit import longest_time_limit
-from logpi.environments.answers import AnswerCheck, FirstContact
+from logpi.environments.answers import AnswerCheck, BatchReader, FirstContact
 from logpi.environments.closing import close_environment
 from logpi.environments.protocol import Spec, Step
 from logpi.errors import LogpiError
 from logpi.spaces.actions import to_gymnasium
-from logpi.spaces.tree import check, copy_as_stored, row_writer
+from logpi.spaces.elements import Unfit, row_writer
+from logpi.spaces.tree import check
 
 
 class GymnasiumVector:
@@ -33,7 +34,6 @@ class GymnasiumVector:
         self._mode = _autoreset_mode(env, name)
         self._check = AnswerCheck(f"vector environment {name}", env.single_observation_space, env.num_envs)
         self._env: Any = FirstContact(env, self._check, self._release)
-        self._knows_finals = False  # whether a last observation was checked
         envs = getattr(env, "envs", None)  # only a SyncVectorEnv has its copies here; others only have a spec
         require_distinct(envs or [], name)
         limit = longest_time_limit(envs) if envs else env.spec.max_episode_steps if env.spec else None
@@ -47,7 +47,7 @@ class GymnasiumVector:
         # reset: the next step is an autoreset instead, so its row must stay invalid.
         inner = env.unwrapped
         self._keeps_autoreset = isinstance(inner, AsyncVectorEnv) and not inner.shared_memory
-        self._copy = copy_as_stored(env.single_observation_space)
+        self._answers = BatchReader(self._check)
         self._write = row_writer(env.single_observation_space)
 
     def reset(self, seed: int, group: int = 1) -> HostTree:
@@ -60,13 +60,12 @@ class GymnasiumVector:
             self._ended[:] = False
         first = derive(seed)
         seeds: Any = first if group == 1 else [first + i // group for i in range(self.spec.num_envs)]
-        return self._copy(self._env.reset(seed=seeds)[0])
+        return self._answers.read_reset(self._env.reset(seed=seeds))
 
     def step(self, action: HostTree, idle: np.ndarray) -> Step:
         """Step all copies, and begin the next episode where one ended."""
-        obs, reward, terminated, truncated, info = self._env.step(self._to_native(action))
-        obs, reward, terminated = self._copy(obs), np.asarray(reward, np.float32), np.array(terminated)
-        truncated = np.asarray(truncated) & ~terminated
+        obs, reward, terminated, truncated, info = self._answers.read_step(self._env.step(self._to_native(action)))
+        truncated = truncated & ~terminated
         valid = ~idle & ~self._ended if self._mode is AutoresetMode.NEXT_STEP else ~idle
         done = terminated | truncated
         self._ended = done if self._mode is AutoresetMode.NEXT_STEP else self._ended
@@ -75,12 +74,13 @@ class GymnasiumVector:
             next_obs = tree_map(np.copy, obs)
             for i in np.flatnonzero(done).tolist():
                 final = _final_obs(info, i, self.spec.name)
-                if not self._knows_finals:
+                try:
+                    self._write(next_obs, i, final)
+                except Unfit:
                     self._check.check_final_observation(final)
-                    self._knows_finals = True
-                self._write(next_obs, i, final)
+                    raise
         elif done.any() and self._mode is AutoresetMode.DISABLED:
-            obs = self._copy(self._env.reset(options={"reset_mask": done})[0])
+            obs = self._answers.read_reset(self._env.reset(options={"reset_mask": done}))
         return Step(obs, next_obs, reward, terminated, truncated, valid)
 
     def _release(self, env: VectorEnv) -> None:
