@@ -14,10 +14,11 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from logpi.algorithms.protocol import Algorithm
 from logpi.core.compilation import Fill, Program, finish_compile, lower
 from logpi.core.double import host_metrics
-from logpi.environments.protocol import Environment
+from logpi.environments.protocol import Environment, Spec
 from logpi.loop.iteration import Carry, Info, run_iteration
 from logpi.loop.protocol import CallBudget
 from logpi.loop.sharding import shard_map_learners, shardings_of
+from logpi.rollout.index_ranges import refuse_out_of_range
 
 MAX_ITERATIONS_PER_CALL = 256  # more iterations in one call save nothing measurable
 LOW_BITS = 24  # whole numbers up to 2²⁴ are exact in float32
@@ -33,7 +34,7 @@ class DeviceLoop:
         self, algorithm: Algorithm, environment: Environment, carry: Carry, capacity: int = MAX_ITERATIONS_PER_CALL
     ):
         """Compile the program for carries with the shapes and shardings of this one."""
-        self._num_envs, self._capacity = environment.spec.num_envs, capacity
+        self._spec, self._capacity = environment.spec, capacity
         self._program = finish_compile(*lower_device_loop(algorithm, environment, carry, capacity))
 
     def run(self, carry: Carry, budget: CallBudget) -> tuple[Carry, list[Info]]:
@@ -41,7 +42,7 @@ class DeviceLoop:
         started = time.perf_counter()
         carry, outputs = self._program(carry, jax.device_put(device_call_budget(budget, self._capacity)))
         count, metrics = jax.device_get(outputs)
-        return carry, metrics_per_iteration(int(count), metrics, time.perf_counter() - started)
+        return carry, metrics_per_iteration(int(count), metrics, time.perf_counter() - started, self._spec)
 
     def snapshot(self) -> Callable[[], dict[str, Any]]:
         """Return the empty snapshot: the carry holds the environments' states."""
@@ -49,7 +50,7 @@ class DeviceLoop:
 
     def resume(self, carry: Carry, snapshot: dict[str, Any]) -> Bool[np.ndarray, " N"]:
         """Return all False: no episode is lost, since the carry holds all of them."""
-        return np.zeros(self._num_envs, bool)
+        return np.zeros(self._spec.num_envs, bool)
 
     def close(self) -> None:
         """Do nothing: the loop holds no process."""
@@ -138,12 +139,15 @@ def run_iterations(
     return eqx.combine(arrays, static), (count, metrics)
 
 
-def metrics_per_iteration(count: int, metrics: Info, seconds: float) -> list[Info]:
+def metrics_per_iteration(count: int, metrics: Info, seconds: float, spec: Spec) -> list[Info]:
     """Split a call's stacked metrics into those of its `count` iterations.
 
-    The call's seconds are divided in proportion to steps: the device does not tell when each iteration ended.
+    The call's seconds are divided in proportion to steps: the device does not tell when each iteration ended. Raises
+    LogpiError where an environment of this spec answered an index outside its observation space.
     """
+    metrics = jax.tree.map(lambda x: x[:count], metrics)
+    metrics = refuse_out_of_range(metrics, spec)
     total = max(int(metrics["steps"][:count].sum()), 1)
     share = lambda i: {"rollout_seconds": None, "learn_seconds": seconds * max(int(metrics["steps"][i]), 1) / total}
-    metrics = host_metrics(jax.tree.map(lambda x: x[:count], metrics))
+    metrics = host_metrics(metrics)
     return [jax.tree.map(lambda x, i=i: x[i], metrics) | share(i) for i in range(count)]

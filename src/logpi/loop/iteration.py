@@ -16,6 +16,7 @@ from logpi.core.trees import copy_arrays
 from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
 from logpi.policies.behavior import Behavior
 from logpi.rollout import device, statistics
+from logpi.rollout.index_ranges import find_out_of_range
 from logpi.types import State, Trajectory
 
 Info = dict[str, Any]
@@ -106,4 +107,5 @@ def run_iteration(algorithm: Algorithm, environment: Environment, carry: Carry, 
     keys = iteration_keys(carry.key)
     mu = algorithm.at(progress).behavior(carry.state, keys.behavior)
     env_state, tau = device.rollout(environment, mu, carry.env_state, keys.rollout, algorithm.collect)
-    return learn(algorithm, replace(carry, env_state=env_state), mu, tau, progress)
+    carry, info = learn(algorithm, replace(carry, env_state=env_state), mu, tau, progress)
+    return carry, info | find_out_of_range(environment.spec.observation_space, tau)

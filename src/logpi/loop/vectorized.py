@@ -102,6 +102,7 @@ class VectorizedLoop:
         """Compile the program for M algorithms and stacked carries like this one."""
         stacked = StackedHyperparameters(algorithms)
         self._members, self._capacity, self._sharding = len(algorithms), capacity, _member_sharding(len(algorithms))
+        self._spec = environment.spec
         arrays, static = eqx.partition(carry, eqx.is_array)
         self._static = static
 
@@ -125,8 +126,9 @@ class VectorizedLoop:
         arrays, outputs = self._program(arrays, self._values, self._device_budgets(budgets))
         counts, metrics = jax.device_get(outputs)
         seconds = time.perf_counter() - started
-        of_member = lambda i: metrics_per_iteration(int(counts[i]), jax.tree.map(lambda x: x[i], metrics), seconds)
-        return eqx.combine(arrays, self._static), [of_member(i) for i in range(self._members)]
+        member = lambda i: jax.tree.map(lambda x: x[i], metrics)
+        rows = [metrics_per_iteration(int(counts[i]), member(i), seconds, self._spec) for i in range(self._members)]
+        return eqx.combine(arrays, self._static), rows
 
     def _device_budgets(self, budgets: Sequence[CallBudget]) -> DeviceCallBudget:
         """Convert the members' budgets for their devices, stacked."""

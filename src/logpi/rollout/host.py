@@ -24,9 +24,10 @@ from logpi.rollout.buffers import allocate_buffers, observation_fields
 from logpi.rollout.collector import Collector, Shard
 from logpi.rollout.episode_replay import LONGEST_ENDLESS, ActionLog, EpisodeSnapshot, snapshot
 from logpi.rollout.next_observations import with_next_obs
-from logpi.rollout.observations import Store, StorePairs, StoreSequenceAndFinals, choose_store
+from logpi.rollout.observations import Store, StorePairs, StoreSequenceAndFinals, choose_store, has_extremes
 from logpi.rollout.workers.pool import WorkerPool
 from logpi.spaces.elements import index_ranges
+from logpi.spaces.tree import buffer_dtype, leaf_spaces
 
 
 class HostRollout:
@@ -217,9 +218,11 @@ class HostRollout:
     def _refuse_out_of_range(self) -> None:
         """Raise LogpiError for an index outside its Discrete, MultiDiscrete or MultiBinary space: it has no encoding.
 
-        Only leaves of these spaces are read, once a rollout; where no observations are stored, there is none to read.
+        Only leaves of these spaces are read, once a rollout.
         """
         fields, ranges = self.buffers, [bounds for bounds in self._ranges if bounds is not None]
+        if "lowest" in fields:
+            self._refuse_extremes_out_of_range()
         if not ranges or "obs" not in fields:
             return
         indices = {
@@ -235,6 +238,24 @@ class HostRollout:
                     raise LogpiError(
                         f"{which} answered {name}{path} outside its observation space at step {time} of an episode:"
                         f" {x[place]}; allowed: {low} … {high}"
+                    )
+
+    def _refuse_extremes_out_of_range(self) -> None:
+        """Raise LogpiError for an episode in which an index was out of range, where observations are not stored."""
+        fields, spec = self.buffers, self._environment.spec
+        leaves = leaf_spaces(spec.observation_space)
+        whole = [
+            bounds for (_, leaf), bounds in zip(leaves, self._ranges, strict=True) if has_extremes(buffer_dtype(leaf))
+        ]
+        for bounds, *extremes in zip(whole, fields["lowest"], fields["highest"], strict=True):
+            for x in extremes if bounds is not None else ():
+                path, low, high = bounds
+                wrong = ((x < low) | (x > high)).reshape(len(x), -1) & fields["valid"].any(axis=0)[:, None]
+                if wrong.any():
+                    column, entry = (int(i) for i in np.argwhere(wrong)[0])
+                    raise LogpiError(
+                        f"environment {column % spec.num_envs} of {spec.name} answered obs{path} outside its"
+                        f" observation space: {x.reshape(len(x), -1)[column, entry]}; allowed: {low} … {high}"
                     )
 
     def _first_fault(self, wrong: np.ndarray) -> tuple[str, int, tuple[int, int]] | None:

@@ -95,23 +95,45 @@ class StoreSequenceAndFinals:
 
 
 class StoreNothing:
-    """The sum of each successor observation's entries alone, `next_obs` [T, N]: enough to find non-finite values."""
+    """No observation, but enough to find faulty ones.
+
+    `next_obs` [T, N] holds the sum of each successor observation's floats, of which not one may be infinite or no
+    number. `lowest` and `highest` [N, ...] hold the extremes that each entry of the observations acted on, where they
+    are whole numbers, had in a column's episode: those of indices must be in their range.
+    """
 
     def __init__(self, fields: dict[str, Any]):
         """Write into arrays like those of `allocate`."""
         self.fields = fields
+        self._extremes = list(zip(fields["lowest"], fields["highest"], strict=True))
 
     @staticmethod
     def allocate(obs: HostTree, rows: int, columns: int) -> dict[str, Any]:
-        """Allocate the array of sums."""
-        del obs
-        return {"next_obs": np.zeros((rows, columns), np.float32)}
+        """Allocate the array of sums, and the extremes."""
+        extremes = lambda: tuple(np.zeros((columns, *x.shape[1:]), x.dtype) for x in _whole_numbers(obs))
+        sums = np.zeros((rows, columns), np.float32)
+        return {"next_obs": sums, "lowest": extremes(), "highest": extremes()}
 
     def write(self, index: tuple[RowIndex, ColumnIndex], copies: ColumnIndex, obs: HostTree, step: Step) -> None:
         """Write the sums of these copies' entries."""
         for x in tree_leaves(step.next_obs):
             if np.issubdtype(x.dtype, np.floating):
                 self.fields["next_obs"][index] = x.reshape(len(x), -1).sum(axis=1)[copies]
+        row, column = index
+        for x, (lowest, highest) in zip(_whole_numbers(obs), self._extremes, strict=True):
+            x = x[copies]
+            begins = np.reshape(np.asarray(row) == 0, (-1, *[1] * (x.ndim - 1)))
+            lowest[column] = np.where(begins, x, np.minimum(lowest[column], x))
+            highest[column] = np.where(begins, x, np.maximum(highest[column], x))
+
+
+def has_extremes(dtype: np.dtype) -> bool:
+    """Tell whether leaves of this dtype may be indices, whose extremes `StoreNothing` keeps; uint8 is for images."""
+    return dtype.kind in "iub" and dtype != np.uint8
+
+
+def _whole_numbers(obs: HostTree) -> list[np.ndarray]:
+    return [x for x in tree_leaves(obs) if has_extremes(x.dtype)]
 
 
 Store = StorePairs | StoreSequence | StoreSequenceAndFinals | StoreNothing

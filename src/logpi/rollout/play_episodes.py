@@ -19,6 +19,7 @@ from logpi.policies.behavior import Behavior
 from logpi.policies.compatibility import require_spaces
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
+from logpi.rollout.index_ranges import find_out_of_range, refuse_out_of_range
 from logpi.rollout.log_probs import behavior_log_probs
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
@@ -170,14 +171,17 @@ class _DevicePlays:
         def play(mu: Behavior, key: Key[Array, ""]) -> tuple[tuple, Fields]:
             tau = device.rollout(environment, mu, (), key, collect)[1]
             names = ("reward", "valid") if outcomes_only else FIELDS
-            return (), {name: getattr(tau, name) for name in names}
+            fields = {name: getattr(tau, name) for name in names}
+            return (), fields | find_out_of_range(environment.spec.observation_space, tau)
 
+        self._spec = environment.spec
         self._program = aot_compile(play, mu, jr.key(0))
         self._fields: Fields = {}
 
     def start(self, mu: Behavior, key: Key[Array, ""], seed: int) -> None:
         del seed
-        self._fields = jax.block_until_ready(self._program(mu, key)[1])
+        fields = jax.block_until_ready(self._program(mu, key)[1])
+        self._fields = refuse_out_of_range(fields, self._spec)
 
     def done(self) -> bool:
         return True

@@ -74,7 +74,7 @@ def row_writer(space: spaces.Space) -> Callable[[Any, int, Any], None]:
         case spaces.Tuple():
             parts = list(enumerate(map(row_writer, space)))
         case spaces.Discrete():
-            return _index_writer(space)
+            return _index_writer(space, int(space.start), int(space.start + space.n - 1))
         case _:
             return _leaf_writer(space)
     count = len(parts)
@@ -91,9 +91,8 @@ def row_writer(space: spaces.Space) -> Callable[[Any, int, Any], None]:
     return write
 
 
-def _index_writer(space: spaces.Discrete) -> Callable[[np.ndarray, int, Any], None]:
-    """Build `row_writer` of a Discrete space: an index out of range has no encoding."""
-    low, high = int(space.start), int(space.start + space.n - 1)
+def _index_writer(space: spaces.Space, low: int, high: int) -> Callable[[np.ndarray, int, Any], None]:
+    """Build `row_writer` of a Discrete space of low … high: an index out of range has no encoding."""
     known = {int, np.int64, np.int32}
 
     def write(array: np.ndarray, i: int, x: Any) -> None:
