@@ -10,6 +10,7 @@ import pytest
 from oracle.worlds import drawn
 
 import logpi
+from logpi.environments.source import EnvironmentId
 from logpi.errors import LogpiError
 from logpi.lab.baselines import BASELINES
 from logpi.lab.estimators import ESTIMATORS
@@ -18,6 +19,8 @@ from logpi.lab.measure import NAMES, _mean, compatible_pairs, measure, method
 from logpi.lab.problem import exact_gradient, problem
 from logpi.lab.sampling import episodes, estimates
 from logpi.lab.statistics import exactly, figures
+from logpi.oracle.history_critics import critic_bias, observation_value
+from logpi.oracle.pomdp_problems import tiger
 from logpi.oracle.tables import TablePolicy
 
 PAIRS = [("q", "optimal-state"), ("reward-to-go", "mean")]
@@ -182,3 +185,25 @@ def test_every_estimator_with_every_baseline(env):
     assert len(rows) == sum(len(estimator.baselines) for estimator in NAMES.values())
     for row in rows:
         assert abs(row.z) <= 4 and (row.p is None or row.p > 1e-4), (row.estimator, row.baseline)
+
+
+@pytest.mark.thorough
+def test_where_the_state_is_hidden_the_bias_of_its_critic_is_exact():
+    """∇J and every mean are exact on a POMDP; that of the TD residual with V(o) is what the oracle computes."""
+    on = problem("pomdp:tiger", horizon=2)
+    rows = measure(on, estimators=["reward-to-go", "td-residual"], baselines=["none"], batches=400)
+    to_go, residual = rows
+    gradient = exact_gradient(on)
+    bias = critic_bias(on.mdp, on.policy, observation_value(on.mdp, on.policy)).logits
+    expected = float(jnp.linalg.norm(bias) / jnp.linalg.norm(gradient))
+    assert to_go.exact_bias_norm < 1e-4 and expected > 0.01
+    assert residual.exact_bias_norm == pytest.approx(expected, rel=1e-3)
+    assert all(abs(row.z) < 4 for row in rows)
+
+
+def test_a_pomdp_has_the_longest_horizon_that_can_be_listed():
+    assert problem("pomdp:tiger").mdp.horizon == 4
+    long = problem(EnvironmentId("pomdp:repeat-first", {"delay": 20}))
+    assert (long.mdp.horizon, long.listed) == (21, None)
+    assert problem(tiger(gamma=0.5), horizon=2, gamma=0.75).gamma == 0.75
+    assert problem("pomdp:tiger", horizon=1).name == "pomdp:tiger" and problem(tiger(), horizon=1).name == "POMDP"

@@ -46,6 +46,12 @@ def test_the_table_has_its_columns_and_a_line_for_each_row():
     assert "gae" in lines[2] and "-12.3 ± 1.0" in lines[3] and "-12.5" in lines[3]
 
 
+def test_a_title_is_printed_as_it_is():
+    out = io.StringIO()
+    show([row()], "pomdp:tiger: [bold]", out)
+    assert out.getvalue().startswith("pomdp:tiger: [bold]")
+
+
 def test_what_is_not_known_is_left_blank_and_nothing_is_minus_nothing():
     assert "None" not in text_of(row(exact_bias=None, p=None, exact_variance=None))
     assert "-0.0 " not in text_of(row(exact_bias=-1e-9))
@@ -68,7 +74,8 @@ def test_the_command_writes_a_table_that_programs_can_read_and_a_picture(tmp_pat
 
 
 BAD = {
-    "lab CartPole-v1 --exact": ("CartPole-v1", "tabular:"),
+    "lab CartPole-v1 --exact": ("CartPole-v1", "tabular:…, pomdp:…"),
+    "lab tabular:chain --hide 1 --exact": ("tabular:chain with hidden entries", "tabular:…, pomdp:…"),
     "lab tabular:chain --estimators foo": ("foo", "total-return"),
     "lab tabular:chain --baselines bar": ("bar", "leave-one-out"),
     "lab tabular:chain --estimators q --baselines mean": ("q with mean", "action-mean"),

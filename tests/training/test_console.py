@@ -26,6 +26,16 @@ def test_and_not_where_there_is_none(entropies, capsys):
     assert "entropy" not in said(entropies * 2, capsys)
 
 
+def test_names_and_paths_are_printed_as_they_are(capsys):
+    """Neither brackets nor colons are markup: pomdp:tiger: is no emoji, [bold] no font."""
+    with Reporter(100) as reporter:
+        reporter.log("tuned for pomdp:tiger: [bold]")
+        reporter.show_summary({"directory": "runs/:tiger:/[red]"})
+        reporter.show_table([{"environment": ":cat:[b]"}])
+    text = capsys.readouterr().err
+    assert "pomdp:tiger: [bold]" in text and "runs/:tiger:/[red]" in text and ":cat:[b]" in text
+
+
 def test_no_return_is_named_before_an_episode_has_ended(capsys):
     with Reporter(100, every=0) as reporter:
         for figure in (None, -0.01):

@@ -54,10 +54,13 @@ def _measure_arguments(env: EnvironmentSource, exact: bool, given: dict[str, Any
     """Complete the arguments of `measure` with defaults. Raises LogpiError for wrong ones before compiling."""
     from logpi.lab.baselines import BASELINES
     from logpi.lab.measure import DEFAULT_BASELINES, DEFAULT_ESTIMATORS, NAMES, compatible_pairs
+    from logpi.lab.problem import EXACT
 
-    has_exact_answers = name_of(env).startswith("tabular:") and not hidden_entries(env)
+    has_exact_answers = name_of(env).startswith(EXACT) and not hidden_entries(env)
     if exact and not has_exact_answers:
-        raise LogpiError(f"{name_of(env)} has no exact answers, which --exact asks for; allowed: tabular:…")
+        subject = f"{name_of(env)} with hidden entries" if hidden_entries(env) else name_of(env)
+        allowed = ", ".join(f"{prefix}…" for prefix in EXACT)
+        raise LogpiError(f"{subject} has no exact answers, which --exact asks for; allowed: {allowed}")
     everything = given.pop("everything")
     defaults = (tuple(NAMES), tuple(BASELINES)) if everything else (DEFAULT_ESTIMATORS, DEFAULT_BASELINES)
     for name, default in zip(("estimators", "baselines"), defaults, strict=True):

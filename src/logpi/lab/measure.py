@@ -21,6 +21,7 @@ from logpi.lab.problem import Problem, exact_gradient, problem
 from logpi.lab.sampling import Sample, episodes, estimates
 from logpi.lab.statistics import Reference, exactly, figures, sampled
 from logpi.oracle.mdp import MDP
+from logpi.oracle.pomdp import POMDP
 
 NAMES = ESTIMATORS | PERTURBED
 
@@ -66,7 +67,7 @@ class Measurement:
 
 
 def measure(
-    env: EnvironmentSource | MDP | Problem,
+    env: EnvironmentSource | MDP | POMDP | Problem,
     *,
     policy: PyTree = None,
     estimators: Sequence[str] = DEFAULT_ESTIMATORS,
@@ -78,8 +79,8 @@ def measure(
 ) -> list[Measurement]:
     """Measure bias, variance, signal-to-noise, direction and cost of estimators of ∇J, all from the same episodes.
 
-    - `env`: anything that `make` accepts, an `MDP`, or a `Problem`. With an oracle (`tabular:…`, an MDP) ∇J and
-      the estimators' means are exact; else ∇J comes from a large sample.
+    - `env`: anything that `make` accepts, an `MDP`, a `POMDP` or a `Problem`. With an oracle (`tabular:…`, `pomdp:…`,
+      an MDP, a POMDP) ∇J and the estimators' means are exact; else ∇J comes from a large sample.
     - `policy`: π; by default random.
     - `estimators`, `baselines`: names; incompatible pairs are skipped, and without an oracle estimators that perturb θ.
     - `batch`: m ≥ 1, episodes per batch. `batches`: M ≥ 3.

@@ -8,16 +8,21 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.core.keys import root_key
 from logpi.core.seeds import read_seed
 from logpi.environments.registry import make
 from logpi.environments.source import EnvironmentId, EnvironmentSource, name_of
+from logpi.environments.tasks.partially_observed import PartiallyObserved
 from logpi.environments.tasks.tabular import Tabular
 from logpi.environments.vmap import Vmap
 from logpi.errors import LogpiError
+from logpi.oracle import history_trajectories
+from logpi.oracle.history_critics import observation_value
 from logpi.oracle.mdp import MDP
+from logpi.oracle.pomdp import POMDP
 from logpi.oracle.tables import IgnoresTime, TableActionCritic, TableCritic, TablePolicy
 from logpi.oracle.time_augmented import time_augmented
 from logpi.oracle.trajectories import count
@@ -27,7 +32,9 @@ from logpi.policies.policy import mlp_policy
 from logpi.types import State, ravel
 
 MOST_TRAJECTORIES = 20_000  # largest number that is enumerated
+LONGEST = 100  # largest horizon that is chosen for a task without one
 MOST_STATES = 400  # largest number of states of a time-augmented MDP
+EXACT = ("tabular:", "pomdp:")  # prefixes of tasks with an oracle
 DISCOUNT = 0.99  # γ of a task without its own
 NOTHING = 1e-6  # ‖∇J‖ / max |reward| below which ∇J counts as 0
 DISTANCE = 0.5  # of μ from π, in units of the root mean square of θ
@@ -40,7 +47,7 @@ class Problem:
     - `make`: n ↦ n copies of the environment.
     - `policy`: π, at which ∇J is estimated; `other`: μ, which collects the episodes of off-policy estimators.
     - `critics`: by name: `"value"` V(s), `"half value"` ½V(s), `"action value"` Q(s, a).
-    - `mdp`: the time-augmented MDP with a horizon, for exact ∇J; or None.
+    - `mdp`: the time-augmented MDP, or the POMDP, with a horizon, for exact ∇J; or None.
     - `timeless`: the same MDP without time in its state, for `policy.network`; or None.
     - `listed`: `mdp` if its trajectories are few enough to enumerate; else None.
     """
@@ -51,9 +58,9 @@ class Problem:
     other: PyTree
     critics: Mapping[str, PyTree]
     gamma: float
-    mdp: MDP | None = None
+    mdp: MDP | POMDP | None = None
     timeless: MDP | None = None
-    listed: MDP | None = None
+    listed: MDP | POMDP | None = None
 
     def state(self, critic: str | None) -> State:
         """Make a learner's state with the named critic. Raises LogpiError if the problem has none of that name."""
@@ -78,7 +85,7 @@ class HalfValue(eqx.Module):
 
 
 def problem(
-    env: EnvironmentSource | MDP,
+    env: EnvironmentSource | MDP | POMDP,
     policy: PyTree = None,
     critic: PyTree = None,
     *,
@@ -86,27 +93,31 @@ def problem(
     horizon: int | None = None,
     seed: int | None = 0,
 ) -> Problem:
-    """Make a problem from an environment or MDP.
+    """Make a problem from an environment, MDP or POMDP.
 
-    - `env`: anything that `make` accepts, or an `MDP`. `tabular:…` and MDPs have an oracle.
+    - `env`: anything that `make` accepts, an `MDP` or a `POMDP`. These, `tabular:…` and `pomdp:…` have an oracle.
     - `policy`: π; by default a table of logits drawn from N(0, 1) with an oracle, else a new MLP.
-    - `critic`: V(s) or an `ActionCritic`; ignored with an oracle, whose V and Q are exact.
-    - `gamma`: γ; by default the MDP's own, else 0.99.
-    - `horizon`: longest episode; by default the MDP's own, or the longest with at most 20,000 trajectories
+    - `critic`: V(s) or an `ActionCritic`; ignored with an oracle, whose V and Q are exact. On a POMDP V is that of one
+      observation, which biases what is bootstrapped from it, and there is no Q.
+    - `gamma`: γ; by default that of the MDP or POMDP, else 0.99.
+    - `horizon`: longest episode; by default the oracle's own, or the longest with at most 20,000 trajectories
       (doubled while ∇J is 0); else the task's time limit.
     - `seed`: of random policies.
 
     Raises LogpiError for a task without a time limit, or an MDP that is too large when time-augmented.
     """
     k_policy, k_other = jr.split(root_key(read_seed(seed)))
-    mdp = env if isinstance(env, MDP) else _mdp(env)
-    if mdp is not None:
-        mdp = mdp if gamma is None else dataclasses.replace(mdp, gamma=gamma)
-        name = "MDP" if isinstance(env, MDP) else name_of(env)
+    model = env if isinstance(env, MDP | POMDP) else _model(env)
+    if model is not None:
+        model = model if gamma is None else dataclasses.replace(model, gamma=gamma)
+        name = type(env).__name__ if isinstance(env, MDP | POMDP) else name_of(env)
         if policy is None:
-            policy = TablePolicy(jr.normal(k_policy, (mdp.states, mdp.actions), float))
-        return _on_oracle(name, _with_horizon(mdp, horizon, policy), policy, k_other)
-    assert not isinstance(env, MDP)
+            rows = model.observations if isinstance(model, POMDP) else model.states
+            policy = TablePolicy(jr.normal(k_policy, (rows, model.actions), float))
+        if isinstance(model, POMDP):
+            return _on_pomdp(name, _with_listed_horizon(model, horizon), policy, k_other)
+        return _on_oracle(name, _with_horizon(model, horizon, policy), policy, k_other)
+    assert not isinstance(env, MDP | POMDP)
     spec = make(env, 1, horizon).spec
     if policy is not None:
         require_spaces(policy, spec.observation_space, spec.action_space, spec.name)
@@ -145,12 +156,44 @@ def _on_oracle(name: str, mdp: MDP, policy: PyTree, k_other: Key[Array, ""]) -> 
     )
 
 
-def _mdp(env: EnvironmentSource) -> MDP | None:
-    """Return the MDP of a tabular environment, else None."""
+def _on_pomdp(name: str, pomdp: POMDP, policy: PyTree, k_other: Key[Array, ""]) -> Problem:
+    """Make a problem with exact ∇J, and the exact V of one observation, on a POMDP."""
+    tree = pomdp.histories()
+    table = np.zeros(pomdp.observations)
+    table[tree.observation[tree.exists]] = np.asarray(observation_value(pomdp, policy))[tree.exists]
+    value = TableCritic(jnp.asarray(table, float))
+    is_listed = history_trajectories.count(pomdp, MOST_TRAJECTORIES) is not None
+    return Problem(
+        name,
+        lambda n: Vmap(PartiallyObserved(pomdp), n, pomdp.horizon, name),
+        policy,
+        perturb_policy(policy, k_other),
+        {"value": value, "half value": HalfValue(value)},
+        float(pomdp.gamma),
+        mdp=pomdp,
+        listed=pomdp if is_listed else None,
+    )
+
+
+def _model(env: EnvironmentSource) -> MDP | POMDP | None:
+    """Return the MDP or POMDP of an environment that is made of one, else None."""
     is_named = isinstance(env, str | EnvironmentId)
-    made = make(env, 1) if is_named and name_of(env).startswith("tabular:") else env
+    made = make(env, 1) if is_named and name_of(env).startswith(EXACT) else env
     single = made.single if isinstance(made, Vmap) else made
+    if isinstance(single, PartiallyObserved):
+        return single.pomdp
     return single.mdp if isinstance(single, Tabular) else None
+
+
+def _with_listed_horizon(pomdp: POMDP, horizon: int | None) -> POMDP:
+    """Set the horizon: the given one, the POMDP's own, or the longest that leaves few enough trajectories."""
+    if horizon is not None or pomdp.horizon is not None:
+        return dataclasses.replace(pomdp, horizon=horizon or pomdp.horizon)
+    of_length = lambda steps: dataclasses.replace(pomdp, horizon=steps)
+    steps = 1
+    while steps < LONGEST and history_trajectories.count(of_length(steps + 1), MOST_TRAJECTORIES) is not None:
+        steps += 1
+    return of_length(steps)
 
 
 def _with_horizon(mdp: MDP, horizon: int | None, policy: PyTree) -> MDP:
@@ -169,7 +212,7 @@ def _with_horizon(mdp: MDP, horizon: int | None, policy: PyTree) -> MDP:
 def _longest_listed(mdp: MDP) -> MDP:
     """Set the longest horizon, at most 100, whose trajectories can be enumerated."""
     steps = 1
-    while steps < 100 and count(dataclasses.replace(mdp, horizon=steps + 1)) <= MOST_TRAJECTORIES:
+    while steps < LONGEST and count(dataclasses.replace(mdp, horizon=steps + 1)) <= MOST_TRAJECTORIES:
         steps += 1
     return dataclasses.replace(mdp, horizon=steps)
 
@@ -186,7 +229,7 @@ def _with_times(mdp: MDP) -> int:
     return mdp.states * (mdp.horizon or 1) + 1
 
 
-def _has_gradient(mdp: MDP, policy: PyTree) -> bool:
+def _has_gradient(mdp: MDP | POMDP, policy: PyTree) -> bool:
     """Test ∇J ≠ 0, relative to the largest reward."""
     gradient = ravel(jax.tree.map(jnp.asarray, mdp.gradient(policy)))[0]
     return bool(jnp.linalg.norm(gradient) > NOTHING * jnp.max(jnp.abs(mdp.reward)))

@@ -20,9 +20,10 @@ LEGEND = (
 
 def show(rows: Sequence[Measurement], title: str, file: TextIO | io.StringIO | io.TextIOWrapper | None = None) -> None:
     """Print the table to a text stream or to standard output; 160 columns wide if that is no terminal."""
-    console = Console(file=file, highlight=False)
-    wide = console if console.is_terminal else Console(file=file, highlight=False, width=160)
-    wide.print(table(rows, title))
+    console = Console(file=file, highlight=False, markup=False, emoji=False)  # a task's name is no markup
+    if not console.is_terminal:
+        console.width = 160
+    console.print(table(rows, title))
 
 
 def table(rows: Sequence[Measurement], title: str) -> Table:

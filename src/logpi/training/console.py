@@ -19,7 +19,8 @@ class Reporter:
 
     def __init__(self, steps: int, every: float = 2.0):
         """- `steps`: the budget. - `every`: least seconds between two lines without a terminal, default 2."""
-        self._console = Console(file=cast("IO[str]", ConsoleStream()), highlight=False)
+        # Names and paths are printed as they are, brackets and colons too.
+        self._console = Console(file=cast("IO[str]", ConsoleStream()), highlight=False, markup=False, emoji=False)
         self._steps, self._every, self._last = steps, every, -every
         self._recent: list[float] = []
         self._collapsed_iterations = 0
@@ -29,7 +30,7 @@ class Reporter:
 
     def log(self, line: str) -> None:
         """Print one line, above the bar if there is one."""
-        self._console.print(line, soft_wrap=True, markup=False)
+        self._console.print(line, soft_wrap=True)
 
     def record(self, record: Record) -> None:
         """Show an iteration's record."""
