@@ -5,24 +5,31 @@
 A mutant changes one thing in one file: + for −, × for ÷, < for ≥, a sign, a constant, the direction of a KL,
 `terminated` for `truncated`, a mean for a sum, the arms of a `where`. Mutants are drawn with a seed, as many from every
 room. Each is tested in a copy of the package: first by the tests that mirror its file, then by those of its room, then
-by those of the parts together. It is killed where a test fails. Rows are appended as they come, and a mutant that has
-one is not tried again.
+by those of the parts together. It is killed where a test fails, which the row names; where tests took too long, the row
+says so instead. Rows are appended as they come, and a mutant that has one is not tried again. In the end the tests that
+killed are run on the package without a change: they must pass.
 """
 
 import argparse
 import ast
+import collections
+import importlib
 import json
 import os
 import random
+import runpy
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "logpi"
@@ -37,9 +44,26 @@ ENDS = [  # outside the rooms: where episodes end, are counted and cut
     "policies/normalization.py",
     "evaluation/statistics.py",
 ]
-TOGETHER = ["tests/oracle", "tests/algorithms", "tests/presets", "tests/learning", "tests/lab", "tests/training"]
+TOGETHER = [
+    "tests/oracle/test_exact_gradient.py",
+    "tests/oracle/test_estimators.py",
+    "tests/oracle/test_trust.py",
+    "tests/algorithms/test_policy_gradient.py",
+    "tests/algorithms/test_first_ratio.py",
+    "tests/presets/test_compositions.py",
+]
+ELSEWHERE = {  # tests of a room or a file that has none of its own name
+    "presets": ["tests/presets/test_compositions.py", "tests/presets/test_options.py"],
+    "rollout/window.py": ["tests/rollout/test_host.py", "tests/rollout/test_device_equals_host.py"],
+    "rollout/statistics.py": ["tests/rollout/test_episode_statistics.py"],
+    "objectives/optimal_baseline.py": ["tests/oracle/test_optimal_baselines.py"],
+    "algorithms/diagnostics.py": ["tests/algorithms/test_policy_gradient.py"],
+}
 WITHOUT_MATHEMATICS = {"__init__", "options", "recipe", "registry", "networks", "protocol"}
-SECONDS = 600  # of one call of pytest: a mutant that makes a loop endless is killed by it
+SECONDS = 400.0  # of one call of pytest: a mutant that takes longer has made a loop endless
+IMPORTED = ["equinox", "optax", "gymnasium", "scipy.special", "scipy.stats", "beartype", "matplotlib.pyplot", "rich"]
+OPTIONS = "-q -n0 --dist=no -p no:cacheprovider -W ignore::pytest.PytestAssertRewriteWarning".split()
+LABELS = {"passed": "SURVIVED", "failed": "killed", "timeout": "timeout"}
 
 OPERATORS = {
     ast.Add: ast.Sub,
@@ -78,7 +102,7 @@ class Mutant:
 
     - `file`: its path in the package.
     - `node`: the node's number in `ast.walk`.
-    - `line`: the line that it begins in.
+    - `line`, `column`: where it begins.
     - `change`: what is done, and to which expression.
     - `edit`: makes the change in a copy of the tree.
     """
@@ -86,13 +110,19 @@ class Mutant:
     file: str
     node: int
     line: int
+    column: int
     change: str
     edit: Callable[[ast.AST], object]
 
     @property
+    def room(self) -> str:
+        """The room of the package that the file is in."""
+        return self.file.rpartition("/")[0]
+
+    @property
     def name(self) -> str:
         """The mutant's name, the same in every run on the same source."""
-        return f"{self.file}:{self.line} {self.change}"
+        return f"{self.file}:{self.line}:{self.column} {self.change}"
 
     def text(self) -> str:
         """Return the file's source with the change."""
@@ -104,12 +134,19 @@ class Mutant:
 def mutants(path: Path) -> Iterator[Mutant]:
     """Yield every mutant of a file."""
     tree = ast.parse(path.read_text())
-    without_numbers = {id(node) for part in ast.walk(tree) if _is_said_only(part) for node in ast.walk(part)}
+    said = [part for part in ast.walk(tree) if _is_said_only(part)] + [
+        annotation
+        for part in ast.walk(tree)
+        for field in ("annotation", "returns")
+        if isinstance(annotation := getattr(part, field, None), ast.AST)
+    ]
+    without_numbers = {id(node) for part in said for node in ast.walk(part)}
     for i, node in enumerate(ast.walk(tree)):
         if id(node) not in without_numbers:
             for label, edit in _edits(node):
                 change = f"{label}: {ast.unparse(node)}"
-                yield Mutant(str(path.relative_to(SOURCE)), i, getattr(node, "lineno", 0), change, edit)
+                place = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+                yield Mutant(str(path.relative_to(SOURCE)), i, *place, change, edit)
 
 
 def _is_said_only(node: ast.AST) -> bool:
@@ -178,6 +215,7 @@ def drawn(count: int, seed: int, rooms: list[str]) -> list[Mutant]:
         every = [m for path in group for m in mutants(path)]
         rng.shuffle(every)
         chosen += every[: count * (i + 1) // len(groups) - count * i // len(groups)]
+    rng.shuffle(chosen)
     return chosen
 
 
@@ -185,6 +223,7 @@ def stages(file: str) -> Iterator[list[str]]:
     """Yield the tests to run in turn: those that mirror the file, those of its room, those of the parts together."""
     room, stem = file.rpartition("/")[0], Path(file).stem
     mirrored = [str(p.relative_to(ROOT)) for p in (ROOT / "tests" / room).glob(f"test_{stem}*.py")]
+    mirrored = mirrored or ELSEWHERE.get(room, ELSEWHERE.get(file, []))
     if mirrored:
         yield mirrored
     if (ROOT / "tests" / room).is_dir():
@@ -192,29 +231,74 @@ def stages(file: str) -> Iterator[list[str]]:
     yield TOGETHER
 
 
-def is_killed(mutant: Mutant, package: Path) -> tuple[bool, str]:
-    """Test a mutant in a copy of the package: (whether a test failed, the tests that ran last)."""
+@dataclass(frozen=True)
+class Result:
+    """The result of tests: "passed", "failed" or "timeout"; those that failed or took too long; their seconds."""
+
+    outcome: str
+    by: tuple[str, ...]
+    seconds: float
+
+
+def try_mutant(mutant: Mutant, tests: list[str], package: Path) -> Result:
+    """Run tests on a mutant in a copy of the package, until one fails."""
     file = package / "logpi" / mutant.file
     original = file.read_text()
     file.write_text(mutant.text())
     try:
-        for tests in stages(mutant.file):
-            if not _pass(tests, package):
-                return True, " ".join(tests)
-        return False, ""
+        return run_tests(tests, package, "-x")
     finally:
         file.write_text(original)
 
 
-def _pass(tests: list[str], package: Path) -> bool:
-    """Run tests against the package in one process until the first fails."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "--dist=no", "-p", "no:cacheprovider", *tests]
-    environment = os.environ | {"PYTHONPATH": str(package)}
+def run_tests(tests: list[str], package: Path, *options: str) -> Result:
+    """Run tests against the package, in a child of this process: it has imported all but logpi already."""
+    began = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as output:
+        child = os.fork()
+        if child == 0:
+            _test_and_exit(tests, package, options, output.fileno())
+        status = None
+        while status is None and time.perf_counter() - began < SECONDS:
+            finished, waited = os.waitpid(child, os.WNOHANG)
+            status = waited if finished else time.sleep(0.05)
+        seconds = time.perf_counter() - began
+        if status is None:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return Result("timeout", tuple(tests), seconds)
+        if os.waitstatus_to_exitcode(status) in (0, 5):  # 5: all of these tests are left to the thorough suite
+            return Result("passed", (), seconds)
+        output.seek(0)
+        text = output.read()
+        failed = [line.partition(" ")[2] for line in text.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        if not failed:
+            raise SystemExit(f"the tests could not be run:\n{text}")
+        return Result("failed", tuple(line.partition(" - ")[0].strip() for line in failed), seconds)
+
+
+def _test_and_exit(tests: list[str], package: Path, options: tuple[str, ...], output: int) -> None:
+    """Run tests in a child and end it: nothing of the parent's stack may run here."""
+    code = 3
     try:
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.environ["PYTHONPATH"] = str(package)
+        sys.path.insert(0, str(package))
+        os.chdir(ROOT)
+        code = int(pytest.main([*OPTIONS, *options, *tests]))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def suspects(rows: list[dict[str, Any]], package: Path) -> list[str]:
+    """List the mutants whose killing test fails without a change, too, or has no name: such a kill tells nothing."""
+    killed = [row for row in rows if row["outcome"] == "killed"]
+    failing = run_tests(sorted({test for row in killed for test in row["by"]}), package).by
+    return [row["mutant"] for row in killed if not row["by"] or set(row["by"]) & set(failing)]
 
 
 def main() -> None:
@@ -226,23 +310,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"))
     parser.add_argument("--part", type=int, nargs=2, default=(0, 1), help="which of how many equal parts to try")
     given = parser.parse_args()
+    runpy.run_path(str(ROOT / "tests" / "conftest.py"))  # the tests' settings of JAX, before it is imported
+    for library in IMPORTED:
+        importlib.import_module(library)
     rows = [json.loads(line) for line in given.out.read_text().splitlines()] if given.out.exists() else []
     known = {row["mutant"] for row in rows}
     with tempfile.TemporaryDirectory() as directory:
         package = Path(directory)
         shutil.copytree(SOURCE, package / "logpi", ignore=shutil.ignore_patterns("__pycache__"))
-        for mutant in drawn(given.count, given.seed, given.rooms)[given.part[0] :: given.part[1]]:
-            if mutant.name in known:
-                continue
-            began = time.perf_counter()
-            killed, by = is_killed(mutant, package)
-            row = {"mutant": mutant.name, "killed": killed, "by": by, "seconds": round(time.perf_counter() - began, 1)}
-            rows.append(row)
-            with given.out.open("a") as file:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            print("killed  " if killed else "SURVIVED", mutant.name, f"{row['seconds']} s", flush=True)
-    killed = sum(row["killed"] for row in rows)
-    print(f"{killed} of {len(rows)} killed ({100 * killed / max(len(rows), 1):.1f} %)")
+        left = drawn(given.count, given.seed, given.rooms)[given.part[0] :: given.part[1]]
+        left = [mutant for mutant in left if mutant.name not in known]
+        for stage in range(3):  # every mutant meets the fastest tests first
+            for mutant in list(left):
+                tests = list(stages(mutant.file))[stage:]
+                result = try_mutant(mutant, tests[0], package) if tests else Result("passed", (), 0.0)
+                if result.outcome == "passed" and len(tests) > 1:
+                    print(f"… {mutant.name} passed {' '.join(tests[0])} {result.seconds:.1f} s", flush=True)
+                    continue
+                left.remove(mutant)
+                row = {"mutant": mutant.name, "outcome": LABELS[result.outcome], "by": result.by}
+                rows.append(row | {"seconds": round(result.seconds, 1)})
+                with given.out.open("a") as file:
+                    file.write(json.dumps(rows[-1], ensure_ascii=False) + "\n")
+                print(f"{row['outcome']:8} {mutant.name} {result.seconds:.1f} s", flush=True)
+        wrong = suspects(rows, package)
+    counts = collections.Counter(row["outcome"] for row in rows)
+    print(f"{counts['killed']} of {len(rows)} killed, {counts['timeout']} took too long, {counts['SURVIVED']} survived")
+    print(*[f"killed by a test that fails without a change, too: {mutant}" for mutant in wrong], sep="\n")
 
 
 if __name__ == "__main__":

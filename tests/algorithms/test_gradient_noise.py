@@ -1,5 +1,6 @@
 """The meter of gradients: right on gradients that are known, and no part of what is learned."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -11,6 +12,7 @@ from small_runs import fingerprint
 import logpi
 from logpi.algorithms.batch import gradient
 from logpi.algorithms.gradient_noise import quality
+from logpi.types import Trajectory
 
 FIGURES = {"gradient_variance", "gradient_signal", "gradient_snr", "gradient_noise_scale"}
 
@@ -77,3 +79,31 @@ def test_what_is_learned_is_the_same_with_the_meter_and_without(tmp_path):
 def test_methods_without_scores_have_no_meter(tmp_path):
     with pytest.raises(logpi.LogpiError, match="noise_scale_groups is 2; allowed: none"):
         logpi.train("logpi:CartPole-v1", logpi.regression(noise_scale_groups=2), steps=1, out=tmp_path)
+
+
+class Table(eqx.Module):
+    """π of two actions in four states, of which a whole number is the observation."""
+
+    logits: jax.Array
+
+    def __call__(self, obs):
+        return logpi.Categorical(self.logits[obs])
+
+
+def test_a_group_is_neighboring_columns_and_the_metrics_are_of_their_gradients():
+    """Six columns of five rows in two groups and in three: the gradients of the parts, one by one."""
+    k_obs, k_action, k_reward = jr.split(jr.key(0), 3)
+    obs, action = jr.randint(k_obs, (5, 6), 0, 4), jr.randint(k_action, (5, 6), 0, 2)
+    reward, no = jr.normal(k_reward, (5, 6)), jnp.zeros((5, 6), bool)
+    time = jnp.broadcast_to(jnp.arange(5, dtype=jnp.int32)[:, None], (5, 6))
+    tau = Trajectory(obs, action, jnp.zeros((5, 6)), reward, obs, time, time == 4, no, ~no, complete=True)
+    method = logpi.PolicyGradient(logpi.RewardToGo(0.9), logpi.score, logpi.Ascent(logpi.adam, 1e-2))
+    state = method.init(Table(jr.normal(jr.key(1), (4, 2))))
+    for groups in (2, 3):
+        columns = jnp.split(jnp.arange(6), groups)
+        part = lambda c: jax.tree.map(lambda x: x[:, c], tau)
+        parts = [ravel_pytree(gradient(method.credit, method.objective, state, part(c)))[0] for c in columns]
+        expected = quality(jnp.stack(parts), jnp.float32(30))
+        metrics = logpi.GradientNoiseMeter(method, groups)._metrics(state, tau)
+        for name in FIGURES:
+            np.testing.assert_allclose(metrics[name], expected[name], rtol=1e-4)

@@ -9,9 +9,10 @@ import pytest
 from helpers import TableCritic, learner, random_episodes, relative_error, trajectory
 from tiny_mdp import LOGITS, TAU, expected_gradient, expected_gradient_of, log_prob, probability, utility
 
-from logpi.credit.baseline import mean_baseline, value_baseline
+from logpi.credit.baseline import LeaveOneOut, mean_baseline, time_mean_baseline, value_baseline
 from logpi.credit.reward_to_go import RewardToGo
 from logpi.credit.total_return import TotalReturn
+from logpi.errors import LogpiError
 
 EXACT = jax.grad(utility)(LOGITS)
 RANDOM_V = TableCritic(jnp.asarray(3 * np.random.default_rng(10).normal(size=3), jnp.float32))
@@ -78,3 +79,22 @@ def test_the_mean_of_two_returns_halves_the_mean_gradient():
 def test_a_constant_baseline_leaves_the_mean_gradient_alone():
     phi = TotalReturn()(learner(), TAU)[0]
     assert relative_error(expected_gradient(phi - 5.0), EXACT) < 1e-5
+
+
+def test_the_mean_of_a_time_at_which_one_trajectory_is_left_is_its_own_credit():
+    """Three trajectories at the first time, one at the second, none at the third."""
+    valid = jnp.array([[True, True, True], [False, True, False], [False, False, False]])
+    tau = dataclasses.replace(random_episodes(np.random.default_rng(0), 3, 3), valid=valid)
+    phi = jnp.array([[1.0, 2.0, 6.0], [9.0, 4.0, 9.0], [9.0, 9.0, 9.0]])
+    assert time_mean_baseline(learner(), tau, phi)[:, 0].tolist() == [3, 4, 0]
+
+
+def test_the_others_of_a_group_are_its_own_columns():
+    valid = jnp.ones((1, 4), bool)
+    tau = dataclasses.replace(random_episodes(np.random.default_rng(0), 1, 4), valid=valid)
+    phi = jnp.array([[1.0, 2.0, 4.0, 8.0]])
+    assert LeaveOneOut()(learner(), tau, phi)[0].tolist() == pytest.approx([14 / 3, 13 / 3, 11 / 3, 7 / 3])
+    assert LeaveOneOut(2)(learner(), tau, phi)[0].tolist() == [2, 1, 8, 4]
+    assert LeaveOneOut(1)(learner(), tau, phi)[0].tolist() == [0, 0, 0, 0]
+    with pytest.raises(LogpiError, match="group is 0; allowed: a divisor of 4"):
+        LeaveOneOut(0)(learner(), tau, phi)

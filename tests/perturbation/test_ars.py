@@ -42,3 +42,12 @@ def test_equal_returns_make_no_step():
 def test_more_of_the_best_than_there_are_directions_is_refused_and_none_of_them(top):
     with pytest.raises(LogpiError, match=f"top is {top}; allowed: 1 … 4"):
         from_function(ARS(0.3, top), lambda rows: rows[:, 0], jnp.ones(4))
+
+
+def test_a_directions_return_is_the_mean_over_its_episodes():
+    """Twice the same episodes: the same estimate, with 2 best of 3 directions."""
+    estimate = lambda plus, minus: ARS(0.5, 2)(jnp.eye(3), jnp.stack(plus), jnp.stack(minus), 2.0)[0]
+    plus, minus = jnp.array([1.0, 4.0, 2.0]), jnp.array([0.0, 1.0, 5.0])
+    np.testing.assert_allclose(estimate([plus] * 2, [minus] * 2), estimate([plus], [minus]), rtol=1e-6)
+    by_hand = np.array([0, 3, -3]) / np.std([4, 1, 2, 5]) / 0.5 / 2
+    np.testing.assert_allclose(estimate([plus - 1, plus + 1], [minus + 2, minus - 2]), by_hand, rtol=1e-6)

@@ -151,3 +151,8 @@ def test_a_population_of_another_size_than_the_environments_is_refused(key, tmp_
     algorithm = ZerothOrder(FiniteDifference(0.3), PLAIN, 4)
     with pytest.raises(LogpiError, match="the population has 4 members for 6 environments"):
         logpi.train(DEVICE, algorithm, policy=linear_policy(key), steps=10, out=tmp_path)
+
+
+def test_there_is_no_critic_to_learn_on_another_device():
+    algorithm = ZerothOrder(FiniteDifference(0.1), PLAIN, population=6)
+    assert algorithm.learns_separately is False and algorithm.critic_kind is None

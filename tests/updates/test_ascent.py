@@ -15,7 +15,7 @@ from logpi.objectives.base import Objective, total
 from logpi.objectives.importance import importance
 from logpi.objectives.score import score
 from logpi.types import Frozen, trainable
-from logpi.updates.ascent import Ascent
+from logpi.updates.ascent import Ascent, adam
 
 OPTIMIZERS = {
     "sgd": optax.sgd,
@@ -182,3 +182,14 @@ def test_the_way_taken_is_fixed_by_the_key(key, rows, minibatch_size):
     pi, ascent = policy(CHOICES, key), Ascent(optax.adam, 0.02, minibatch_size=minibatch_size)
     one, same, other = (bits(ascend(ascent, score, pi, rows, k)[0]) for k in (key, key, jr.key(1)))
     assert one == same and (one == other) is (minibatch_size is None)
+
+
+def test_the_norm_of_the_gradient_is_its_mean_over_the_steps_of_all_epochs(key, rows):
+    info = ascend(Ascent(optax.sgd, 0.25, epochs=3), Along(jnp.array([3.0, 4.0])), jnp.zeros(2), rows, key)[2]
+    np.testing.assert_allclose(info["gradient_norm"], 5, rtol=1e-6)
+
+
+def test_adam_divides_by_the_deviation_and_1e_5(key, rows):
+    """The first step of Adam is α g / (|g| + ε): half as long where |g| = ε."""
+    new = ascend(Ascent(adam, 0.5), Along(jnp.array([1e-5, 10.0])), jnp.zeros(2), rows, key)[0]
+    np.testing.assert_allclose(new, [0.25, 0.5], rtol=1e-4)

@@ -58,3 +58,10 @@ def test_the_same_input_gives_the_same_bits(key):
 def test_stops_at_curvature_that_is_not_positive(curvature):
     solution = conjugate_gradient(lambda v: curvature * v, jnp.ones(3), 10)
     assert not bool(solution.positive) and not solution.x.any()
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_when_it_stops_does_not_depend_on_the_length_of_g(key, scale):
+    f, g = spd(key, np.linspace(1, 100, 30)), scale * jr.normal(jr.key(1), (30,))
+    solution = conjugate_gradient(lambda v: f @ v, g, 30, tolerance=1e-2)
+    assert solution.residual**2 <= 1e-2 and 2 < solution.iterations < 20
