@@ -24,4 +24,6 @@ def test_the_divergence_of_an_update_is_kl_of_the_old_policy_from_the_new_over_v
     rows, logits = jnp.zeros(3), jnp.log(jnp.asarray([old, old, [0.99, 0.01]], jnp.float32))
     valid = jnp.array([True, True, False])
     batch = Batch(rows, rows.astype(int), rows, rows, rows, valid, logpi.Categorical(logits), jnp.float32(2))
-    np.testing.assert_allclose(divergence(Fixed(jnp.asarray(new, jnp.float32)), batch), old @ np.log(old / new), rtol=1e-5)
+    np.testing.assert_allclose(
+        divergence(Fixed(jnp.asarray(new, jnp.float32)), batch), old @ np.log(old / new), rtol=1e-5
+    )

@@ -8,6 +8,7 @@ import numpy as np
 from logpi.distributions.bernoulli import Bernoulli
 from logpi.distributions.categorical import Categorical
 from logpi.distributions.gaussian import Gaussian
+from logpi.distributions.grouped import Grouped
 from logpi.distributions.independent import Independent
 from logpi.distributions.product import Product
 from logpi.distributions.reshaped import Reshaped
@@ -81,3 +82,18 @@ def test_a_reshaped_vector_is_the_vector_row_by_row():
     np.testing.assert_array_equal(action, want)
     np.testing.assert_array_equal(log_prob, want_log_prob)
     np.testing.assert_array_equal(mode, vector.mean.reshape(5, 2, 3))
+
+
+def test_groups_are_the_padded_vector_without_its_padding():
+    """Counts 4, 2, 2: probabilities, entropy, divergence and mode are those of one table with −∞ where nothing is."""
+    one = lambda z: Grouped((Independent(Categorical(z[:1])), Independent(Categorical(z[1:, :2]))), (1, 2))
+    padded = lambda z: Independent(Categorical(z.at[1:, 2:].set(-jnp.inf)))
+    action = jnp.array([[3, 0, 1], [2, 1, 1]])
+    p, q = one(LOGITS), one(OTHER)
+    every = lambda z: jax.tree.map(lambda x: jnp.stack([x, x]), z)
+    np.testing.assert_allclose(every(p).log_prob(action), every(padded(LOGITS)).log_prob(action), rtol=1e-5)
+    np.testing.assert_allclose(p.entropy(), padded(LOGITS).entropy(), rtol=1e-5)
+    np.testing.assert_allclose(p.kl(q), padded(LOGITS).kl(padded(OTHER)), rtol=1e-5)
+    np.testing.assert_array_equal(p.mode(), padded(LOGITS).mode())
+    np.testing.assert_array_equal(p.sample(jr.key(1)).shape, (3,))
+    np.testing.assert_array_equal(p.to_env(action[0]), action[0])

@@ -11,6 +11,7 @@ from helpers import mostly_slow
 from logpi.distributions.bernoulli import Bernoulli
 from logpi.distributions.categorical import Categorical
 from logpi.distributions.gaussian import Gaussian
+from logpi.distributions.grouped import Grouped
 from logpi.distributions.independent import Independent
 from logpi.distributions.product import Product
 from logpi.distributions.protocol import Distribution
@@ -42,6 +43,9 @@ KINDS = {
     "squashed": lambda s: Squashed(gaussian(s)),
     "bernoulli": lambda s: Bernoulli(numbers(s, 4)),
     "independent": lambda s: Independent(Categorical(masked(numbers(s, 3, 4)))),
+    "grouped": lambda s: Grouped(
+        (Independent(Categorical(numbers(s, 1, 6))), Independent(Categorical(numbers(s + 1, 2, 3)))), (1, 2)
+    ),
     "matrix": lambda s: Reshaped(Bernoulli(numbers(s, 6)), (3, 2)),
     "number": lambda s: Reshaped(gaussian(s, 1), ()),
     "tree": lambda s: Product(

@@ -158,3 +158,19 @@ def test_a_new_policy_has_the_types_an_updated_one_has(space):
     for std in ("learned", "state"):
         policy = mlp_policy(SEEN, space, hidden=(4,), std=std, key=jr.key(0))
         assert not any(x.weak_type for x in jax.tree.leaves(eqx.filter(policy, eqx.is_array)))
+
+
+def test_a_vector_of_very_unequal_choices_holds_a_number_for_each_of_them():
+    """2000 and 200 × 2 choices: 2400 numbers a row, not 201 × 2000; a small table is padded as before."""
+    sizes = [2000, *[2] * 200]
+    made, outputs = head_for_space(spaces.MultiDiscrete(sizes))
+    logits = jnp.asarray(np.random.default_rng(0).normal(size=outputs), jnp.float32)
+    pi = made(logits)
+    assert outputs == sum(x.size for x in jax.tree.leaves(pi.noise(jax.random.key(0)))) == 2400
+    action = np.array(pi.mode())
+    assert action[0] == np.argmax(logits[:2000]) and action[7] == np.argmax(logits[2012:2014])
+    by_hand = [
+        jax.nn.log_softmax(part)[a] for part, a in zip(jnp.split(logits, np.cumsum(sizes)[:-1]), action, strict=True)
+    ]
+    np.testing.assert_allclose(pi.log_prob(jnp.asarray(action)), sum(by_hand), rtol=1e-5)
+    assert type(head_for_space(spaces.MultiDiscrete([2, 5, 3]))[0](jnp.zeros(10))).__name__ == "Independent"

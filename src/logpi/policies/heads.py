@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, PyTree
 from logpi.distributions.bernoulli import Bernoulli
 from logpi.distributions.categorical import Categorical
 from logpi.distributions.gaussian import Gaussian
+from logpi.distributions.grouped import Grouped
 from logpi.distributions.independent import Independent
 from logpi.distributions.product import Product
 from logpi.distributions.reshaped import Reshaped
@@ -28,6 +29,9 @@ class CategoricalHead(eqx.Module):
         return Categorical(logits)
 
 
+LARGEST_PADDED, MOST_PADDING = 4096, 4  # numbers of a padded row, and their share per logit, that are worth no thought
+
+
 class MultiCategoricalHead(eqx.Module):
     """Head of independent categorical distributions: the output is their logits, concatenated.
 
@@ -36,14 +40,30 @@ class MultiCategoricalHead(eqx.Module):
 
     sizes: tuple[int, ...] = eqx.field(static=True)
 
-    def __call__(self, logits: Float[Array, " K"]) -> Independent:
-        """Return the distribution over vectors of actions; short rows of logits are padded with −∞, illegal actions."""
+    def __call__(self, logits: Float[Array, " K"]) -> Independent | Grouped:
+        """Return the distribution over vectors of actions; short rows of logits are padded with −∞, illegal actions.
+
+        Where padding would be most of a large array, runs of equal numbers of actions are kept apart.
+        """
         longest, ends = max(self.sizes), itertools.accumulate(self.sizes)
         if min(self.sizes) == longest:
             return Independent(Categorical(logits.reshape(-1, longest)))
+        padded = longest * len(self.sizes)
+        if padded > LARGEST_PADDED and padded > MOST_PADDING * sum(self.sizes):
+            return self._grouped(logits)
         padding = lambda n: jnp.full(longest - n, -jnp.inf, logits.dtype)
         rows = [jnp.concatenate([logits[end - n : end], padding(n)]) for n, end in zip(self.sizes, ends, strict=True)]
         return Independent(Categorical(jnp.stack(rows)))
+
+    def _grouped(self, logits: Float[Array, " K"]) -> Grouped:
+        """Return the distribution with a part for each run of dimensions of one number of actions."""
+        runs = [(size, len(list(run))) for size, run in itertools.groupby(self.sizes)]
+        ends = itertools.accumulate(size * count for size, count in runs)
+        parts = tuple(
+            Independent(Categorical(logits[end - size * count : end].reshape(count, size)))
+            for (size, count), end in zip(runs, ends, strict=True)
+        )
+        return Grouped(parts, tuple(count for _, count in runs))
 
 
 class BernoulliHead(eqx.Module):
