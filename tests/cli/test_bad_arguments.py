@@ -102,3 +102,12 @@ def test_what_makes_no_environment_is_one_line(here, capsys, factory):
     assert main(["train", factory]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and factory in err
+
+
+def test_the_lab_refuses_a_file_for_a_directory_before_it_measures(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    for out, reason in [("file", "it is a file"), ("file/below", "Not a directory")]:
+        assert main(["lab", "tabular:chain", "--out", str(tmp_path / out)]) == 2
+        line = capsys.readouterr().err
+        assert f"no directory to write into: {reason}" in line and line.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "mine"

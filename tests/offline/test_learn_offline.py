@@ -16,7 +16,7 @@ from logpi.environments.tasks.tabular import Tabular
 from logpi.errors import LogpiError
 from logpi.objectives.weights import cumulative_weights
 from logpi.offline.demonstrations import collect_episodes
-from logpi.offline.learn import clone, learn_offline
+from logpi.offline.learn import clone, learn_offline, require_trajectories
 from logpi.oracle import problems
 from logpi.policies.behavior import Behavior
 from logpi.types import State
@@ -143,3 +143,24 @@ def test_what_cannot_be_is_refused(tau):
         learn_offline(CORRECTED, tau, UNIFORM, iterations=0)
     with pytest.raises(LogpiError, match="episodes is 0"):
         collect_episodes(UNIFORM, "CartPole-v1", episodes=0)
+
+
+def changed(tau, **fields):
+    return eqx.tree_at(lambda t: [getattr(t, name) for name in fields], tau, list(fields.values()))
+
+
+WRONG = {
+    "observations of another shape": (lambda tau: changed(tau, obs=jnp.zeros((*tau.valid.shape, 2))), "observations"),
+    "observations of another structure": (lambda tau: changed(tau, obs={"x": tau.obs}), "dict is no array"),
+    "more rows than flags": (lambda tau: changed(tau, obs=tau.obs[:3]), "observations.*shape"),
+    "actions that there are not": (lambda tau: changed(tau, action=tau.action + 2), "actions.*allowed are 0 … 1"),
+    "actions of another shape": (lambda tau: changed(tau, action=tau.action[..., None]), "actions.*shape"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_trajectories_of_other_spaces_are_refused_in_one_line(name, tau):
+    make, says = WRONG[name]
+    with pytest.raises(LogpiError, match=f"the trajectories do not fit Tabular: their .*{says}"):
+        clone(make(tau), ENVIRONMENT)
+    require_trajectories(tau, ENVIRONMENT.spec)

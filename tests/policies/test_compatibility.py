@@ -12,7 +12,7 @@ import logpi
 from logpi.errors import LogpiError
 from logpi.lab.problem import problem
 from logpi.policies.behavior import Greedy
-from logpi.policies.compatibility import require_spaces
+from logpi.policies.compatibility import require_critic, require_spaces
 
 SEEN, ACT = spaces.Discrete(16), spaces.Discrete(4)
 LAKE = logpi.mlp_policy(SEEN, ACT, hidden=(4,), key=jax.random.key(0))
@@ -66,3 +66,32 @@ def test_every_path_refuses_before_it_plays(meet, monkeypatch):
     monkeypatch.setattr(gymnasium.Env, "reset", lambda *a, **k: pytest.fail("played"))
     with pytest.raises(LogpiError, match="does not fit the policy: its observation is"):
         meet()
+
+
+CRITICS = {
+    "a value": (lambda obs: jnp.sum(obs), "state", None),
+    "a value of both": (lambda obs, action: jnp.sum(obs) + action.astype(float), "action", None),
+    "none": (None, "state", None),
+    "one that nobody asks": (lambda obs: "text", None, None),
+    "a vector": (lambda obs: obs, "state", r"critic\(obs\) gives float32\[3\]; allowed: one number"),
+    "a value in a list": (lambda obs: jnp.sum(obs)[None], "state", r"gives float32\[1\]"),
+    "a whole number": (lambda obs: jnp.int32(1), "state", r"gives int32\[\]"),
+    "a value of both for one": (lambda obs, action: jnp.sum(obs), "state", r"critic\(obs\) raises TypeError"),
+    "a value of one for both": (lambda obs: jnp.sum(obs), "action", r"critic\(obs, action\) raises TypeError"),
+    "one for other observations": (
+        lambda obs: obs @ jnp.ones(5),
+        "state",
+        r"raises TypeError for an observation of Box\(3,\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CRITICS)
+def test_a_critic_gives_one_number_or_is_refused_in_one_line(name):
+    critic, kind, says = CRITICS[name]
+    spaces_of = spaces.Box(-1, 1, (3,)), spaces.Discrete(2), "Task-v0"
+    if says is None:
+        return require_critic(critic, kind, *spaces_of)
+    with pytest.raises(LogpiError, match=says) as error:
+        require_critic(critic, kind, *spaces_of)
+    assert "\n" not in str(error.value)

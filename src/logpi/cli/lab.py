@@ -29,6 +29,8 @@ def lab(
     check(env)
     source = hide_entries(with_arguments(env, env_args), hide)
     arguments = _measure_arguments(source, exact, given)
+    if out is not None:
+        _require_directory(Path(out))
     if gamma is not None and not 0 <= gamma <= 1:
         raise LogpiError(f"gamma is {gamma}; allowed: 0 … 1")
     from logpi.core.compilation import use_persistent_cache
@@ -80,13 +82,21 @@ def _networks(directory: str) -> tuple[Any, Any, float]:
     return run.policy, run.critic, float(config["settings"]["gamma"])
 
 
+def _require_directory(out: Path) -> None:
+    """Make the directory of the results. Raises LogpiError, before anything is measured, where it cannot be one."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise LogpiError(f"--out {out} is no directory to write into: {reason}; allowed: a new or empty one") from None
+
+
 def _report(rows: list[Any], title: str, out: str | None, as_json: bool) -> None:
     """Print the measurements as a table or as JSON, and write both files where a directory is given."""
     from logpi.lab.figure import draw
     from logpi.lab.report import records, show, write_csv
 
     if out is not None:
-        Path(out).mkdir(parents=True, exist_ok=True)
         write_csv(Path(out) / "table.csv", rows)
         draw(Path(out) / "figure.png", rows, title)
     if as_json:

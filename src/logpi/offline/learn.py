@@ -1,21 +1,27 @@
 """Offline learning from stored trajectories."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from logpi.algorithms.protocol import Algorithm
 from logpi.core.keys import root_key
+from logpi.core.numpy_trees import tree_leaves
 from logpi.core.scalars import LARGEST_INT32, whole_number
 from logpi.core.seeds import read_seed
 from logpi.core.trees import scan
-from logpi.environments.protocol import is_jax_environment
+from logpi.environments.protocol import Spec, is_jax_environment
 from logpi.environments.registry import make, name_of
 from logpi.environments.source import EnvironmentSource
+from logpi.errors import LogpiError
 from logpi.policies.behavior import Behavior
 from logpi.presets.cloning import cloning
 from logpi.presets.recipe import Recipe
+from logpi.spaces.actions import unscaled
+from logpi.spaces.elements import form_fault, index_ranges
 from logpi.types import State, Trajectory
 
 
@@ -68,18 +74,38 @@ def _iterate(
     return scan(iteration, state, xs)
 
 
+def require_trajectories(tau: Trajectory, spec: Spec) -> None:
+    """Raise LogpiError unless trajectories have the observations and actions of an environment's spaces."""
+    for what, space, tree in (
+        ("observations", spec.observation_space, tau.obs),
+        ("actions, in a policy's units,", unscaled(spec.action_space), tau.action),
+    ):
+        fault = form_fault(space, tree, tau.valid.shape)
+        ranges = [] if fault else zip(index_ranges(space), tree_leaves(jax.device_get(tree)), strict=True)
+        for bounds, x in ranges:
+            if bounds is not None:
+                path, low, high = bounds
+                wrong = ((x < low) | (x > high)) & np.reshape(tau.valid, (*tau.valid.shape, *[1] * (x.ndim - 2)))
+                if wrong.any():
+                    fault = fault or f"{path}{': ' * bool(path)}{x[wrong][0]}; allowed are {low} … {high}"
+        if fault:
+            raise LogpiError(f"the trajectories do not fit {spec.name}: their {what} are others: {fault}")
+
+
 def clone(tau: Trajectory, env: EnvironmentSource, recipe: Recipe | None = None, *, seed: int | None = 0) -> PyTree:
     """Train a policy that imitates the trajectories.
 
     - `env`: the environment they come from, anything that `make` accepts; it defines the policy's spaces.
     - `recipe`: `cloning(…)` with options; by default `cloning()`.
 
-    Reinforcement learning can continue from the result: `train(env, ppo().from_policy(policy))`.
+    Reinforcement learning can continue from the result: `train(env, ppo().from_policy(policy))`. Raises LogpiError for
+    trajectories of other spaces.
     """
     recipe, seed = cloning() if recipe is None else recipe, read_seed(seed)
     environment = make(env, 1)
     settings = recipe.settings(name_of(env))
     k_networks, _ = jr.split(root_key(seed))
+    require_trajectories(tau, environment.spec)
     algorithm, policy, _ = recipe.build(environment.spec, settings, k_networks)
     if isinstance(env, str) and not is_jax_environment(environment):
         environment.close()

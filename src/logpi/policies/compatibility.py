@@ -10,6 +10,7 @@ from jaxtyping import PyTree
 from logpi.core.numpy_trees import tree_map
 from logpi.errors import LogpiError, reason_of
 from logpi.policies.policy import Policy
+from logpi.spaces.actions import unscaled
 from logpi.spaces.layout import SpaceLayouts, describe_space
 from logpi.spaces.tree import empty
 
@@ -44,6 +45,32 @@ def require_spaces(policy: PyTree, observation_space: spaces.Space, action_space
         raise LogpiError(
             f"{name} does not fit the policy: its actions have shape {expected}, those of the policy {given}"
         )
+
+
+def require_critic(
+    critic: PyTree, kind: str | None, observation_space: spaces.Space, action_space: spaces.Space, name: str
+) -> None:
+    """Raise LogpiError unless a critic gives one number for an observation of an environment, or with an action.
+
+    - `kind`: "state" for V(s), "action" for Q(s, a), None where there is no critic.
+    - `name`: of the environment, for the message.
+    """
+    if critic is None or kind is None:
+        return
+    first = lambda space: tree_map(lambda x: jnp.asarray(x[0]), empty(space, 1)())
+    given = [first(observation_space), *([first(unscaled(action_space))] if kind == "action" else [])]
+    call = "critic(obs, action)" if kind == "action" else "critic(obs)"
+    try:
+        answer = eqx.filter_eval_shape(lambda critic, *given: critic(*given), critic, *given)
+    except Exception as error:
+        reason = reason_of(error)
+        raise LogpiError(
+            f"{name} does not fit the critic: {call} raises {type(error).__name__} for an observation of"
+            f" {describe_space(observation_space)}: {reason}"
+        ) from error
+    if getattr(answer, "shape", None) != () or not jnp.issubdtype(answer.dtype, jnp.floating):
+        form = f"{answer.dtype}{list(answer.shape)}" if hasattr(answer, "dtype") else type(answer).__name__
+        raise LogpiError(f"the critic does not fit the algorithm: {call} gives {form}; allowed: one number, float32[]")
 
 
 def _act(policy: PyTree, obs: PyTree) -> PyTree:

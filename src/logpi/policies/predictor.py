@@ -23,7 +23,7 @@ from logpi.numpy_policy.lower import lower
 from logpi.numpy_policy.primitives import UnknownPrimitive
 from logpi.numpy_policy.source import draws
 from logpi.policies.evaluate import map_rows
-from logpi.spaces.actions import to_native
+from logpi.spaces.actions import to_native, unscaled
 from logpi.spaces.elements import element_fault, form_fault
 from logpi.spaces.pair import SpacePair
 from logpi.spaces.tree import LeafSpace, buffer_dtype, check, empty, map_leaves
@@ -133,7 +133,7 @@ class Predictor:
 
     def _require_actions(self, action: PyTree, rows: Rows) -> None:
         """Raise LogpiError unless the policy's own actions, before they are scaled, have the space's form."""
-        if fault := form_fault(_unrounded(self._action_space), action, () if rows is None else (rows,)):
+        if fault := form_fault(unscaled(self._action_space), action, () if rows is None else (rows,)):
             raise LogpiError(f"the policy's actions do not fit the action space: {fault}")
 
     def _noise(self, rows: Rows) -> Callable[[Seed], list[np.ndarray]]:
@@ -219,15 +219,3 @@ def _to_env_dtype(leaf: LeafSpace) -> Callable[[Any], Any]:
         return x.astype(dtype)[()]
 
     return convert
-
-
-def _unrounded(space: spaces.Space) -> spaces.Space:
-    """The space with floats in place of a Box's integers: a policy acts in floats, which are scaled and rounded."""
-    match space:
-        case spaces.Dict():
-            return spaces.Dict({name: _unrounded(part) for name, part in space.spaces.items()})
-        case spaces.Tuple():
-            return spaces.Tuple([_unrounded(part) for part in space.spaces])
-        case spaces.Box():
-            return spaces.Box(-np.inf, np.inf, space.shape)
-    return space

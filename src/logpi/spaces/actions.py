@@ -29,6 +29,22 @@ def to_native(space: spaces.Space) -> Callable[[Any], Any]:
     return map_leaves(space, _leaf_to_native)
 
 
+def unscaled(space: spaces.Space) -> spaces.Space:
+    """Return the space of a policy's own actions: floats without bounds for a Box, whole numbers from 0 else."""
+    match space:
+        case spaces.Dict():
+            return spaces.Dict({name: unscaled(part) for name, part in space.spaces.items()})
+        case spaces.Tuple():
+            return spaces.Tuple([unscaled(part) for part in space.spaces])
+        case spaces.Box():
+            return spaces.Box(-np.inf, np.inf, space.shape)
+        case spaces.Discrete():
+            return spaces.Discrete(space.n)
+        case spaces.MultiDiscrete():
+            return spaces.MultiDiscrete(space.nvec)
+    return space
+
+
 def from_native(space: spaces.Space) -> Callable[[Any], Any]:
     """Build the inverse of `to_native`, from recorded native actions to a policy's own, for NumPy arrays, leaf by leaf.
 

@@ -31,7 +31,7 @@ from logpi.errors import LogpiError
 from logpi.evaluation.evaluate import PendingEvaluation, make_evaluator
 from logpi.loop.protocol import CallBudget
 from logpi.loop.topology import Topology, current_topology
-from logpi.policies.compatibility import require_spaces
+from logpi.policies.compatibility import require_critic, require_spaces
 from logpi.presets.recipe import Recipe
 from logpi.rollout.host import HostRollout
 from logpi.rollout.workers.config import IN_PROCESS, Workers
@@ -172,6 +172,8 @@ def make_plan(
     limit = recipe.collect.max_episode_steps if isinstance(recipe.collect, Episodes) else None
     environment = open_environment(env, recipe.num_envs_required or DEFAULT_NUM_ENVS, limit, stack)
     _require_fit(networks[0], environment.spec)
+    seen, acted, name = environment.spec.observation_space, environment.spec.action_space, environment.spec.name
+    require_critic(networks[1], recipe.critic_kind, seen, acted, name)
     settings = {"num_envs": environment.spec.num_envs}
     return Plan(env, environment, "custom", recipe, *networks, steps or DEFAULT_STEPS, settings, {}, key, seed)
 
