@@ -2,6 +2,7 @@
 
 import collections
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,7 +13,16 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 # left out. `JAX_DISABLE_MOST_OPTIMIZATIONS=0` compiles as a run does; CI's thorough tests do.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 # As `logpi.core.compilation.compiler_options`, for the programs that tests compile themselves.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_enable_concurrency_optimized_scheduler=false"
+FLAGS = ["--xla_cpu_enable_concurrency_optimized_scheduler=false"]
+if os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] == "1":
+    # Fusions that are lowered by way of MLIR cost small programs half of their compile time.
+    FLAGS += ["--xla_cpu_use_fusion_emitters=false"]
+os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS])
+if sys.dont_write_bytecode:
+    # Told to write no bytecode, as in many containers, each of the processes that tests start would compile whatever
+    # it imports, JAX and all: bytecode is kept with the compiled programs, and nothing is written beside the sources.
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(CACHE / "bytecode")
+    os.environ["PYTHONDONTWRITEBYTECODE"], os.environ["PYTHONPYCACHEPREFIX"] = "", sys.pycache_prefix
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
