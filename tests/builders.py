@@ -14,6 +14,7 @@ from gymnasium import spaces
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.vmap import Vmap
 from logpi.policies.behavior import Behavior
+from logpi.policies.evaluate import map_rows
 from logpi.policies.policy import mlp_policy
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
@@ -44,6 +45,7 @@ def behavior(environment, key, size=0.1, **options):
     return Behavior(policy(spec.action_space, key, spec.observation_space, size=size, **options))
 
 
+@eqx.filter_jit
 def batch(pi, key, shape=(24,)):
     """Rows that π itself acted on, with random credit and targets."""
     k_obs, k_action, k_weight, k_target = jr.split(key, 4)
@@ -57,9 +59,7 @@ def batch(pi, key, shape=(24,)):
 
 def at(function, obs, axes):
     """A function of one observation, evaluated at all of them."""
-    for _ in range(axes):
-        function = jax.vmap(function)
-    return function(obs)
+    return map_rows(function, axes, obs)
 
 
 def replaced(rows, **fields):
@@ -67,6 +67,7 @@ def replaced(rows, **fields):
     return dataclasses.replace(rows, **fields)
 
 
+@eqx.filter_jit
 def gradient(objective, params, rows):
     """∇_θ J, as a tree like the parameters'."""
     theta, rest = trainable(params)
@@ -152,16 +153,12 @@ def walks(num_envs, limit, continuous=False):
     return Vmap(Walk(continuous), num_envs, limit), on_host
 
 
+@eqx.filter_jit
 def on_device(environment, mu, collect, key):
     """One rollout, from a start of its own."""
-
-    @jax.jit
-    def run(key):
-        k_begin, k_rollout = jr.split(key)
-        carry = device.init_env_state(environment, collect, k_begin)
-        return device.rollout(environment, mu, carry, k_rollout, collect)[1]
-
-    return run(key)
+    k_begin, k_rollout = jr.split(key)
+    carry = device.init_env_state(environment, collect, k_begin)
+    return device.rollout(environment, mu, carry, k_rollout, collect)[1]
 
 
 def on_host(environment, mu, collect, key):

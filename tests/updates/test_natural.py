@@ -20,10 +20,12 @@ from logpi.updates.natural import NaturalGradient
 KEY = jr.key(0)
 
 
+@eqx.filter_jit
 def step(update, params, rows, objective=score):
     return update(objective, params, rows, update.init(params), KEY)
 
 
+@eqx.filter_jit
 def mean_kl(old, new, rows):
     return at(old, rows.obs, 1).kl(at(new, rows.obs, 1)).mean()
 
@@ -34,9 +36,9 @@ def test_equals_the_formula_with_a_dense_inverse(actions, thinning, key):
     pi = policy(actions, key, hidden=(4,))
     rows, delta, damping = batch(pi, jr.key(5), (64,)), 0.01, 0.1
     theta, unravel = ravel(pi)
-    g = jax.grad(lambda v: score.evaluate(unravel(v), rows))(theta)
+    g = jax.jit(jax.grad(lambda v: score.evaluate(unravel(v), rows)))(theta)
     some = jax.tree.map(lambda x: x[::thinning] if x.ndim else x, rows)
-    f = jax.vmap(fisher_product(unravel, theta, some, damping))(jnp.eye(theta.size))
+    f = jax.jit(jax.vmap(fisher_product(unravel, theta, some, damping)))(jnp.eye(theta.size))
     x = jnp.linalg.solve(f, g)
     expected = theta + jnp.sqrt(2 * delta / (g @ x)) * x
     new, _, info = step(NaturalGradient(delta, 60, damping, thinning), pi, rows)

@@ -85,9 +85,10 @@ def map_rows(network: Callable[..., Answer], axes: int, *inputs: PyTree) -> Answ
     - `network`: maps one row of each input to an answer, any PyTree.
     - `axes`: number of leading axes, 0 or more; the answer has them, too.
     """
+    function = lambda *row: network(*row)  # JAX looks for the name of what it maps in str(…), which prints a module whole
     for _ in range(axes):
-        network = jax.vmap(network)
-    return network(*inputs)
+        function = jax.vmap(function)
+    return function(*inputs)
 
 
 def map_rows_in_chunks(network: Callable[..., Answer], axes: int, chunk: int, *inputs: PyTree) -> Answer:
