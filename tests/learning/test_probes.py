@@ -43,7 +43,7 @@ METHODS = {
     "off-policy": logpi.off_policy(
         gamma=GAMMA, num_steps=16, learning_rate="1e-2:0", critic_learning_rate="1e-2:0", epochs=4
     ),
-    "ppo": logpi.ppo(gamma=GAMMA, num_steps=16, learning_rate="3e-3:0", epochs=4, minibatch_size=32),
+    "ppo": logpi.ppo(gamma=GAMMA, num_steps=16, learning_rate="1e-2:0", epochs=4, minibatch_size=32, hidden=(16,)),
 }
 
 

@@ -7,59 +7,45 @@ import sys
 
 import numpy as np
 import pytest
-
-PROGRAM = """
-import json, sys
-import jax, numpy as np
-import logpi
-from logpi.training import driver
-out, algorithm = sys.argv[1:]
-small = {"num_envs": 8, "hidden": (8,)}
-recipes = {
-    "ppo": logpi.ppo(**small, num_steps=16, minibatch_size=32, epochs=2),
-    "apart": logpi.ppo(**small, num_steps=16, minibatch_size=32, epochs=2, separate_optimizers=True),
-    "trpo": logpi.trpo(**small, num_steps=16),
-    "reinforce": logpi.reinforce(**small, episodes=1, max_episode_steps=20),
-}
-axes, sharding = [], driver.shard
-def watched(*given):
-    carry = sharding(*given)
-    axes.append(len(carry.partial_returns.high.sharding.device_set))
-    return carry
-driver.shard = watched
-third = lambda row: row["iteration"] == 3
-run = logpi.train("logpi:CartPole-v1", recipes[algorithm], steps=480, out=out, evaluations=1, callbacks=[third])
-flat = np.concatenate([np.ravel(x) for x in jax.tree.leaves((run.policy, run.critic))])
-returns = [row["return_mean"] for row in run.metrics]
-print(json.dumps({"devices": axes, "networks": flat.tolist(), "returns": returns}))
-"""
+import sharded_run
 
 
-def trained(tmp_path, devices, algorithm):
-    """What three iterations come to on so many CPU devices."""
-    given = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / f"{algorithm}-{devices}"), algorithm]
+def trained(tmp_path, devices, algorithm, **environment):
+    """What three iterations come to on so many CPU devices, in a process of their own."""
+    given = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "JAX_PLATFORMS": "cpu"} | environment
+    command = [sys.executable, sharded_run.__file__, str(tmp_path / f"{algorithm}-{devices}"), algorithm]
     done = subprocess.run(command, env=given, capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["devices"] == [devices]
     return answer
 
 
+def assert_alike(several, one):
+    np.testing.assert_allclose(several["networks"], one["networks"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(several["returns"], one["returns"], rtol=1e-5)
+
+
+def test_two_devices_learn_what_this_process_learns_on_one(tmp_path):
+    """Within 1e-5 after three iterations, the first of which normalized advantages over all devices' rows."""
+    one = sharded_run.trained(tmp_path / "here", "ppo")
+    assert one["devices"] == [1]
+    assert_alike(trained(tmp_path, 2, "ppo"), one)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "trpo", "reinforce"])
 def test_more_devices_learn_the_same(tmp_path, algorithm):
-    """Within 1e-5 after three iterations, the first of which normalized advantages over all devices' rows."""
     one = trained(tmp_path, 1, algorithm)
     for devices in (2, 4):
-        several = trained(tmp_path, devices, algorithm)
-        np.testing.assert_allclose(several["networks"], one["networks"], rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(several["returns"], one["returns"], rtol=1e-5)
+        assert_alike(trained(tmp_path, devices, algorithm), one)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("algorithm", ["apart", pytest.param("trpo", marks=pytest.mark.slow)])
 def test_two_devices_that_learn_a_network_each_learn_what_one_does_to_the_last_bit(tmp_path, algorithm):
-    """Each makes the whole rollout, learns π or V by itself, and is handed the other."""
-    one, two = (trained(tmp_path, devices, algorithm) for devices in (1, 2))
+    """Each makes the whole rollout, learns π or V by itself, and is handed the other. Compiled as a run is."""
+    as_a_run = {"XLA_FLAGS": "", "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
+    one, two = (trained(tmp_path, devices, algorithm, **as_a_run) for devices in (1, 2))
     assert one["networks"] == two["networks"] and one["returns"] == two["returns"]
 
 

@@ -85,7 +85,9 @@ def map_rows(network: Callable[..., Answer], axes: int, *inputs: PyTree) -> Answ
     - `network`: maps one row of each input to an answer, any PyTree.
     - `axes`: number of leading axes, 0 or more; the answer has them, too.
     """
-    function = lambda *row: network(*row)  # JAX looks for the name of what it maps in str(…), which prints a module whole
+    function = lambda *row: network(
+        *row
+    )  # JAX looks for the name of what it maps in str(…), which prints a module whole
     for _ in range(axes):
         function = jax.vmap(function)
     return function(*inputs)
