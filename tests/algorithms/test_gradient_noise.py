@@ -1,5 +1,7 @@
 """The meter of gradients: right on gradients that are known, and no part of what is learned."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -38,6 +40,7 @@ def test_variance_and_signal_are_unbiased():
         assert abs(x.mean() - exact) < 4 * x.std() / np.sqrt(draws)
 
 
+@functools.cache
 def learner():
     """A method, its state and a batch of eight columns."""
     env = logpi.make("logpi:CartPole-v1", 8)

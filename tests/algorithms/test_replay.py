@@ -36,6 +36,12 @@ def networks(key):
     return policy, stirred(mlp_critic(SPEC.observation_space, hidden=(4,), key=key), key)
 
 
+@eqx.filter_jit
+def learned(algorithm, state, mu, tau, key):
+    """(state', figures)."""
+    return algorithm.learn(state, mu, tau, key)
+
+
 def replay(policy, batches, inner=INNER):
     return Replay(inner, Replay.allocate(batches, inner.collect, SPEC, policy))
 
@@ -66,13 +72,13 @@ def test_it_learns_from_the_last_k_side_by_side_and_from_no_other(networks, key)
     """After three batches with K = 2, the third step is the algorithm's own on batches three and two."""
     policy, critic = networks
     algorithm, taus = replay(policy, 2), batches(policy, 3)
-    learn = eqx.filter_jit(lambda state, tau: algorithm.learn(state, algorithm.behavior(state, key), tau, key)[0])
+    learn = lambda state, tau: learned(algorithm, state, algorithm.behavior(state, key), tau, key)[0]
     state = algorithm.init(policy, critic)
     for tau in taus[:2]:
         state = learn(state, tau)
     both = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), taus[2], taus[1])
     start = eqx.tree_at(lambda s: s.opt, state, state.opt[0])
-    want = eqx.filter_jit(INNER.learn)(start, INNER.behavior(start, key), both, key)[0]
+    want = learned(INNER, start, INNER.behavior(start, key), both, key)[0]
     got = learn(state, taus[2])
     close((got.policy, got.critic), (want.policy, want.critic), rtol=1e-6, atol=1e-8)
 
@@ -82,8 +88,8 @@ def test_what_is_not_there_yet_counts_for_nothing(networks, key):
     policy, critic = networks
     algorithm, tau = replay(policy, 3), batches(policy, 1)[0]
     state = algorithm.init(policy, critic)
-    got, info = eqx.filter_jit(algorithm.learn)(state, algorithm.behavior(state, key), tau, key)
-    want, alone = eqx.filter_jit(INNER.learn)(INNER.init(policy, critic), algorithm.behavior(state, key), tau, key)
+    got, info = learned(algorithm, state, algorithm.behavior(state, key), tau, key)
+    want, alone = learned(INNER, INNER.init(policy, critic), algorithm.behavior(state, key), tau, key)
     close((got.policy, got.critic), (want.policy, want.critic), rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(info["effective_sample_size"], alone["effective_sample_size"], rtol=1e-5)
 
@@ -94,8 +100,8 @@ def test_a_memory_of_one_is_none(networks, key):
     state, plain = algorithm.init(policy, critic), INNER.init(policy, critic)
     for tau in taus:
         mu = algorithm.behavior(state, key)
-        state = eqx.filter_jit(algorithm.learn)(state, mu, tau, key)[0]
-        plain = eqx.filter_jit(INNER.learn)(plain, mu, tau, key)[0]
+        state = learned(algorithm, state, mu, tau, key)[0]
+        plain = learned(INNER, plain, mu, tau, key)[0]
     close((state.policy, state.critic), (plain.policy, plain.critic), rtol=1e-6, atol=1e-8)
 
 

@@ -59,6 +59,7 @@ def test_kl_averages_under_self_not_under_other():
     np.testing.assert_allclose(quarter.kl(half), 0.75 * np.log(1.5) + 0.25 * np.log(0.5), rtol=1e-5)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("row", range(3))
 def test_kl_is_the_mean_log_ratio_of_samples(row):
     action = drawn(LOGITS[row], 1_000_000, seed=row)

@@ -78,6 +78,7 @@ def test_kl_averages_under_self_not_under_other():
     np.testing.assert_allclose(wide.kl(narrow), -np.log(2) + 4 / 2 - 1 / 2, rtol=1e-5)
 
 
+@pytest.mark.thorough_after(1)
 @pytest.mark.parametrize("row", range(3))
 def test_kl_is_the_mean_log_ratio_of_samples(row):
     a = np.asarray(drawn(row, 1_000_000, seed=row), float)
