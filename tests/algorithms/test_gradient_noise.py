@@ -85,18 +85,18 @@ def test_methods_without_scores_have_no_meter(tmp_path):
 
 
 class Table(eqx.Module):
-    """π of two actions in four states, of which a whole number is the observation."""
+    """π of two actions in four states, of which the first entry of the observation is the number."""
 
     logits: jax.Array
 
     def __call__(self, obs):
-        return logpi.Categorical(self.logits[obs])
+        return logpi.Categorical(self.logits[obs[0]])
 
 
 def test_a_group_is_neighboring_columns_and_the_metrics_are_of_their_gradients():
     """Six columns of five rows in two groups and in three: the gradients of the parts, one by one."""
     k_obs, k_action, k_reward = jr.split(jr.key(0), 3)
-    obs, action = jr.randint(k_obs, (5, 6), 0, 4), jr.randint(k_action, (5, 6), 0, 2)
+    obs, action = jr.randint(k_obs, (5, 6, 2), 0, 4), jr.randint(k_action, (5, 6), 0, 2)
     reward, no = jr.normal(k_reward, (5, 6)), jnp.zeros((5, 6), bool)
     time = jnp.broadcast_to(jnp.arange(5, dtype=jnp.int32)[:, None], (5, 6))
     tau = Trajectory(obs, action, jnp.zeros((5, 6)), reward, obs, time, time == 4, no, ~no, complete=True)

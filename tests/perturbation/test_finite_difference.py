@@ -107,3 +107,12 @@ def test_one_episode_a_member_tells_nothing_of_the_error():
     gradient, variance, _ = eqx.filter_jit(FiniteDifference(0.5))(kept, plus, minus, 2.0)
     np.testing.assert_array_equal(gradient, [1.0, 1.0, 1.0])
     assert np.isnan(variance).all()
+
+
+def test_two_episodes_have_a_variance_and_one_has_none():
+    """Quotients 1 and 3 in the first coordinate, 2 and 2 in the second: mean 2, variance 2 of one, 1 of the mean."""
+    plus, minus = jnp.array([[0.2, 0.4], [0.6, 0.4]]), jnp.zeros((2, 2))
+    gradient, variance, _ = FiniteDifference(0.1)(jnp.full((2, 1), 0.1), plus, minus, 2.0)
+    np.testing.assert_allclose(gradient, [2, 2], rtol=1e-6)
+    np.testing.assert_allclose(variance, [1, 0], atol=1e-6)
+    assert np.isnan(FiniteDifference(0.1)(jnp.full((2, 1), 0.1), plus[:1], minus[:1], 2.0)[1]).all()

@@ -10,7 +10,7 @@ from helpers import Reading
 from logpi.policies.encoder import OneHot, Ravel
 from logpi.policies.normalization import Identity, Moments, Normalize, ReturnScale, initial_moments, update_statistics
 from logpi.policies.policy import encoding
-from logpi.types import trainable
+from logpi.types import Frozen, trainable
 
 RNG = np.random.default_rng(5)
 ROWS = np.float32(3 * RNG.normal(size=(60, 4)) + [0, 1, -5, 20])
@@ -145,3 +145,9 @@ def test_unchanged_is_the_identity():
 def test_absorbing_works_under_jit():
     moments = jax.jit(Moments.absorb)(FRESH, jnp.asarray(ROWS), jnp.asarray(VALID))
     assert_moments_of(moments, ROWS[VALID])
+
+
+@pytest.mark.parametrize(("variance", "sigma"), [(4.0, 2.0), (0.01, 0.1), (1e-6, 1e-3), (1e-9, 1.0), (0.0, 1.0)])
+def test_the_scale_is_the_deviation_unless_all_returns_are_equal(variance, sigma):
+    scale = ReturnScale(Frozen(Moments(jnp.float32(9), jnp.float32(0), jnp.float32(variance))))
+    np.testing.assert_allclose(scale.sigma, sigma, rtol=1e-6)
