@@ -156,3 +156,21 @@ def test_a_population_of_another_size_than_the_environments_is_refused(key, tmp_
 def test_there_is_no_critic_to_learn_on_another_device():
     algorithm = ZerothOrder(FiniteDifference(0.1), PLAIN, population=6)
     assert algorithm.learns_separately is False and algorithm.critic_kind is None
+
+
+class Known(FiniteDifference):
+    """An estimate of which the gradient is (1, 1, …) and the variances are 0, 1, 2, …"""
+
+    def __call__(self, displacements, plus, minus, separation):
+        size = len(displacements)
+        return jnp.ones(size), jnp.arange(size, dtype=float), {}
+
+
+def test_the_standard_error_is_the_root_of_the_sum_of_the_variances():
+    environment = walks(12, 12)[0]
+    algorithm = ZerothOrder(Known(0.5), PLAIN, 12)
+    state = algorithm.init(linear_policy(jr.key(0), environment))
+    mu = algorithm.behavior(state, jr.key(1))
+    info = learned(algorithm, state, mu, on_device(environment, mu, algorithm.collect, jr.key(2)), jr.key(3))[1]
+    np.testing.assert_allclose(info["standard_error"], np.sqrt(0 + 1 + 2 + 3 + 4 + 5), rtol=1e-6)
+    np.testing.assert_allclose(info["signal_to_noise"], np.sqrt(6) / np.sqrt(15), rtol=1e-6)

@@ -10,8 +10,9 @@ import pytest
 from builders import CHOICES, at, batch, bits, policy, stirred
 
 from logpi.distributions.categorical import Categorical
+from logpi.distributions.divergence import reverse
 from logpi.objectives.importance import importance
-from logpi.objectives.penalized import Penalized
+from logpi.objectives.penalized import Divergence, Penalized
 from logpi.updates.adaptive import AdaptivePenalty, AdaptiveRate
 from logpi.updates.ascent import Ascent
 
@@ -93,3 +94,21 @@ def test_the_rate_stays_within_its_bounds(key):
     for _ in range(3):
         _, opt, _ = update(importance, pi, rows, opt, jr.key(1))
     np.testing.assert_allclose(opt[0], 0.01)
+
+
+def test_the_other_direction_of_kl_is_penalized_and_measured(key):
+    """One step of ascent on J − β KL(π‖π_old), by hand; and β follows that KL, which is far from the other one."""
+    pi = policy(CHOICES, key)
+    rows = batch(pi, jr.key(5))
+    start, ascent = stirred(pi, jr.key(1), 0.5), Ascent(optax.sgd, 0.1)
+    wanted, _, _ = ascent(Penalized(2.0, reverse), start, rows, ascent.init(start), jr.key(2))
+    forward_kl, reverse_kl = kl(pi, wanted, rows), float(at(wanted, rows.obs, 1).kl(at(pi, rows.obs, 1)).mean())
+    target = np.sqrt(forward_kl * reverse_kl)
+    update = AdaptivePenalty(ascent, target=target, penalty=2.0, direction=reverse)
+    new, (beta, _), _ = update(importance, start, rows, update.init(start), jr.key(2))
+    for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    ratio = reverse_kl / target
+    np.testing.assert_allclose(beta, 2.0 * (2 if ratio > 1.5 else 0.5 if ratio < 1 / 1.5 else 1))
+    by_hand = jnp.mean(at(start, rows.obs, 1).kl(at(pi, rows.obs, 1)))
+    np.testing.assert_allclose(Divergence(reverse).evaluate(start, rows), by_hand, rtol=1e-5)

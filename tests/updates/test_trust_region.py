@@ -12,11 +12,11 @@ from helpers import mostly_slow
 
 import logpi
 from logpi.core.trees import scan
+from logpi.distributions.divergence import reverse
 from logpi.loop.iteration import init_carry, run_iteration
 from logpi.objectives.base import Objective
 from logpi.objectives.importance import importance
 from logpi.types import ravel
-from logpi.updates.divergence import reverse
 from logpi.updates.natural import NaturalGradient
 from logpi.updates.trust_region import TrustRegion
 

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from logpi.core.undefined import UNDEFINED
+from logpi.distributions.divergence import Direction, forward
 from logpi.objectives.base import Objective, mean
 from logpi.objectives.outputs import Outputs
 from logpi.objectives.value import CriticObjective
@@ -14,9 +15,9 @@ from logpi.types import Batch
 Info = dict[str, Float[Array, ""]]
 
 
-def divergence(policy: PyTree, batch: Batch) -> Float[Array, ""]:
-    """Compute the mean KL(π_old‖π_θ) over the batch's states, exact, in nats."""
-    return mean(batch.old.kl(evaluate_policy(policy, batch)), batch)
+def divergence(policy: PyTree, batch: Batch, direction: Direction = forward) -> Float[Array, ""]:
+    """Compute the mean KL(π_old‖π_θ) over the batch's states, or that of the other direction, exact, in nats."""
+    return mean(direction(batch.old, evaluate_policy(policy, batch)), batch)
 
 
 def explained_variance(objective: CriticObjective, critic: PyTree, batch: Batch) -> Info:

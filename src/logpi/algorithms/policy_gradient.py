@@ -16,6 +16,7 @@ from logpi.core.collection import Collect, Steps
 from logpi.core.parallel import run_concurrently
 from logpi.core.trees import resolve, scan, select
 from logpi.credit.base import Credit
+from logpi.distributions.divergence import Direction, forward
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
 from logpi.objectives.value import CriticObjective, action_value, value
@@ -49,6 +50,7 @@ class PolicyGradient(eqx.Module):
       makes one pass of `update` and one of `fit`.
     - `target_kl`: an epoch begins only while the mean KL(π_old‖π_θ) is at most this, in nats; None
       (default) for no limit.
+    - `target_kl_direction`: `forward` (default), or `reverse` for the mean KL(π_θ‖π_old).
     - `min_effective_sample_share`: an epoch begins only while the effective sample size of π_θ's weights
       on the batch is at least this share of its rows (of its trajectories, for an objective that weighs those).
     - `collect`: amount of experience per iteration: `Steps(T)` or `Episodes()`.
@@ -63,6 +65,7 @@ class PolicyGradient(eqx.Module):
     epochs: int = eqx.field(static=True, default=1)
     recompute_advantages: bool = eqx.field(static=True, default=False)
     target_kl: Number | None = None
+    target_kl_direction: Direction = eqx.field(static=True, default=forward)
     min_effective_sample_share: Number | None = None
     collect: Collect = eqx.field(static=True, default=Steps())
 
@@ -152,7 +155,9 @@ class PolicyGradient(eqx.Module):
         return State(policy=policy, critic=critic, opt=opt, critic_opt=critic_opt), info
 
     def _too_far(self, policy: PyTree, batch: Batch) -> Array:
-        far = jnp.asarray(False) if self.target_kl is None else divergence(policy, batch) > self.target_kl
+        far = jnp.asarray(False)
+        if self.target_kl is not None:
+            far = divergence(policy, batch, self.target_kl_direction) > self.target_kl
         if self.min_effective_sample_share is None:
             return far
         return far | (effective_share(self.objective, policy, batch) < self.min_effective_sample_share)

@@ -248,8 +248,10 @@ class HostRollout:
             bounds for (_, leaf), bounds in zip(leaves, self._ranges, strict=True) if has_extremes(buffer_dtype(leaf))
         ]
         for bounds, *extremes in zip(whole, fields["lowest"], fields["highest"], strict=True):
-            for x in extremes if bounds is not None else ():
-                path, low, high = bounds
+            if bounds is None:
+                continue
+            path, low, high = bounds
+            for x in extremes:
                 wrong = ((x < low) | (x > high)).reshape(len(x), -1) & fields["valid"].any(axis=0)[:, None]
                 if wrong.any():
                     column, entry = (int(i) for i in np.argwhere(wrong)[0])

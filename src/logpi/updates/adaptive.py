@@ -7,8 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.distributions.divergence import Direction, forward
 from logpi.objectives.base import Objective, mean
-from logpi.objectives.penalized import divergence
+from logpi.objectives.penalized import Divergence
 from logpi.policies.evaluate import evaluate_policy
 from logpi.types import Batch, Number
 from logpi.updates.ascent import Ascent
@@ -26,6 +27,7 @@ class AdaptivePenalty(eqx.Module):
     - `update`: improves the penalized objective; give it the epochs, so that β adapts once an iteration.
     - `target`: desired mean KL, > 0, in nats.
     - `penalty`: initial β > 0, default 1.
+    - `direction`: of the KL that is penalized and measured: `forward` (default), or `reverse` for KL(π‖π_old).
 
     Source: Schulman et al. 2017 (PPO), §4.
     """
@@ -33,6 +35,7 @@ class AdaptivePenalty(eqx.Module):
     update: Update
     target: Number
     penalty: Number = 1.0
+    direction: Direction = eqx.field(static=True, default=forward)
 
     def init(self, params: PyTree) -> Opt:
         """Return (β, the inner update's state)."""
@@ -43,8 +46,8 @@ class AdaptivePenalty(eqx.Module):
     ) -> tuple[PyTree, Opt, Info]:
         """Return (θ', (β', inner state), the inner update's metrics and `penalty`)."""
         beta, inner = opt
-        params, inner, info = self.update(objective + (-beta) * divergence, params, batch, inner, key)
-        kl = _mean_kl(params, batch)
+        params, inner, info = self.update(objective + (-beta) * Divergence(self.direction), params, batch, inner, key)
+        kl = _mean_kl(params, batch, self.direction)
         more, less = kl > 1.5 * self.target, kl < self.target / 1.5
         return params, (beta * jnp.where(more, 2.0, jnp.where(less, 0.5, 1.0)), inner), info | {"penalty": beta}
 
@@ -84,5 +87,5 @@ class AdaptiveRate(eqx.Module):
         return params, (jnp.clip(rate, self.lowest, self.highest), inner), info
 
 
-def _mean_kl(params: PyTree, batch: Batch) -> Float[Array, ""]:
-    return mean(batch.old.kl(evaluate_policy(params, batch)), batch)
+def _mean_kl(params: PyTree, batch: Batch, direction: Direction = forward) -> Float[Array, ""]:
+    return mean(direction(batch.old, evaluate_policy(params, batch)), batch)

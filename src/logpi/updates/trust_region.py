@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
+from logpi.distributions.divergence import forward
 from logpi.errors import LogpiError
 from logpi.objectives.base import Objective, mean
 from logpi.objectives.outputs import Outputs
 from logpi.types import Batch, Number
-from logpi.updates.divergence import forward
 from logpi.updates.natural import natural_step, refuse_joint
 
 Info = dict[str, Float[Array, ""]]

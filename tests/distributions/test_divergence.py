@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from logpi.distributions.categorical import Categorical
-from logpi.updates.divergence import forward, reverse
+from logpi.distributions.divergence import forward, reverse
 
 OLD, NEW = np.array([0.5, 0.5]), np.array([0.9, 0.1])
 
