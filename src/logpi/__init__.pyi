@@ -146,6 +146,7 @@ from .updates.adaptive import AdaptivePenalty as AdaptivePenalty
 from .updates.adaptive import AdaptiveRate as AdaptiveRate
 from .updates.ascent import Ascent as Ascent
 from .updates.ascent import adam as adam
+from .updates.line_search import NormConstrainedLineSearch as NormConstrainedLineSearch
 from .updates.natural import NaturalGradient as NaturalGradient
 from .updates.restricted import NormConstrainedStep as NormConstrainedStep
 from .updates.trust_region import TrustRegion as TrustRegion
