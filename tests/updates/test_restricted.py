@@ -1,12 +1,16 @@
 """Steps of a given length."""
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import pytest
 from builders import CHOICES, batch, bits, gradient, policy, replaced
 
+from logpi.distributions.categorical import Categorical
 from logpi.objectives.score import score
-from logpi.types import ravel
+from logpi.types import Batch, ravel
 from logpi.updates.restricted import NormConstrainedStep
 
 
@@ -49,3 +53,25 @@ def test_a_gradient_that_is_not_finite_makes_no_step_and_is_counted(key):
     rows = batch(pi, jr.key(5))
     new, _, info = step(NormConstrainedStep(0.02), pi, replaced(rows, credit=rows.credit.at[0].set(jnp.nan)))
     assert bits(new) == bits(pi) and info["skipped_updates"] == 1
+
+
+class Choice(eqx.Module):
+    """A softmax over two actions, the same in every state."""
+
+    logits: jax.Array
+
+    def __call__(self, obs):
+        return Categorical(self.logits)
+
+
+@pytest.mark.parametrize(("z", "kl"), [(0.0, 2.2e-2), (3.0, 4.6e-3), (6.0, 2.6e-4), (9.0, 1.3e-5)])
+def test_a_step_of_one_length_is_none_of_one_divergence(z, kl):
+    """‖Δθ‖ = 0.3 towards an action of probability 1 / (1 + eᶻ): the figure in docs/methods.md."""
+    one, old = jnp.ones(4), Choice(jnp.array([z, 0.0]))
+    pi = Categorical(jnp.broadcast_to(old.logits, (4, 2)))
+    rows = Batch(
+        one, jnp.ones(4, jnp.int32), pi.log_prob(jnp.ones(4, jnp.int32)), one, one, one > 0, pi, jnp.float32(4)
+    )
+    new = step(NormConstrainedStep.with_length(0.3), old, rows)[0]
+    np.testing.assert_allclose(jnp.linalg.norm(new.logits - old.logits), 0.3, rtol=1e-5)
+    np.testing.assert_allclose(old(0).kl(new(0)), kl, rtol=0.05)
