@@ -14,14 +14,16 @@ from gymnasium import spaces
 from logpi.environments.adapters.gymnasium import Gymnasium
 from logpi.environments.vmap import Vmap
 from logpi.policies.behavior import Behavior
+from logpi.policies.cores.factory import core_factory
 from logpi.policies.evaluate import map_rows
 from logpi.policies.policy import mlp_policy
+from logpi.policies.recurrent import recurrent_policy
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
-from logpi.rollout.log_probs import behavior_log_probs
+from logpi.rollout.log_probs import scored_trajectory
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
-from logpi.types import Batch, Trajectory, ravel, trainable
+from logpi.types import Batch, ravel, trainable
 
 SEEN = spaces.Box(-1.0, 1.0, (3,))
 CHOICES = spaces.Discrete(3)
@@ -43,6 +45,13 @@ def behavior(environment, key, size=0.1, **options):
     """μ = π_θ for an environment, undecided enough to see much of it."""
     spec = environment.spec
     return Behavior(policy(spec.action_space, key, spec.observation_space, size=size, **options))
+
+
+def remembering_behavior(environment, core, key, **options):
+    """μ = π_θ with a small memory core, whose memory can be seen in what it does."""
+    spec, factory = environment.spec, core_factory(core, 8, 6)
+    seen, acted = spec.observation_space, spec.action_space
+    return Behavior(stirred(recurrent_policy(seen, acted, core=factory, hidden=(8,), key=key, **options), key))
 
 
 @eqx.filter_jit
@@ -158,7 +167,8 @@ def on_device(environment, mu, collect, key):
     """One rollout, from a start of its own."""
     k_begin, k_rollout = jr.split(key)
     carry = device.init_env_state(environment, collect, k_begin)
-    return device.rollout(environment, mu, carry, k_rollout, collect)[1]
+    memory = () if collect.complete else mu.initial(environment.spec.num_envs)
+    return device.rollout(environment, mu, carry, k_rollout, collect, memory)[1]
 
 
 def on_host(environment, mu, collect, key):
@@ -167,5 +177,6 @@ def on_host(environment, mu, collect, key):
     noise = jax.device_get(rollout_noise(mu, obs, jr.split(key)[1], collect, environment.spec))
     fields = HostRollout(environment, collect, mu, obs, noise).collect(mu, noise, 0)
     fields = with_next_obs(jax.tree.map(jnp.array, fields))
-    log_prob = behavior_log_probs(mu, fields["obs"], fields["action"], environment.spec.num_envs)
-    return Trajectory(**fields, log_prob=log_prob, complete=collect.complete)
+    num_envs = environment.spec.num_envs
+    before = () if collect.complete else mu.initial(num_envs)
+    return scored_trajectory(mu, fields, num_envs, collect.complete, before)

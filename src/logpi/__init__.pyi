@@ -103,9 +103,14 @@ from .policies.action_critic import mlp_action_critic as mlp_action_critic
 from .policies.action_masking import ActionMasked as ActionMasked
 from .policies.behavior import Behavior as Behavior
 from .policies.behavior import Greedy as Greedy
+from .policies.behavior import greedy as greedy
 from .policies.behavior import sampled as sampled
 from .policies.cnn import cnn_critic as cnn_critic
 from .policies.cnn import cnn_policy as cnn_policy
+from .policies.cores.attention import GatedAttention as GatedAttention
+from .policies.cores.gru import GRU as GRU
+from .policies.cores.lstm import LSTM as LSTM
+from .policies.cores.mingru import MinGRU as MinGRU
 from .policies.critic import Critic as Critic
 from .policies.critic import mlp_critic as mlp_critic
 from .policies.head_for_space import head_for_space as head_for_space

@@ -20,6 +20,16 @@ Schedules are resolved by `algorithm.at(progress)` before anything is computed, 
 """
 
 
+class Memory(eqx.Module):
+    """Memories h of the networks of a learner, of which () stands for none: a memoryless network.
+
+    - `policy`, `critic`: trees of arrays, whose axes are those that the place where they stand says.
+    """
+
+    policy: PyTree = ()
+    critic: PyTree = ()
+
+
 class Trajectory(eqx.Module):
     """Trajectories τ of N environments over T steps, time-major.
 
@@ -35,6 +45,8 @@ class Trajectory(eqx.Module):
     - `truncated`: the episode was cut here, so V(next_obs) still counts.
     - `valid`: the row counts; an autoreset's dummy step and the padding after an episode's end do not.
     - `complete`: every column is one whole episode (collected by `Episodes`).
+    - `memory`: what the networks remember before the first row, [1, N, ...]; it counts only where that row continues an
+      episode.
     """
 
     obs: PyTree[Shaped[Array, "T N ..."]]
@@ -47,6 +59,12 @@ class Trajectory(eqx.Module):
     truncated: Bool[Array, "T N"]
     valid: Bool[Array, "T N"]
     complete: bool = eqx.field(static=True, default=False)
+    memory: Memory = Memory()
+
+    @property
+    def begins(self) -> Bool[Array, "T N"]:
+        """True where an episode begins: there a network has nothing to remember."""
+        return self.time == 0
 
     @property
     def done(self) -> Bool[Array, "T N"]:
@@ -63,6 +81,8 @@ class Batch(eqx.Module):
     - `old`: π_old(·|obs), the distributions at the start of the update.
     - `scale`: divisor of sums over valid rows: the number of episodes where trajectories are complete
       (the gradient is then ∇J), else the number of valid rows (∇J divided by the mean episode length).
+    - `begins`, `memory`: as in `Trajectory`, for networks that remember, whose batches are time-major: [L, S] for S
+      segments of L steps. None and nothing for memoryless networks.
     """
 
     obs: PyTree[Shaped[Array, "..."]]
@@ -73,6 +93,8 @@ class Batch(eqx.Module):
     valid: Bool[Array, "*B"]
     old: PyTree
     scale: Float[Array, ""]
+    begins: Bool[Array, "*B"] | None = None
+    memory: Memory = Memory()
 
 
 class State(eqx.Module):

@@ -30,7 +30,7 @@ def test_presets_are_the_compositions_they_say(recipe, estimator):
     assert ravel(policy)[0].size == 10 and len(policy.network.layers) == 1
     assert algorithm.population == recipe.settings("CartPole-v1")["num_envs"]
     assert (algorithm.pairing, algorithm.collect.group) == (logpi.central_differences, 2)
-    assert algorithm.acting is logpi.Greedy
+    assert algorithm.acting is logpi.greedy
 
 
 def test_options_reach_their_parts():

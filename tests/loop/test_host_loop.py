@@ -28,14 +28,14 @@ class RecordedRollout(HostRollout):
     def __init__(self):
         self.starts = []
 
-    def start(self, mu, noise, seed, which=0):
+    def start(self, mu, noise, seed, which=0, memory=()):
         self.starts.append((seed, which))
         self.mu = mu
 
     def finish(self):
         return {"by": self.mu}
 
-    def collect(self, mu, noise, seed):
+    def collect(self, mu, noise, seed, memory=()):
         self.start(mu, noise, seed)
         return self.finish()
 

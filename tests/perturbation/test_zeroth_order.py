@@ -19,7 +19,7 @@ from logpi.perturbation.evolution import EvolutionStrategies
 from logpi.perturbation.finite_difference import FiniteDifference
 from logpi.perturbation.regression import Regression
 from logpi.perturbation.zeroth_order import ZerothOrder
-from logpi.policies.behavior import Greedy, sampled
+from logpi.policies.behavior import greedy, sampled
 from logpi.policies.normalization import update_statistics
 from logpi.policies.policy import mlp_policy
 from logpi.types import ravel, trainable
@@ -60,13 +60,13 @@ def test_members_stand_where_the_pairing_puts_them(key):
     np.testing.assert_allclose(moves, 0.5 * np.eye(6, 6, -1)[:, :6], atol=1e-6)
 
 
-@pytest.mark.parametrize("acting", [Greedy, sampled])
+@pytest.mark.parametrize("acting", [greedy, sampled])
 def test_members_act_as_they_are_told(acting, key):
     """The mode, whatever the noise; or a sample, by the noise."""
     algorithm = ZerothOrder(FiniteDifference(0.5), PLAIN, 6, acting=acting)
     pi = algorithm.behavior(algorithm.init(linear_policy(key)), key)(jr.normal(key, (6, 2)))
     actions = jax.vmap(pi.sample)(jr.split(key, 50))
-    assert (len(np.unique(np.asarray(actions), axis=0)) == 1) == (acting is Greedy)
+    assert (len(np.unique(np.asarray(actions), axis=0)) == 1) == (acting is greedy)
 
 
 @pytest.mark.thorough

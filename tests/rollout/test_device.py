@@ -74,7 +74,7 @@ def test_episodes_run_on_from_one_window_to_the_next(key):
     mu, collect = behavior(environment, key), Steps(5)
     carry, windows = device.init_env_state(environment, collect, key), []
     for k in jr.split(key):
-        carry, tau = eqx.filter_jit(device.rollout)(environment, mu, carry, k, collect)
+        carry, tau, _ = eqx.filter_jit(device.rollout)(environment, mu, carry, k, collect)
         windows.append(tau)
     tau = jax.tree.map(lambda *x: jnp.concatenate(x), *windows)
     time = np.zeros(4, int)

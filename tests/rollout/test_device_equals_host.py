@@ -22,7 +22,7 @@ def pairs(key, collect, **options):
     rows = np.asarray(here.valid)
     assert rows.sum() > 40 and len({a.tobytes() for a in np.moveaxis(np.asarray(here.action), 1, 0)}) > 3
     for field in dataclasses.fields(here):
-        if field.name != "complete":
+        if field.name not in ("complete", "memory"):
             yield field.name, *(np.asarray(getattr(tau, field.name))[rows] for tau in (here, there))
 
 

@@ -9,7 +9,7 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.algorithms.batch import make_batch, mask_invalid, to_sampling_unit
+from logpi.algorithms.batch import make_batch, memories_before, prepare_trajectory, remembers, to_sampling_unit
 from logpi.algorithms.diagnostics import divergence, effective_share, explained_variance, update_metrics
 from logpi.algorithms.protocol import CriticKind
 from logpi.core.collection import Collect, Steps
@@ -26,7 +26,7 @@ from logpi.policies.critic import ActorCritic
 from logpi.policies.evaluate import evaluate_policy
 from logpi.policies.normalization import update_statistics
 from logpi.types import Batch, Number, State, Trajectory, trainable
-from logpi.updates.minibatches import flatten_rows
+from logpi.updates.minibatches import flatten_rows, segments
 from logpi.updates.protocol import Update
 
 Info = dict[str, Float[Array, ""]]
@@ -54,6 +54,9 @@ class PolicyGradient(eqx.Module):
     - `min_effective_sample_share`: an epoch begins only while the effective sample size of π_θ's weights
       on the batch is at least this share of its rows (of its trajectories, for an objective that weighs those).
     - `collect`: amount of experience per iteration: `Steps(T)` or `Episodes()`.
+    - `sequence_length`: L, for networks that remember: columns are cut into segments of L steps, each with the memory
+      that it began with, which are shuffled into minibatches and through which gradients go back; a divisor of the
+      columns' length. None (default) for whole columns.
     """
 
     credit: Credit
@@ -68,6 +71,7 @@ class PolicyGradient(eqx.Module):
     target_kl_direction: Direction = eqx.field(static=True, default=forward)
     min_effective_sample_share: Number | None = None
     collect: Collect = eqx.field(static=True, default=Steps())
+    sequence_length: int | None = eqx.field(static=True, default=None)
 
     @property
     def num_envs_required(self) -> None:
@@ -112,10 +116,10 @@ class PolicyGradient(eqx.Module):
     def learn(self, state: State, mu: Behavior, tau: Trajectory, key: Key[Array, ""]) -> tuple[State, Info]:
         """Learn from one rollout: (state, μ, τ, key) → (state', metrics)."""
         del mu
-        tau = mask_invalid(tau)
+        tau = prepare_trajectory(state, tau)
         old = lax.stop_gradient(evaluate_policy(state.policy, tau))
         window = make_batch(self.credit, state, tau, old)
-        batch = to_sampling_unit(self.objective, window)
+        batch = self._laid_out(window, state, tau)
 
         def epoch(carry: tuple[State, Array], key: Array) -> tuple[tuple[State, Array], Info]:
             now, halted = carry
@@ -133,7 +137,21 @@ class PolicyGradient(eqx.Module):
 
     def _batch(self, state: State, tau: Trajectory, old: PyTree) -> Batch:
         """Make the batch for the objective, its credit computed with the networks of `state`."""
-        return to_sampling_unit(self.objective, make_batch(self.credit, state, tau, old))
+        return self._laid_out(make_batch(self.credit, state, tau, old), state, tau)
+
+    def _laid_out(self, batch: Batch, state: State, tau: Trajectory) -> Batch:
+        """Lay the batch [T, N] out for the objective; for networks that remember in segments, if there are any."""
+        steps = tau.valid.shape[0]
+        if self.sequence_length in (None, steps) or not remembers(state):
+            return to_sampling_unit(self.objective, batch)
+        if steps % self.sequence_length:
+            raise LogpiError(f"sequence_length is {self.sequence_length}; allowed: a divisor of the {steps} steps")
+        if self.objective.sampling_unit == "trajectory":
+            raise LogpiError(
+                f"sequence_length is {self.sequence_length} and {type(self.objective).__name__} weighs whole columns of"
+                f" {steps} steps; allowed: none"
+            )
+        return segments(batch, self.sequence_length, lax.stop_gradient(memories_before(state, tau)))
 
     def _improved(self, state: State, halted: Array, batch: Batch, key: Array) -> tuple[State, Info]:
         """Apply one pass of the update and of the critic's fit. Where π has halted, the critic's own fit continues."""
@@ -166,6 +184,7 @@ class PolicyGradient(eqx.Module):
         """Update the running statistics, and measure how far that alone moved the policy (`statistics_kl`)."""
         rows = flatten_rows(batch) if batch.valid.ndim > 1 else batch
         policy, critic = update_statistics((state.policy, state.critic), rows.obs, rows.target, rows.valid)
+        rows = batch if remembers(state) else rows
         drift = mean(evaluate_policy(state.policy, rows).kl(evaluate_policy(policy, rows)), rows)
         return replace(state, policy=policy, critic=critic), info | {"statistics_kl": drift}
 

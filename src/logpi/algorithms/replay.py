@@ -10,8 +10,9 @@ from logpi.algorithms.protocol import Algorithm, AlgorithmWrapper
 from logpi.core.collection import Collect, Steps
 from logpi.environments.protocol import Spec
 from logpi.policies.behavior import Behavior
+from logpi.policies.memory import as_first_row
 from logpi.rollout.noise import max_episode_length
-from logpi.types import Info, State, Trajectory
+from logpi.types import Info, Memory, State, Trajectory
 
 
 class Replay(AlgorithmWrapper[Algorithm]):
@@ -32,19 +33,24 @@ class Replay(AlgorithmWrapper[Algorithm]):
     buffer: Trajectory
 
     @staticmethod
-    def allocate(batches: int, collect: Collect, spec: Spec, policy: PyTree) -> Trajectory:
+    def allocate(batches: int, collect: Collect, spec: Spec, policy: PyTree, critic: PyTree = None) -> Trajectory:
         """Make an empty buffer: a trajectory [T, K·N] of which no row is valid.
 
         - `batches`: K ≥ 1, the number of rollouts it holds.
         - `collect`: experience of one rollout, that of the algorithm.
         - `spec`, `policy`: environment and policy, which give the shapes of observations and actions.
+        - `critic`: needed where it remembers.
         """
         if isinstance(collect, Steps):
             rows, columns = collect.num_steps, batches * spec.num_envs
         else:
             rows, columns = max_episode_length(collect, spec), batches * spec.num_envs * collect.episodes_per_env
         obs = jax.tree.map(jnp.asarray, spec.observation_space.sample())
-        action = jax.eval_shape(lambda obs: policy(obs).mode(), obs)
+        mu, one = Behavior(policy), jax.tree.map(lambda x: x[None], obs)
+        modes = lambda obs: mu.step(obs, jnp.ones(1, bool), mu.initial(1))[0].mode()
+        action = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), jax.eval_shape(modes, one))
+        # Whole episodes begin with the memories of the networks that learn from them.
+        remembered = lambda network: () if collect.complete else as_first_row(Behavior(network).initial(columns))
         empty = lambda x: jnp.zeros((rows, columns, *x.shape), x.dtype)
         number, flag, time = (empty(jnp.asarray(x)) for x in (0.0, False, jnp.int32(0)))
         obs, action = jax.tree.map(empty, (obs, action))
@@ -59,6 +65,7 @@ class Replay(AlgorithmWrapper[Algorithm]):
             truncated=flag,
             valid=flag,
             complete=collect.complete,
+            memory=Memory(remembered(policy), remembered(critic)),
         )
 
     def init(self, policy: PyTree, critic: PyTree = None) -> State:
@@ -70,6 +77,7 @@ class Replay(AlgorithmWrapper[Algorithm]):
         """Put τ in front of the buffer, drop the oldest batch, and learn from the whole buffer."""
         opt, buffer = state.opt
         newest_first = lambda old, new: jnp.concatenate([new, old], axis=1)[:, : old.shape[1]]
+        tau = replace(tau, memory=Memory()) if tau.complete else tau
         buffer = jax.tree.map(newest_first, buffer, tau)
         new, info = self.algorithm.learn(replace(state, opt=opt), mu, buffer, key)
         return replace(new, opt=(new.opt, buffer)), info

@@ -10,6 +10,7 @@ from logpi.distributions.categorical import Categorical
 from logpi.errors import LogpiError
 from logpi.policies.critic import Critic
 from logpi.policies.evaluate import evaluate_action_critic, map_rows
+from logpi.policies.memory import require_memoryless
 from logpi.types import Number, State, Trajectory
 
 
@@ -51,6 +52,7 @@ def action_mean_baseline(state: State, tau: Trajectory, phi: Float[Array, "T N"]
 def expected_value(state: State, obs: PyTree) -> Float[Array, "T N"]:
     """Compute V̄(s) = Σ_a π(a|s) Q(s, a) at every observation of a trajectory."""
     policy, critic = state.policy, state.critic
+    require_memoryless(policy, "the mean of Q over actions")
 
     def at(obs: PyTree) -> Float[Array, ""]:
         pi = categorical(policy(obs))

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, PyTree
 
 from logpi.credit.action_value import categorical, every_action
 from logpi.policies.evaluate import map_rows_in_chunks
+from logpi.policies.memory import require_memoryless
 from logpi.types import State, Trajectory, ravel
 
 
@@ -28,6 +29,7 @@ class OptimalStateBaseline(eqx.Module):
 
     def __call__(self, state: State, tau: Trajectory, phi: Float[Array, "T N"]) -> Float[Array, "T N"]:
         """Return b*(s) of every row."""
+        require_memoryless(state.policy, "OptimalStateBaseline")
         theta, unravel = ravel(state.policy)
 
         def at(obs: PyTree) -> Float[Array, ""]:

@@ -15,7 +15,7 @@ from logpi.environments.protocol import Environment, HostEnvironment, is_jax_env
 from logpi.environments.registry import make
 from logpi.environments.source import EnvironmentSource, is_constructible
 from logpi.evaluation.statistics import bootstrap_interval
-from logpi.policies.behavior import Behavior, Greedy
+from logpi.policies.behavior import Behavior, greedy
 from logpi.rollout.host import HostRollout
 from logpi.rollout.play_episodes import EpisodePlayer
 
@@ -118,7 +118,7 @@ def make_evaluator(
       attach worker processes to the rollout, which changes no bit. Evaluations by workers run in the background; all
       others are done when the function returns.
     """
-    behavior_of = (lambda p: Behavior(p)) if stochastic else (lambda p: Behavior(Greedy(p)))
+    behavior_of = (lambda p: Behavior(p)) if stochastic else (lambda p: Behavior(greedy(p)))
     player = EpisodePlayer(environment, behavior_of(policy), episodes, outcomes_only=True)
     offered = False
 

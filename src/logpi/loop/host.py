@@ -26,13 +26,12 @@ from logpi.loop.iteration import Carry, Info, iteration_keys, learn
 from logpi.loop.protocol import CallBudget
 from logpi.policies.behavior import Behavior
 from logpi.rollout.host import HostRollout
-from logpi.rollout.log_probs import behavior_log_probs
+from logpi.rollout.log_probs import scored_trajectory
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.workers.config import IN_PROCESS, Workers
 from logpi.rollout.workers.messages import EnvironmentsNotMade
 from logpi.rollout.workers.pool import WorkerPool
-from logpi.types import Trajectory
 
 DrawBehavior = Callable[[Carry, float], tuple[Behavior, PyTree]]  # (carry, progress) ↦ (μ, noise)
 LearnFromRollout = Callable[[Carry, Behavior, dict[str, Any], float], tuple[Carry, Info]]
@@ -78,9 +77,10 @@ class LearningProgram:
     def _absorb(self, carry: Carry, mu: Behavior, fields: dict[str, PyTree], progress: Array) -> tuple[Carry, Info]:
         """Score the actions under μ, learn from the trajectory, and advance the key: the traced function."""
         fields = with_next_obs(fields) | {"reward": fields["reward"].astype(float)}
-        log_prob = behavior_log_probs(mu, fields["obs"], fields["action"], self._num_envs)
-        tau = Trajectory(**fields, log_prob=log_prob, complete=self._algorithm.collect.complete)
-        return learn(self._algorithm, carry, mu, tau, progress)
+        before = carry.memory.policy
+        tau = scored_trajectory(mu, fields, self._num_envs, self._algorithm.collect.complete, before)
+        after = jax.tree.structure(before).unflatten(fields["memory"]) if jax.tree.leaves(before) else ()
+        return learn(self._algorithm, carry, mu, tau, progress, after)
 
 
 class HostLoop:
@@ -114,7 +114,8 @@ class HostLoop:
         started = time.perf_counter()
         progress = budget.steps / budget.budget
         mu, noise = self._draw(carry, progress)
-        fields = self._rollout.collect(mu, jax.device_get(noise), self._rollout_seed(int(carry.iteration)))
+        seed = self._rollout_seed(int(carry.iteration))
+        fields = self._rollout.collect(mu, jax.device_get(noise), seed, carry.memory.policy)
         collected = time.perf_counter()
         carry, info = self._learn(carry, mu, fields, progress)
         return carry, [info | self._host_metrics(started, collected)]
@@ -161,10 +162,11 @@ class PipelinedHostLoop(HostLoop):
         if self._acting is None:
             # First call: nothing was started before it. A key of its own keeps this rollout's noise different from
             # that of the next one, which is drawn from the same carry.
-            self._start(eqx.tree_at(lambda c: c.key, carry, jr.fold_in(carry.key, PIPELINE_FOLD)), progress, iteration)
+            first = eqx.tree_at(lambda c: c.key, carry, jr.fold_in(carry.key, PIPELINE_FOLD))
+            self._start(first, progress, iteration, carry.memory.policy)
         fields, mu = self._rollout.finish(), self._acting
         assert mu is not None
-        self._start(carry, progress, iteration + 1)
+        self._start(carry, progress, iteration + 1, fields.get("memory", ()))
         collected = time.perf_counter()
         carry, info = self._learn(carry, mu, fields, progress)
         return carry, [info | self._host_metrics(started, collected)]
@@ -173,10 +175,11 @@ class PipelinedHostLoop(HostLoop):
         """Return the empty snapshot: the environments are in the middle of a rollout, and a resumed run begins anew."""
         return dict
 
-    def _start(self, carry: Carry, progress: float, iteration: int) -> None:
-        """Draw the behavior policy from the carry and let the workers collect under it."""
+    def _start(self, carry: Carry, progress: float, iteration: int, memory: PyTree) -> None:
+        """Draw the behavior policy from the carry and let the workers collect under it, from these memories on."""
         self._acting, noise = self._draw(carry, progress)
-        self._rollout.start(self._acting, jax.device_get(noise), self._rollout_seed(iteration), which=iteration % 2)
+        seed, which = self._rollout_seed(iteration), iteration % 2
+        self._rollout.start(self._acting, jax.device_get(noise), seed, which, memory)
 
 
 def make_host_loop(

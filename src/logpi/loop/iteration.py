@@ -15,9 +15,11 @@ from logpi.core.double import Double
 from logpi.core.trees import copy_arrays
 from logpi.environments.protocol import Environment, HostEnvironment, is_jax_environment
 from logpi.policies.behavior import Behavior
+from logpi.policies.evaluate import evaluate_with_memory
+from logpi.policies.memory import as_first_row, is_recurrent
 from logpi.rollout import device, statistics
 from logpi.rollout.index_ranges import find_out_of_range
-from logpi.types import State, Trajectory
+from logpi.types import Memory, State, Trajectory
 
 Info = dict[str, Any]
 
@@ -31,6 +33,7 @@ class Carry(eqx.Module):
       host.
     - `partial_returns`: undiscounted return so far of each unfinished episode, [N].
     - `iteration`: number of iterations made so far.
+    - `memory`: what μ and the critic remember in each environment, [N, ...], where episodes continue; () otherwise.
     """
 
     state: State
@@ -38,6 +41,7 @@ class Carry(eqx.Module):
     env_state: PyTree
     partial_returns: Double
     iteration: Int[Array, ""]
+    memory: Memory = Memory()
 
 
 class IterationKeys(NamedTuple):
@@ -75,37 +79,74 @@ def init_carry(
     k_environment, key = jr.split(key)
     collect = algorithm.collect
     on_device = is_jax_environment(environment)
+    state = algorithm.init(policy, critic)
     carry = Carry(
-        state=algorithm.init(policy, critic),
+        state=state,
         key=key,
         env_state=device.init_env_state(environment, collect, k_environment) if on_device else (),
         partial_returns=Double.zeros(
             environment.spec.num_envs * (collect.episodes_per_env if isinstance(collect, Episodes) else 1)
         ),
         iteration=jnp.int32(0),
+        memory=_initial_memory(algorithm, state, environment.spec.num_envs),
     )
     return copy_arrays(carry)
 
 
-def learn(algorithm: Algorithm, carry: Carry, mu: Behavior, tau: Trajectory, progress: Array) -> tuple[Carry, Info]:
+def _initial_memory(algorithm: Algorithm, state: State, num_envs: int) -> Memory:
+    """Return what μ and the critic remember before the first window; nothing where iterations are whole episodes."""
+    if algorithm.collect.complete:
+        return Memory()
+    mu = algorithm.at(0.0).behavior(state, jr.key(0))
+    return Memory(policy=mu.initial(num_envs), critic=Behavior(state.critic).initial(num_envs))
+
+
+def learn(
+    algorithm: Algorithm, carry: Carry, mu: Behavior, tau: Trajectory, progress: Array, memory: PyTree = ()
+) -> tuple[Carry, Info]:
     """Finish an iteration after its rollout τ, made on the device or on the host: (carry', metrics).
 
-    `progress` ∈ [0, 1] is the fraction of the run's environment steps before this iteration. `Carry.env_state` is left
-    as it is.
+    - `progress` ∈ [0, 1]: the fraction of the run's environment steps before this iteration.
+    - `memory`: of μ after the rollout, [N, ...].
+
+    `Carry.env_state` is left as it is.
     """
     keys = iteration_keys(carry.key)
+    tau, critic_memory = _with_critic_memory(carry, tau)
     state, info = algorithm.at(progress).learn(carry.state, mu, tau, keys.learn)
     # Whole episodes leave no unfinished return behind.
     partial_returns = jax.tree.map(jnp.zeros_like, carry.partial_returns) if tau.complete else carry.partial_returns
     episode_metrics, partial_returns = statistics.episode_statistics(tau, partial_returns)
-    new = replace(carry, state=state, key=keys.next, partial_returns=partial_returns, iteration=carry.iteration + 1)
+    new = replace(
+        carry,
+        state=state,
+        key=keys.next,
+        partial_returns=partial_returns,
+        iteration=carry.iteration + 1,
+        memory=Memory(memory, critic_memory),
+    )
     return new, info | episode_metrics
+
+
+def _with_critic_memory(carry: Carry, tau: Trajectory) -> tuple[Trajectory, PyTree]:
+    """Put what the critic remembers before a window into it, and compute what it remembers after it, [N, ...].
+
+    The critic does not act: its memory is computed here, with the parameters that it had while μ acted.
+    """
+    critic = carry.state.critic
+    if tau.complete or not is_recurrent(critic):
+        return tau, ()
+    memory = replace(tau.memory, critic=as_first_row(carry.memory.critic))
+    tau = replace(tau, memory=memory)
+    return tau, jax.tree.map(lambda h: h[-1], evaluate_with_memory(critic, tau, memory.critic)[1])
 
 
 def run_iteration(algorithm: Algorithm, environment: Environment, carry: Carry, progress: Array) -> tuple[Carry, Info]:
     """Run one iteration on the device, a pure function: (carry', metrics)."""
     keys = iteration_keys(carry.key)
     mu = algorithm.at(progress).behavior(carry.state, keys.behavior)
-    env_state, tau = device.rollout(environment, mu, carry.env_state, keys.rollout, algorithm.collect)
-    carry, info = learn(algorithm, replace(carry, env_state=env_state), mu, tau, progress)
+    env_state, tau, memory = device.rollout(
+        environment, mu, carry.env_state, keys.rollout, algorithm.collect, carry.memory.policy
+    )
+    carry, info = learn(algorithm, replace(carry, env_state=env_state), mu, tau, progress, memory)
     return carry, info | find_out_of_range(environment.spec.observation_space, tau)

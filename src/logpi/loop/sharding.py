@@ -43,6 +43,7 @@ def shard(carry: Carry, num_envs: int, algorithm: Algorithm) -> Carry:
         env_state=split(carry.env_state),
         partial_returns=split(carry.partial_returns),
         iteration=replicate(carry.iteration),
+        memory=split(carry.memory),
     )
 
 

@@ -38,17 +38,17 @@ class Blocks:
         self.width, self.positions = -(-(start + count) // size) * size, slice(start, start + count)
         self._blocks = [slice(i, i + size) for i in range(0, self.width, size)]
 
-    def __call__(self, act: Act, obs: HostTree, draws: Sequence[np.ndarray]) -> tuple[HostTree, HostTree]:
-        """Return (action[n], env_action[n]) for obs[n] and noise[n, ...]."""
-        answer = self.across(act)(tree_map(self.spread, obs), [self.spread(x) for x in draws])
+    def __call__(self, act: Act, seen: HostTree, draws: Sequence[np.ndarray]) -> tuple[HostTree, ...]:
+        """Return (action[n], env_action[n], …) for what is seen[n] and noise[n, ...]."""
+        answer = self.across(act)(tree_map(self.spread, seen), [self.spread(x) for x in draws])
         return tree_map(lambda x: x[self.positions], answer)
 
     def across(self, act: Act) -> Act:
-        """Return the function of all positions, obs[width] and noise[width, ...], from the function of one block."""
+        """Return the function of all positions, seen[width] and noise[width, ...], from the function of one block."""
 
-        def act_all(obs: HostTree, draws: Sequence[np.ndarray]) -> tuple[HostTree, HostTree]:
+        def act_all(seen: HostTree, draws: Sequence[np.ndarray]) -> tuple[HostTree, ...]:
             parts = [
-                act(tree_map(lambda x, rows=rows: x[rows], obs), [x[rows] for x in draws]) for rows in self._blocks
+                act(tree_map(lambda x, rows=rows: x[rows], seen), [x[rows] for x in draws]) for rows in self._blocks
             ]
             return tree_map(lambda *x: np.concatenate(x), *parts)
 

@@ -10,8 +10,11 @@ import numpy as np
 from logpi.core.numpy_trees import HostTree, tree_leaves
 
 SPECIAL = ("erf", "erfc", "erfinv")  # functions of scipy.special that lines may call besides NumPy
-Act = Callable[[HostTree, Sequence[np.ndarray]], tuple[HostTree, HostTree]]
-"""(obs[B], noise leaves [B, ...]) ↦ (action[B], env_action[B]), of one block."""
+Act = Callable[[HostTree, Sequence[np.ndarray]], tuple[HostTree, ...]]
+"""(seen[B], noise leaves [B, ...]) ↦ (action[B], env_action[B]), of one block.
+
+What is seen are the observations; a policy that remembers sees (observations, memory), and answers with a third tree,
+the next memory."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,9 @@ class Program:
 
 
 def bind_program(program: Program, weights: list[Any]) -> Act:
-    """Return the function (obs[N], leaves of the noise [N, ...]) ↦ (action[N], env_action[N]) of a policy's program."""
+    """Return the function (seen[N], leaves of the noise [N, ...]) ↦ (action[N], env_action[N], …) of a program."""
     call = program.bind(weights)
-    return lambda obs, noise: call(*tree_leaves(obs), *noise)
+    return lambda seen, noise: call(*tree_leaves(seen), *noise)
 
 
 def format_tree(tree: object) -> str:

@@ -33,22 +33,30 @@ def names(text: str) -> set[str]:
     return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
 
 
-def act(program: Program, obs: list[str], noise: list[str] | None, mode: str, sample: str) -> str:
+def act(
+    program: Program, seen: list[str], noise: list[str] | None, mode: str, sample: str, arguments: str = "obs"
+) -> str:
     """Write the function `act(obs, rng=None)`, which returns the mode, or a sample with a NumPy generator `rng`.
 
-    - `obs`: expressions of the leaves of an observation.
+    - `seen`: expressions of the leaves of an observation, and of a memory.
     - `noise`: expressions of the leaves of the noise, drawn from `rng`; None if there is no sampler: the mode alone.
     - `mode`, `sample`: expressions of the results.
+    - `arguments`: names of the function's arguments before `rng`.
     """
     inputs = [
-        f"{name} = {text}" for name, text in zip(program.inputs, [*obs, *(noise or [])], strict=noise is not None)
+        f"{name} = {text}" for name, text in zip(program.inputs, [*seen, *(noise or [])], strict=noise is not None)
     ]
     every_line = [*inputs, *program.per_call]
     for_mode = dependencies(every_line, mode)
     for_sample = [line for line in dependencies(every_line, sample) if line not in for_mode]
     end = [*for_sample, f"return {sample}"] if noise is not None else ["raise ValueError('only the mode was exported')"]
     lines = [*for_mode, "if rng is None:", f"    return {mode}", *end]
-    return "\n".join(["def act(obs, rng=None):", *[f"    {line}" for line in lines]]) + "\n"
+    return "\n".join([f"def act({arguments}, rng=None):", *[f"    {line}" for line in lines]]) + "\n"
+
+
+def initial(memory: list[np.ndarray]) -> str:
+    """Write the function `initial()`, which returns the memory of an episode that begins."""
+    return "\n".join(["def initial():", f"    return ({''.join(f'{_value(h)}, ' for h in memory)})"]) + "\n"
 
 
 def noise_expressions(sampler: list[str], noise: list[Any]) -> list[str]:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, PyTree, Shaped
 from logpi.objectives.base import Objective
 from logpi.objectives.outputs import Outputs
 from logpi.policies.evaluate import evaluate_policy
-from logpi.types import Batch, ravel
+from logpi.types import Batch, Memory, ravel
 
 MIN_SCORE_NORM = 1e-10
 """Sums of squared scores up to this count as 0; squares are accurate to about 1e-7. It is absolute, no share of the
@@ -91,12 +91,17 @@ class OptimalBaseline(Objective):
 
 
 class Column(NamedTuple):
-    """The fields of one trajectory that its score depends on; [T, M] before the columns are taken apart."""
+    """The fields of one trajectory that its score depends on; [T, M] before the columns are taken apart.
+
+    Of networks that remember, a column is kept as rows [T, 1]: time and one column.
+    """
 
     obs: PyTree[Shaped[Array, "T ..."]]
     action: PyTree[Shaped[Array, "T ..."]]
-    credit: Float[Array, " T"]
-    valid: Bool[Array, " T"]
+    credit: Float[Array, "T *one"]
+    valid: Bool[Array, "T *one"]
+    begins: Bool[Array, "T *one"] | None
+    memory: Memory
 
 
 def trajectory_scores(params: PyTree, batch: Batch, chunk: int = 16) -> tuple[Float[Array, "M P"], Float[Array, "M P"]]:
@@ -113,7 +118,8 @@ def trajectory_scores(params: PyTree, batch: Batch, chunk: int = 16) -> tuple[Fl
         log_prob = jnp.where(column.valid, log_prob, 0)
         return jnp.stack([jnp.sum(log_prob), jnp.sum(log_prob * jnp.where(column.valid, column.credit, 0))])
 
-    rows = Column(batch.obs, batch.action, batch.credit, batch.valid)
-    columns = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), rows)
+    rows = Column(batch.obs, batch.action, batch.credit, batch.valid, batch.begins, batch.memory)
+    take_apart = lambda x: jnp.swapaxes(x, 0, 1)
+    columns = jax.tree.map(take_apart if batch.begins is None else lambda x: take_apart(x)[:, :, None], rows)
     pairs = lax.map(lambda column: jax.jacrev(sums)(theta, column), columns, batch_size=chunk)
     return pairs[:, 0], pairs[:, 1]

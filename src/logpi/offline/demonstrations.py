@@ -23,7 +23,7 @@ def collect_episodes(
     seed: int | None = 0,
     max_episode_steps: int | None = None,
 ) -> Trajectory:
-    """Collect whole episodes of a policy, one per column; actions are sampled, or the modes with `Greedy(policy)`.
+    """Collect whole episodes of a policy, one per column; actions are sampled, or the modes with `greedy(policy)`.
 
     - `env`: anything that `make` accepts; an environment object plays one episode in each of its copies.
     - `episodes`: number of episodes, ≥ 1.

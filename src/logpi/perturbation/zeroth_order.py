@@ -18,8 +18,9 @@ from logpi.objectives.base import mean
 from logpi.objectives.linear import LinearObjective
 from logpi.perturbation.differences import PopulationLayout, central_differences
 from logpi.perturbation.protocol import Estimate, Estimator
-from logpi.policies.behavior import Behavior, Greedy
+from logpi.policies.behavior import Behavior, greedy
 from logpi.policies.evaluate import evaluate_policy
+from logpi.policies.memory import is_recurrent
 from logpi.policies.normalization import update_statistics
 from logpi.types import Batch, Info, Number, State, Trajectory, ravel, trainable
 from logpi.updates.minibatches import flatten_rows
@@ -57,7 +58,7 @@ class ZerothOrder(eqx.Module):
     - `population`: N, the number of environments.
     - `pairing`: members that are compared: `central_differences`, θ + Δ with θ − Δ; or `forward_differences`, θ + Δ
       with θ.
-    - `acting`: policy ↦ policy that acts: `Greedy`, the mode, as in evaluation and in the literature on random search
+    - `acting`: policy ↦ policy that acts: `greedy`, the mode, as in evaluation and in the literature on random search
       (U is then that of the deterministic policy); or `sampled`, for the U(θ) of the stochastic policy.
     - `gamma`: γ ∈ [0, 1] of U = E Σ_t γ^t r_t, 1.
     - `collect`: whole episodes. `episodes_per_env` of them give K returns per member; `group` members in a row share
@@ -70,7 +71,7 @@ class ZerothOrder(eqx.Module):
     update: Update
     population: int = eqx.field(static=True)
     pairing: Callable[[int], PopulationLayout] = eqx.field(static=True, default=central_differences)
-    acting: Callable[[PyTree], PyTree] = eqx.field(static=True, default=Greedy)
+    acting: Callable[[PyTree], PyTree] = eqx.field(static=True, default=greedy)
     gamma: Number = 1.0
     collect: Episodes = eqx.field(static=True, default=Episodes(group=2))
 
@@ -205,6 +206,8 @@ def _batch(policy: PyTree, tau: Trajectory) -> Batch:
         old=evaluate_policy(policy, tau),
         scale=jnp.maximum(jnp.sum(jnp.any(tau.valid, axis=0), dtype=float), 1),
     )
+    if is_recurrent(policy):
+        return replace(batch, begins=tau.begins, memory=tau.memory)
     return flatten_rows(batch)
 
 

@@ -1,12 +1,13 @@
 """Policies restricted to the legal actions by a mask in the observation."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from gymnasium import spaces
-from jaxtyping import Array, Bool, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
 from logpi.errors import LogpiError
 from logpi.policies.encoder import space_path
@@ -42,6 +43,17 @@ class ActionMasked(eqx.Module):
         return predictor_of(self, self.policy.spaces)
 
 
+class MaskedActionDistribution(eqx.Module):
+    """Answer of a policy that remembers over the legal actions alone, in the manner of `ActionMasked`."""
+
+    head: Callable[[Float[Array, " K"]], Any]
+    sizes: tuple[int, ...] = eqx.field(static=True)
+
+    def __call__(self, logits: Float[Array, " K"], obs: PyTree) -> Any:
+        """Return π(·|history) over the actions that are legal in this observation."""
+        return self.head(jnp.where(valid_mask(obs[KEY], self.sizes), logits, -jnp.inf))
+
+
 def valid_mask(mask: Shaped[Array, " K"], sizes: tuple[int, ...]) -> Bool[Array, " K"]:
     """Compute the legal entries: nonzero ones, or all entries of a dimension whose mask is 0 everywhere."""
     ends = itertools.accumulate(sizes)
@@ -54,15 +66,24 @@ def masked(policy: Inner, observation_space: spaces.Space, action_space: spaces.
 
     Raises LogpiError for a mask that does not fit the action space.
     """
+    sizes = mask_sizes(observation_space, action_space)
+    return policy if sizes is None else ActionMasked(policy, sizes)
+
+
+def mask_sizes(observation_space: spaces.Space, action_space: spaces.Space) -> tuple[int, ...] | None:
+    """Return the lengths of the masks of an action's dimensions; None where the observations hold no action mask.
+
+    Raises LogpiError for a mask that does not fit the action space.
+    """
     if not (isinstance(observation_space, spaces.Dict) and KEY in observation_space.spaces):
-        return policy
+        return None
     sizes = _sizes(action_space)
     shape = observation_space[KEY].shape
     if sizes is None or shape != (sum(sizes),):
         fits = f"its shape to be ({sum(sizes)},)" if sizes else "a Discrete or MultiDiscrete action space"
         given = f"{space_path('observation', PATH)} is {observation_space[KEY]} and the action space {action_space}"
         raise LogpiError(f"{given}; a mask needs {fits}")
-    return ActionMasked(policy, sizes)
+    return sizes
 
 
 def _sizes(space: spaces.Space) -> tuple[int, ...] | None:

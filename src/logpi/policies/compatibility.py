@@ -9,7 +9,9 @@ from jaxtyping import PyTree
 
 from logpi.core.numpy_trees import tree_map
 from logpi.errors import LogpiError, reason_of
+from logpi.policies.memory import is_recurrent, require_same_memory
 from logpi.policies.policy import Policy
+from logpi.policies.recurrent import Recurrent
 from logpi.spaces.actions import unscaled
 from logpi.spaces.layout import SpaceLayouts, describe_space
 from logpi.spaces.tree import empty
@@ -24,7 +26,7 @@ def require_spaces(policy: PyTree, observation_space: spaces.Space, action_space
 
     - `name`: of the environment, for the message.
     """
-    is_policy = lambda node: isinstance(node, Policy)
+    is_policy = lambda node: isinstance(node, Policy | Recurrent)
     parts = [node for node in jax.tree.leaves(policy, is_leaf=is_policy) if is_policy(node)]
     layouts = [part.spaces.layouts for part in parts if part.spaces is not None]
     if layouts:
@@ -33,6 +35,8 @@ def require_spaces(policy: PyTree, observation_space: spaces.Space, action_space
     obs = tree_map(lambda x: jnp.asarray(x[0]), empty(observation_space, 1)())
     try:
         action = eqx.filter_eval_shape(_act, policy, obs)
+    except LogpiError:
+        raise
     except Exception as error:
         reason = reason_of(error)
         raise LogpiError(
@@ -60,8 +64,12 @@ def require_critic(
     first = lambda space: tree_map(lambda x: jnp.asarray(x[0]), empty(space, 1)())
     given = [first(observation_space), *([first(unscaled(action_space))] if kind == "action" else [])]
     call = "critic(obs, action)" if kind == "action" else "critic(obs)"
+    if is_recurrent(critic):
+        require_same_memory(critic, given[0], "the critic")
+        given.append(critic.initial())
+    answered = lambda critic, *given: critic(*given)[0] if is_recurrent(critic) else critic(*given)
     try:
-        answer = eqx.filter_eval_shape(lambda critic, *given: critic(*given), critic, *given)
+        answer = eqx.filter_eval_shape(answered, critic, *given)
     except Exception as error:
         reason = reason_of(error)
         raise LogpiError(
@@ -75,5 +83,9 @@ def require_critic(
 
 def _act(policy: PyTree, obs: PyTree) -> PyTree:
     """Sample an action; a `Point` has no other way to give one."""
-    pi = policy(obs)
+    if is_recurrent(policy):
+        require_same_memory(policy, obs, "the policy")
+        pi = policy(obs, policy.initial())[0]
+    else:
+        pi = policy(obs)
     return pi.push(pi.noise(jr.key(0)))

@@ -1,11 +1,13 @@
 """Evaluation of networks on rows: the one place where a policy or critic meets trajectories [T, N] and batches [B].
 
 A network is a function of one raw observation. A function here maps it over the leading axes of rows, as many as
-`rows.valid` has; all else in logpi asks for answers at rows and maps nothing itself.
+`rows.valid` has; all else in logpi asks for answers at rows and maps nothing itself. A network that remembers is
+unrolled over the first axis, which is time, from the rows' memory on; its memory is reset where an episode begins.
 """
 
+import functools
 from collections.abc import Callable
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 from jax import lax
@@ -13,6 +15,9 @@ from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
 from logpi.distributions.point import Point
 from logpi.distributions.protocol import Distribution
+from logpi.errors import LogpiError
+from logpi.policies.memory import RecurrentNetwork, is_recurrent, over_columns, unroll
+from logpi.types import Memory
 
 Answer = TypeVar("Answer")
 
@@ -29,6 +34,16 @@ class Rows(Protocol):
     @property
     def valid(self) -> Bool[Array, "*B"]:
         """The rows that count."""
+        ...
+
+    @property
+    def begins(self) -> Bool[Array, "*B"] | None:
+        """The rows in which an episode begins; None where no network remembers."""
+        ...
+
+    @property
+    def memory(self) -> Memory:
+        """What the networks remember before the first row, [1, N, ...]."""
         ...
 
 
@@ -52,24 +67,54 @@ class RowsOfTransitions(Rows, Protocol):
         ...
 
 
-def evaluate_policy(policy: Callable[[PyTree], Distribution], rows: Rows) -> Distribution:
-    """Evaluate π_θ(·|s) at the observation of every row: one distribution with the rows' axes as batch axes."""
+def evaluate_policy(policy: Callable[..., Distribution], rows: Rows) -> Distribution:
+    """Evaluate π_θ(·|s) at every row: one distribution with the rows' axes as batch axes."""
+    if is_recurrent(policy):
+        return evaluate_with_memory(policy, rows, rows.memory.policy)[0]
     return map_rows(policy, rows.valid.ndim, rows.obs)
 
 
-def evaluate_critic(critic: Callable[[PyTree], Array], rows: Rows) -> Float[Array, "*B"]:
-    """Evaluate V_φ(s) at the observation of every row."""
+def evaluate_critic(critic: Callable[..., Array], rows: Rows) -> Float[Array, "*B"]:
+    """Evaluate V_φ(s) at every row."""
+    if is_recurrent(critic):
+        return evaluate_with_memory(critic, rows, rows.memory.critic)[0]
     return map_rows(critic, rows.valid.ndim, rows.obs)
 
 
-def evaluate_critic_next(critic: Callable[[PyTree], Array], rows: RowsOfTransitions) -> Float[Array, "*B"]:
-    """Evaluate V_φ(s') at the true successor of every row; the caller zeroes it where the MDP terminated."""
+def evaluate_critic_next(critic: Callable[..., Array], rows: RowsOfTransitions) -> Float[Array, "*B"]:
+    """Evaluate V_φ(s') at the true successor of every row; the caller zeroes it where the MDP terminated.
+
+    A critic that remembers takes one more step, from the memory after the row: also where the episode was cut.
+    """
+    if is_recurrent(critic):
+        after = evaluate_with_memory(critic, rows, rows.memory.critic)[1]
+        return map_rows(critic, rows.valid.ndim, rows.next_obs, after)[0]
     return map_rows(critic, rows.valid.ndim, rows.next_obs)
 
 
 def evaluate_action_critic(critic: Callable[[PyTree, PyTree], Array], rows: RowsOfActions) -> Float[Array, "*B"]:
     """Evaluate Q_φ(s, a) at the observation and action of every row."""
     return map_rows(critic, rows.valid.ndim, rows.obs, rows.action)
+
+
+def evaluate_with_memory(
+    network: RecurrentNetwork, rows: Rows, memory: PyTree[Shaped[Array, "1 N ..."]]
+) -> tuple[Any, PyTree[Shaped[Array, "T N ..."]]]:
+    """Unroll a recurrent network over time-major rows [T, N]: (answers, the memory after each row).
+
+    - `memory`: of this network before the first row, [1, N, ...].
+
+    Raises LogpiError for rows that are not in the order of time, and for rows without memories.
+    """
+    if rows.valid.ndim != 2 or rows.begins is None:
+        raise LogpiError("a network that remembers is evaluated on rows in the order of time, [T, N]; these are not")
+    if jax.tree.structure(memory) != jax.tree.structure(jax.eval_shape(network.initial)):
+        raise LogpiError(
+            "a network that remembers is evaluated on rows that say what it remembers before the first of them, and"
+            " these do not: they are another network's, or were collected without memory"
+        )
+    start = jax.tree.map(lambda h: h[0], memory)
+    return over_columns(functools.partial(unroll, network), rows.obs, rows.begins, start)
 
 
 def evaluate_behavior(

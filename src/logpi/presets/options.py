@@ -210,6 +210,24 @@ InitialStd = Annotated[
 ]
 NormalizeObservations = Annotated[bool, Option("normalize observations by running statistics", SWITCH, switch)]
 NormalizeReturns = Annotated[bool, Option("scale V's targets by the running σ of returns", SWITCH, switch)]
+MemoryCore = Annotated[
+    str | None,
+    Option(
+        "memory core of policy and critic, for tasks that hide part of their state",
+        "gru, lstm, mingru, attention or none",
+        optional(one_of("gru", "lstm", "mingru", "attention")),
+    ),
+]
+MemorySize = Annotated[int, Option("units of a memory core", WHOLE, whole_number)]
+Context = Annotated[int, Option("steps that a memory core of attention looks back", WHOLE, whole_number)]
+SequenceLength = Annotated[
+    int | None,
+    Option(
+        "steps of the segments in which a memory learns from a rollout",
+        "a whole number that divides num_steps, or none: the whole rollout",
+        optional(whole_number),
+    ),
+]
 NoiseScaleGroups = Annotated[
     int | None,
     Option(

@@ -17,6 +17,6 @@ def population(
     return {
         "population": num_envs,
         "pairing": logpi.central_differences if central else logpi.forward_differences,
-        "acting": logpi.sampled if stochastic else logpi.Greedy,
+        "acting": logpi.sampled if stochastic else logpi.greedy,
         "collect": logpi.Episodes(max_episode_steps, episodes, group=2 if central else num_envs),
     }

@@ -13,13 +13,17 @@ from logpi.core.scalars import LARGEST_INT32
 from logpi.environments.protocol import Spec
 from logpi.errors import LogpiError
 from logpi.presets.options import (
+    Context,
     Hidden,
     InitialStd,
+    MemoryCore,
+    MemorySize,
     NoiseScaleGroups,
     NormalizeObservations,
     NormalizeReturns,
     NumEnvs,
     Option,
+    SequenceLength,
     Squash,
     Std,
     declared_options,
@@ -43,6 +47,10 @@ def every_preset(
     initial_std: InitialStd = 1.0,
     normalize_observations: NormalizeObservations = False,
     normalize_returns: NormalizeReturns = False,
+    memory: MemoryCore = None,
+    memory_size: MemorySize = 64,
+    context: Context = 32,
+    sequence_length: SequenceLength = None,
     noise_scale_groups: NoiseScaleGroups = None,
 ) -> None:
     """Declare the options that every preset has: those of environments, networks and the gradient noise meter."""
@@ -112,6 +120,7 @@ class Recipe:
                 f"minibatch_size is {minibatch}; allowed: 1 … {batch} (num_envs {settings['num_envs']}"
                 f" × num_steps {settings['num_steps']})"
             )
+        _require_fitting_memory(settings)
         if settings.get("differences") == "central" and settings["num_envs"] % 2:
             raise LogpiError(f"num_envs is {settings['num_envs']}; allowed: an even number (central differences)")
         return settings
@@ -133,7 +142,32 @@ class Recipe:
         return _with_noise_meter(self._composed(settings), settings["noise_scale_groups"])
 
     def _composed(self, settings: Mapping[str, Any]) -> "logpi.algorithms.protocol.Algorithm":
-        return self.compose(**{name: settings[name] for name in inspect.signature(self.compose).parameters})
+        own = {name: settings[name] for name in inspect.signature(self.compose).parameters}
+        return _with_sequence_length(self.compose(**own), settings["sequence_length"])
+
+
+def _require_fitting_memory(settings: Mapping[str, Any]) -> None:
+    """Raise LogpiError for segments without a memory, or of a length that does not divide the rollout's."""
+    length, steps = settings["sequence_length"], settings.get("num_steps")
+    if length is None:
+        return
+    if settings["memory"] is None:
+        raise LogpiError(f"sequence_length is {length} without a memory; allowed: none, or memory gru, lstm …")
+    if steps is not None and steps % length:
+        raise LogpiError(f"sequence_length is {length}; allowed: a divisor of num_steps, {steps}, or none")
+
+
+def _with_sequence_length(
+    algorithm: "logpi.algorithms.protocol.Algorithm", length: int | None
+) -> "logpi.algorithms.protocol.Algorithm":
+    """Return the algorithm, learning from segments of this length if one is asked for."""
+    if length is None:
+        return algorithm
+    from logpi.algorithms.policy_gradient import PolicyGradient
+
+    if not isinstance(algorithm, PolicyGradient):
+        raise LogpiError(f"sequence_length is {length}; allowed: none, since this method takes no gradient of log π")
+    return replace(algorithm, sequence_length=length)
 
 
 def _with_noise_meter(

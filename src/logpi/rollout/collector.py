@@ -16,6 +16,8 @@ from logpi.numpy_policy.program import Act
 from logpi.rollout.backends import Rows
 from logpi.rollout.buffers import observation_fields
 from logpi.rollout.episode_replay import EpisodeSnapshot, replay
+from logpi.rollout.memory import FIELDS as MEMORY_FIELDS
+from logpi.rollout.memory import ActorMemory
 from logpi.rollout.observations import ColumnIndex, RowIndex, Store, StorePairs
 from logpi.rollout.window import collect_window
 
@@ -99,13 +101,16 @@ class Collector:
         self._actions, self._env_actions = tree_leaves(self._rows["action"]), tree_leaves(self._rows["env_action"])
         with self._limit_threads():
             act = self._bind(weights)
-            if self._fast_window is not None:
-                self._collect_fast_window(self._fast_window, act, draws)
-            elif isinstance(self._collect, Steps):
-                self._collect_window(act, draws)
-            else:
+            if not isinstance(self._collect, Steps):
                 self.begin(seed)
-                self._collect_episodes(act, draws, self._collect.episodes_per_env)
+            memory = ActorMemory(self._rows, self._shard.columns, self._blocks, self._time == 0)
+            if self._fast_window is not None:
+                self._collect_fast_window(self._fast_window, act, draws, memory)
+            elif isinstance(self._collect, Steps):
+                self._collect_window(act, draws, memory)
+            else:
+                self._collect_episodes(act, draws, self._collect.episodes_per_env, memory)
+            memory.store()
 
     def done(self) -> bool:
         """Tell whether `finish` would return without waiting: always."""
@@ -123,29 +128,40 @@ class Collector:
             raise LogpiError(f"{self._environment.spec.name} cannot begin a given episode: it has no `restart`")
         return self._restartable
 
-    def _collect_fast_window(self, environment: SteppableCopies, act: Act, draws: list[np.ndarray]) -> None:
+    def _collect_fast_window(
+        self, environment: SteppableCopies, act: Act, draws: list[np.ndarray], memory: ActorMemory
+    ) -> None:
         """Collect a window in `SteppableCopies`, with little Python per step."""
-        rows = tree_map(lambda x: x[:, self._shard.columns], self._rows)
+        of_steps = {name: x for name, x in self._rows.items() if name not in MEMORY_FIELDS}
+        rows = tree_map(lambda x: x[:, self._shard.columns], of_steps)
         self.obs, self._time = collect_window(
-            environment, self._blocks, act, draws, self.obs, self._time, rows, self._heartbeat
+            environment, self._blocks, act, draws, self.obs, self._time, rows, self._heartbeat, memory
         )
 
-    def _collect_window(self, act: Act, draws: list[np.ndarray]) -> None:
+    def _collect_window(self, act: Act, draws: list[np.ndarray], memory: ActorMemory) -> None:
         """Collect a window in any host environments; draws are [T, n, …]."""
         shard, none_idle, all_copies = self._shard, np.zeros(self._shard.count, bool), slice(None)
         columns = all_copies if shard.count == shard.total else shard.columns
         for t in range(draws[0].shape[0]):
             obs = self.obs
-            action, env_action = self._blocks(act, obs, [x[t] for x in draws])
+            action, env_action = self._act(act, obs, [x[t] for x in draws], memory)
             step = self._environment.step(env_action, none_idle)
             self._write((t, columns), all_copies, obs, action, step)
             for buffer, x in zip(self._env_actions, tree_leaves(env_action), strict=True):
                 buffer[t, columns] = x
             if not step.valid.all() and t:
                 self._truncate(t - 1, np.flatnonzero(failed_steps(step, none_idle)))
-            self._advance(step)
+            self._advance(step, memory)
 
-    def _collect_episodes(self, act: Act, draws: list[np.ndarray], episodes_per_env: int) -> None:
+    def _act(self, act: Act, obs: HostTree, draws: list[np.ndarray], memory: ActorMemory) -> tuple[HostTree, HostTree]:
+        """Return (action[n], env_action[n]) for obs[n] and noise[n, ...], and remember."""
+        spread = self._blocks.spread
+        answer = self._blocks.across(act)(memory.beside(tree_map(spread, obs)), [spread(x) for x in draws])
+        memory.update(answer)
+        action, env_action = tree_map(lambda x: x[self._blocks.positions], answer[:2])
+        return action, env_action
+
+    def _collect_episodes(self, act: Act, draws: list[np.ndarray], episodes_per_env: int, memory: ActorMemory) -> None:
         """Collect whole episodes; draws are [k, limit, n, …], and episode e of environment i is column e·N + i."""
         first, count, total = self._shard.first, self._shard.count, self._shard.total
         copies, episode = np.arange(count), np.zeros(count, np.int64)
@@ -160,13 +176,13 @@ class Collector:
                 noise = [x[index] for x in draws]
             except IndexError:
                 raise self._outlasts(len(valid)) from None
-            action, env_action = self._blocks(act, obs, noise)
+            action, env_action = self._act(act, obs, noise, memory)
             step = self._environment.step(env_action, idle)
             stepped = np.flatnonzero(step.valid)
             columns = episode * total + first + copies
             self._write((self._time[stepped], columns[stepped]), stepped, obs, action, step)
             valid[:, columns[failed_steps(step, idle)]] = False  # such an episode is begun again
-            self._advance(step)
+            self._advance(step, memory)
             episode += step.valid & (step.terminated | step.truncated)
 
     def _outlasts(self, limit: int) -> EpisodeOutlasts:
@@ -197,10 +213,12 @@ class Collector:
         columns = self._shard.first + copies
         self._rows["truncated"][row, columns] |= ~self._rows["terminated"][row, columns]
 
-    def _advance(self, step: Step) -> None:
+    def _advance(self, step: Step, memory: ActorMemory) -> None:
         self.obs = step.obs
         self._time += 1
-        self._time[step.terminated | step.truncated | ~step.valid] = 0
+        begins = step.terminated | step.truncated | ~step.valid
+        self._time[begins] = 0
+        memory.reset(np.flatnonzero(begins))
 
 
 def failed_steps(step: Step, idle: np.ndarray) -> np.ndarray:

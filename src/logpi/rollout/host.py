@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import PyTree
@@ -18,7 +19,7 @@ from logpi.errors import LogpiError, reason_of
 from logpi.numpy_policy.blocks import resize_rows
 from logpi.numpy_policy.program import Program
 from logpi.policies.behavior import Behavior
-from logpi.rollout.actor import behavior_arrays, learned_mask, make_actor
+from logpi.rollout.actor import behavior_arrays, learned_mask, make_actor, observed
 from logpi.rollout.backends import RolloutBackend
 from logpi.rollout.buffers import allocate_buffers, observation_fields
 from logpi.rollout.collector import Collector, Shard
@@ -60,12 +61,14 @@ class HostRollout:
         first = 0 if isinstance(collect, Steps) else (0, 0)
         self._actor = actor = make_actor(mu, obs, jax.tree.map(lambda x: x[first], noise))
         draw = [np.resize(x[first], (actor.block, *x[first].shape[1:])) for x in draws]
-        example = actor.bind(behavior_arrays(mu))(resize_rows(obs, actor.block), draw)
+        example = actor.bind(behavior_arrays(mu))(resize_rows(observed(mu, obs), actor.block), draw)
         self._store, self._draws = store or choose_store(obs, collect), draws
         self._weights = [np.asarray(x) for x in behavior_arrays(mu)] if actor.program else []
         self._learned = learned_mask(mu)
-        self._allocate = lambda store: allocate_buffers(collect, draws, store, obs, example)
         n = environment.spec.num_envs
+        self._initial_memory = eqx.filter_jit(lambda mu: tuple(jax.tree.leaves(mu.initial(n))))
+        memory = tuple(map(np.asarray, self._initial_memory(mu)))
+        self._allocate = lambda store: allocate_buffers(collect, draws, store, obs, example, memory)
         threads = ThreadpoolController()
         collector = Collector(
             environment,
@@ -162,7 +165,8 @@ class HostRollout:
     @property
     def buffers(self) -> dict[str, Any]:
         """The arrays of the last rollout, not copied."""
-        return {name: x for name, x in self._backend.rows(self._which).items() if name != "env_action"}
+        unused = "env_action", "initial_memory"
+        return {name: x for name, x in self._backend.rows(self._which).items() if name not in unused}
 
     @property
     def final_capacity(self) -> int:
@@ -170,15 +174,26 @@ class HostRollout:
         final = tree_leaves(self.buffers.get("final", []))
         return len(final[0]) if final else 0
 
-    def collect(self, mu: Behavior, noise: PyTree, seed: int) -> dict[str, Any]:
-        """Collect one rollout under μ, with the noise of all its steps; whole episodes begin from `seed`."""
-        self.start(mu, noise, seed)
+    def collect(self, mu: Behavior, noise: PyTree, seed: int, memory: PyTree = ()) -> dict[str, Any]:
+        """Collect one rollout under μ, with the noise of all its steps; whole episodes begin from `seed`.
+
+        - `memory`: as in `start`; what μ remembers afterwards is the field `memory`, a tuple of leaves [N, ...].
+        """
+        self.start(mu, noise, seed, memory=memory)
         return self.finish()
 
-    def start(self, mu: Behavior, noise: PyTree, seed: int, which: int = 0) -> None:
-        """Start a rollout into buffer set `which`; workers fill it in the background, a collector before it returns."""
+    def start(self, mu: Behavior, noise: PyTree, seed: int, which: int = 0, memory: PyTree = ()) -> None:
+        """Start a rollout into buffer set `which`; workers fill it in the background, a collector before it returns.
+
+        - `memory`: what μ remembers of the unfinished episodes, [N, ...]; () for whole episodes and a memoryless μ.
+        """
         weights, self._which = behavior_arrays(mu), which
         self._refuse_non_finite_parameters(weights)
+        if mu.is_recurrent:
+            rows, first = self._backend.rows(which), self._initial_memory(mu)
+            start = jax.tree.leaves(memory) or first
+            for buffer, h in zip((*rows["memory"], *rows["initial_memory"]), (*start, *first), strict=True):
+                buffer[...] = np.asarray(h)
         self._backend.start(weights, jax.tree.leaves(noise), seed, which)
 
     def done(self) -> bool:

@@ -18,7 +18,9 @@ def sample_noise(mu: Behavior, obs: PyTree, key: Key[Array, ""], length: int, gr
 
     - `group`: number of neighboring environments that share their noise.
     """
-    first_of_groups = jax.tree.map(lambda x: x[::group], mu(obs))
+    num_envs = jax.tree.leaves(obs)[0].shape[0]
+    pi, _ = mu.step(obs, jnp.ones(num_envs, bool), mu.initial(num_envs))
+    first_of_groups = jax.tree.map(lambda x: x[::group], pi)
     noise = jax.vmap(first_of_groups.noise)(jr.split(key, length))
     return noise if group == 1 else jax.tree.map(lambda x: jnp.repeat(x, group, axis=1), noise)
 

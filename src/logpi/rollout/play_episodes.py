@@ -20,7 +20,7 @@ from logpi.policies.compatibility import require_spaces
 from logpi.rollout import device
 from logpi.rollout.host import HostRollout
 from logpi.rollout.index_ranges import find_out_of_range, refuse_out_of_range
-from logpi.rollout.log_probs import behavior_log_probs
+from logpi.rollout.log_probs import scored_trajectory
 from logpi.rollout.next_observations import with_next_obs
 from logpi.rollout.noise import rollout_noise
 from logpi.rollout.observations import StoreNothing
@@ -199,8 +199,9 @@ class _HostPlays:
         def draw(mu: Behavior, key: Key[Array, ""]) -> tuple[tuple, PyTree]:
             return (), rollout_noise(mu, obs, key, collect, environment.spec)
 
-        def score(mu: Behavior, obs: PyTree, action: PyTree) -> tuple[tuple, Array]:
-            return (), behavior_log_probs(mu, obs, action, n)
+        def score(mu: Behavior, fields: Fields) -> tuple[tuple, Fields]:
+            tau = scored_trajectory(mu, fields, n, complete=True)
+            return (), {"log_prob": tau.log_prob, "memory": tau.memory}
 
         self._noise = aot_compile(draw, mu, jr.key(0))
         store = StoreNothing if outcomes_only else None
@@ -208,8 +209,7 @@ class _HostPlays:
         self._mu, self._key, self._seed = mu, jr.key(0), 0  # of the play under way
         self._outcomes_only = outcomes_only
         if not outcomes_only:
-            fields = with_next_obs(self.rollout.buffers)
-            self._score = aot_compile(score, mu, fields["obs"], fields["action"])
+            self._score = aot_compile(score, mu, with_next_obs(self.rollout.buffers))
 
     def start(self, mu: Behavior, key: Key[Array, ""], seed: int) -> None:
         self._mu, self._key, self._seed = mu, key, seed
@@ -229,8 +229,8 @@ class _HostPlays:
             return fields
         # Copied: the next play overwrites the rollout's buffers, which `jnp.asarray` might share.
         fields = jax.tree.map(jnp.array, with_next_obs(fields))
-        fields["reward"] = fields["reward"].astype(float)
-        return fields | {"log_prob": self._score(self._mu, fields["obs"], fields["action"])[1]}
+        scored = self._score(self._mu, fields)[1]
+        return fields | scored | {"reward": fields["reward"].astype(float)}
 
     def _start_rollout(self) -> None:
         self.rollout.start(self._mu, jax.device_get(self._noise(self._mu, self._key)[1]), self._seed)

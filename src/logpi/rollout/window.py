@@ -14,6 +14,7 @@ from logpi.environments.protocol import SteppableCopies
 from logpi.numpy_policy.blocks import Blocks
 from logpi.numpy_policy.program import Act
 from logpi.rollout.backends import Rows
+from logpi.rollout.memory import ActorMemory
 
 End = tuple[int, int, bool, bool]  # row, environment, terminated, valid
 
@@ -27,6 +28,7 @@ def collect_window(
     time: np.ndarray,
     rows: Rows,
     heartbeat: np.ndarray,
+    memory: ActorMemory,
 ) -> tuple[HostTree, np.ndarray]:
     """Fill `rows` [T, n, ...] from the current observations on; returns (next observations, times of the next steps).
 
@@ -34,6 +36,7 @@ def collect_window(
     - `obs`, `time`: current observations [n, ...], and the number of steps already taken in each episode, int [n].
     - `rows`: the fields of a window, stored as by `StorePairs`: the columns of these environments alone.
     - `heartbeat`: int64 [1], incremented per step.
+    - `memory`: of the policy, reset where an episode begins.
     """
     window, noise = _next_obs_window(blocks, obs, rows["next_obs"]), [blocks.spread(x, axis=1) for x in draws]
     copies, positions, act_all, beats = range(len(time)), blocks.positions, blocks.across(act), heartbeat.data
@@ -47,13 +50,15 @@ def collect_window(
     ends: list[End] = []
     steps = zip(zip(*noise, strict=True), _iterate_rows(own), _iterate_rows(window), rows["reward"], strict=True)
     for t, (draw, next_obs, spread_next, reward) in enumerate(steps):
-        answer = act_all(spread_obs, draw)
-        answers.append(answer)
+        answer = act_all(memory.beside(spread_obs), draw)
+        memory.update(answer)
+        answers.append(answer[:2])
         ended = environment.advance(own_actions(answer[1]), next_obs, reward, copies)
         if ended:
             next_obs = tree_map(np.copy, next_obs)  # the true final observations stay in the window
             environment.begin([i for i, *_ in ended], next_obs)
             spread_next = tree_map(blocks.spread, next_obs)
+            memory.reset([i for i, *_ in ended])
             starts.append((t + 1, next_obs))
             ends += [(t, *end) for end in ended]
         spread_obs = spread_next
