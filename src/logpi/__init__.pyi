@@ -118,6 +118,9 @@ from .policies.mlp import MLP as MLP
 from .policies.normalization import Normalize as Normalize
 from .policies.policy import Policy as Policy
 from .policies.policy import mlp_policy as mlp_policy
+from .policies.recurrent import Recurrent as Recurrent
+from .policies.recurrent import recurrent_critic as recurrent_critic
+from .policies.recurrent import recurrent_policy as recurrent_policy
 from .policies.predictor import Predictor as Predictor
 from .presets.a2c import a2c as a2c
 from .presets.ars import ars as ars
@@ -144,6 +147,7 @@ from .training.train import resume as resume
 from .training.train import train as train
 from .types import Batch as Batch
 from .types import Frozen as Frozen
+from .types import Memory as Memory
 from .types import State as State
 from .types import Trajectory as Trajectory
 from .types import trainable as trainable

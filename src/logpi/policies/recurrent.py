@@ -19,6 +19,7 @@ from logpi.policies.memory import RecurrentNetwork, require_same_memory, unroll
 from logpi.policies.mlp import MLP
 from logpi.policies.normalization import Identity, ReturnScale, initial_moments
 from logpi.policies.policy import encoding
+from logpi.policies.predictor import require_one_observation
 from logpi.spaces.pair import SpacePair
 
 CoreFactory = Callable[[int, Key[Array, ""]], RecurrentNetwork]
@@ -52,6 +53,7 @@ class Recurrent(eqx.Module):
 
     def __call__(self, obs: PyTree, memory: PyTree) -> tuple[Any, PyTree]:
         """Compute (answer, next memory) from one raw observation and the memory of those before it."""
+        require_one_observation(self.spaces, obs)
         y, memory = self.core(self._before(obs), memory)
         return self._after(y, obs), memory
 
