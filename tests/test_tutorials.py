@@ -33,8 +33,8 @@ def workspace(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-def test_there_are_six():
-    assert len(PAGES) == 6 and all(list(blocks(page)) for page in PAGES)
+def test_there_are_seven():
+    assert len(PAGES) == 7 and all(list(blocks(page)) for page in PAGES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -118,10 +118,10 @@ from .policies.mlp import MLP as MLP
 from .policies.normalization import Normalize as Normalize
 from .policies.policy import Policy as Policy
 from .policies.policy import mlp_policy as mlp_policy
+from .policies.predictor import Predictor as Predictor
 from .policies.recurrent import Recurrent as Recurrent
 from .policies.recurrent import recurrent_critic as recurrent_critic
 from .policies.recurrent import recurrent_policy as recurrent_policy
-from .policies.predictor import Predictor as Predictor
 from .presets.a2c import a2c as a2c
 from .presets.ars import ars as ars
 from .presets.cloning import cloning as cloning
