@@ -222,13 +222,13 @@ class LateIndex(Counting):
 
 @pytest.mark.parametrize(("collect", "store"), [(Steps(6), None), (Episodes(), None), (Steps(6), StorePairs)], ids=str)
 def test_an_index_outside_its_space_is_named(collect, store, key):
-    """Once a rollout, in the buffers: an encoder would make it a vector of zeros."""
+    """In the step that answers it: an encoder would make it a vector of zeros."""
     made = []
     make = lambda: made.append((LateIndex if len(made) == 1 else Counting)(space=DICT)) or made[-1]
     environment = Gymnasium(make, 3, "late", 9)
     mu, obs = Behavior(One()), environment.reset(0)
     noise = jax.device_get(rollout_noise(mu, obs, key, collect, environment.spec))
     rollout = HostRollout(environment, collect, mu, obs, noise, store)
-    line = r"environment 1 of late answered next_obs\['place'\] outside .* at step 2 of an episode: 3; allowed: -1 … 2"
+    line = r"environment 1 of late answered step with .* \['place'\]: 3 is outside Discrete\(4, start=-1\): allowed .* -1 … 2"
     with pytest.raises(LogpiError, match=line):
         rollout.collect(mu, noise, 0)
