@@ -22,6 +22,7 @@ from logpi.policies.cores.mingru import compose_in_parallel, compose_in_turn
 from logpi.policies.evaluate import evaluate_policy
 from logpi.policies.memory import step_by_step, unroll
 from logpi.policies.recurrent import recurrent_critic, recurrent_policy
+from logpi.testing import check_policy
 from logpi.types import Batch, Memory, State, Trajectory
 from logpi.updates.minibatches import flatten_rows, segments, shuffled
 
@@ -266,3 +267,26 @@ def test_methods_that_cannot_remember_say_why():
         logpi.evolution(memory="gru", sequence_length=4).algorithm(
             logpi.evolution(memory="gru", sequence_length=4).settings("")
         )
+
+
+class Forgets(eqx.Module):
+    """A policy whose `unroll` does not reset its memory."""
+
+    policy: eqx.Module
+
+    def initial(self):
+        return self.policy.initial()
+
+    def __call__(self, obs, memory):
+        return self.policy(obs, memory)
+
+    def unroll(self, x, begins, memory):
+        return self.policy.unroll(x, jnp.zeros_like(begins), memory)
+
+
+def test_the_check_of_policies_knows_memories(key):
+    seen, acted = spaces.Box(-1, 1, (3,)), spaces.Discrete(2)
+    policy = recurrent_policy(seen, acted, core=core_factory("gru", 4, 1), hidden=(4,), key=key)
+    check_policy(policy, seen, acted)
+    with pytest.raises(LogpiError, match="unroll gives other memories than the steps"):
+        check_policy(Forgets(policy), seen, acted)

@@ -229,6 +229,6 @@ def test_an_index_outside_its_space_is_named(collect, store, key):
     mu, obs = Behavior(One()), environment.reset(0)
     noise = jax.device_get(rollout_noise(mu, obs, key, collect, environment.spec))
     rollout = HostRollout(environment, collect, mu, obs, noise, store)
-    line = r"environment 1 of late answered step with .* \['place'\]: 3 is outside Discrete\(4, start=-1\): allowed .* -1 … 2"
+    line = r"environment 1 of late answered step with .* \['place'\]: 3 is outside Discrete\(4, start=-1\)"
     with pytest.raises(LogpiError, match=line):
         rollout.collect(mu, noise, 0)

@@ -16,22 +16,26 @@ from logpi.core.numpy_trees import HostTree, tree_leaves, tree_map
 from logpi.errors import LogpiError
 from logpi.policies.behavior import Behavior
 from logpi.policies.evaluate import map_rows
+from logpi.policies.memory import RecurrentNetwork, is_recurrent, require_same_memory, step_by_step, unroll
 from logpi.spaces.actions import to_gymnasium
 from logpi.spaces.tree import LeafSpace, copy_as_stored, leaf_spaces, map_leaves
 from logpi.testing.distribution import METHODS
 from logpi.testing.expect import close, offers, require, same_kind
-from logpi.types import ravel, trainable
+from logpi.types import Frozen, ravel, trainable
 
 ROWS = 16
+HISTORY = 3  # observations that a policy remembers while it is checked
 
 
 def check_policy(policy: PyTree, observation_space: spaces.Space, action_space: spaces.Space, *, seed: int = 0) -> None:
     """Raise LogpiError unless a policy satisfies its contract on observations sampled from the space.
 
-    - `policy`: any callable PyTree from one raw observation to a distribution.
+    - `policy`: any callable PyTree from one raw observation to a distribution; or one that remembers, see
+      `RecurrentNetwork`.
 
     Checked: the distribution's methods; actions with the structure, shapes and ranges of the action space; noise
-    independent of observations; equal results under jit and vmap; finite gradients; no parameter without influence.
+    independent of observations; equal results under jit and vmap; finite gradients; no parameter without influence. Of
+    a policy that remembers: its memory keeps its form, and `unroll` is what its steps are one after the other.
     `check_distribution` checks the distribution itself.
 
         >>> import jax, logpi
@@ -40,12 +44,38 @@ def check_policy(policy: PyTree, observation_space: spaces.Space, action_space: 
         >>> check_policy(logpi.mlp_policy(seen, actions, key=jax.random.key(0)), seen, actions)
     """
     obs, key = observations(observation_space, ROWS, seed), jr.key(seed)
+    if is_recurrent(policy):
+        _memory(policy, obs)
+        policy = AfterHistory(policy, Frozen(jax.tree.map(lambda x: x[:HISTORY], obs)))
     together, native = _rows(policy, obs, key)
     remedy = "let the noise's shape and values depend on the action space and the key alone"
     same = all(close(_row(together["noise"], i), _row(together["noise"], 0), 0) for i in range(ROWS))
     require(same, "the noise depends on the observation", remedy)
     _actions(native, action_space)
     _gradients(policy, obs, key)
+
+
+class AfterHistory(eqx.Module):
+    """A policy that remembers as a function of the one observation that follows after others."""
+
+    policy: RecurrentNetwork
+    history: Frozen
+
+    def __call__(self, obs: PyTree) -> Any:
+        """Return π(·|history, obs)."""
+        memory = self.policy.initial()
+        for i in range(HISTORY):
+            memory = self.policy(_row(self.history.value, i), memory)[1]
+        return self.policy(obs, memory)[0]
+
+
+def _memory(policy: RecurrentNetwork, obs: PyTree) -> None:
+    """Check that the memory keeps its form, and that many rows at once are answered as they are one by one."""
+    require_same_memory(policy, _row(obs, 0), "the policy")
+    begins = jnp.zeros(ROWS, bool).at[ROWS // 2].set(True)
+    run = lambda unrolled: eqx.filter_jit(unrolled)(policy, obs, begins, policy.initial())[1]
+    same = close(run(unroll), run(step_by_step))
+    require(same, "unroll gives other memories than the steps one after the other", "reset it where `begins` says so")
 
 
 def _row(tree: PyTree, i: int) -> PyTree:
