@@ -6,6 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from builders import on_device, on_host, remembering_behavior, walks
+from helpers import mostly_slow
 
 import logpi
 from logpi.core.collection import Episodes, Steps
@@ -20,7 +21,7 @@ COLLECTS = [Steps(30), Episodes(episodes_per_env=2)]
 
 
 @pytest.mark.thorough_after(2)
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", mostly_slow(CORES, 2))
 @pytest.mark.parametrize("collect", COLLECTS, ids=str)
 def test_the_device_and_the_host_collect_the_same(key, core, collect):
     """Episodes of 12 steps, cut by a window of 30: every row's log μ is that of the same memory."""

@@ -5,6 +5,7 @@ import runpy
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import mostly_slow
 from small_runs import TINY, fingerprint
 
 import logpi
@@ -71,11 +72,14 @@ METHODS = {
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("env", "method"),
-    [
-        *(("logpi:CartPole-v1", method) for method in METHODS),
-        ("CartPole-v1", "reinforce"),
-        ("CartPole-v1", "evolution"),
-    ],
+    mostly_slow(
+        [
+            *(("logpi:CartPole-v1", method) for method in METHODS),
+            ("CartPole-v1", "reinforce"),
+            ("CartPole-v1", "evolution"),
+        ],
+        [*(("logpi:CartPole-v1", method) for method in ("a2c", "trpo", "off-policy")), ("CartPole-v1", "evolution")],
+    ),
 )
 def test_every_method_learns_with_a_memory(tmp_path, env, method):
     """Two iterations: finite, and with a step that moved the policy."""
