@@ -170,7 +170,7 @@ def test_weights_correct_for_another_policy_that_remembers(core):
     pomdp = PROBLEMS["repeat-first"]
     policy, critic = networks(pomdp, core, jr.key(1))
     mu, _ = networks(pomdp, core, jr.key(2))
-    assert_unbiased(OFF_POLICY, pomdp, policy, critic, mu, rounds=400)
+    assert_unbiased(OFF_POLICY, pomdp, policy, critic, mu, rounds=1000)
 
 
 @pytest.mark.thorough
