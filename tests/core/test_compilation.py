@@ -27,7 +27,7 @@ LINES = {  # of StableHLO: a change that needs a tenth more of them says why, he
     "vpg": 3019,
     "a2c": 2751,
     "npg": 3078,
-    "trpo": 3824,  # 3358 before returns were summed in two floats and indices were looked for
+    "trpo": 3824,  # 3358 before returns were summed in two floats
     "ppo": 3380,
     "ppo-kl": 3729,
     "off-policy": 3366,
