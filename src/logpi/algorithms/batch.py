@@ -12,7 +12,7 @@ from logpi.credit.base import Credit
 from logpi.objectives.base import Objective
 from logpi.policies.behavior import Behavior
 from logpi.policies.evaluate import evaluate_policy, evaluate_with_memory
-from logpi.policies.memory import as_first_row, is_recurrent
+from logpi.policies.memory import as_first_row, is_recurrent, memory_before
 from logpi.types import Batch, Memory, State, Trajectory, trainable
 from logpi.updates.minibatches import flatten_rows
 
@@ -52,8 +52,7 @@ def memories_before(state: State, tau: Trajectory) -> Memory:
     def before(network: PyTree, memory: PyTree) -> PyTree:
         if not is_recurrent(network):
             return ()
-        after = evaluate_with_memory(network, tau, memory)[1]
-        return jax.tree.map(lambda first, h: jnp.concatenate([first, h[:-1]]), memory, after)
+        return memory_before(evaluate_with_memory(network, tau, memory)[1], memory)
 
     return Memory(before(state.policy, tau.memory.policy), before(state.critic, tau.memory.critic))
 

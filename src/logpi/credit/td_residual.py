@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from logpi.credit.base import Credit, next_state_values, state_values
+from logpi.credit.base import Credit, require_state_critic
+from logpi.policies.evaluate import evaluate_critic_and_next
 from logpi.types import Number, State, Trajectory
 
 
@@ -27,6 +28,5 @@ def td_residuals(
     critic: PyTree, tau: Trajectory, gamma: float | Float[Array, ""]
 ) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
     """Compute (δ, V(s)) at every row. V of the true successor counts where an episode was only truncated."""
-    value = state_values(critic, tau)
-    next_value = next_state_values(critic, tau)
+    value, next_value = evaluate_critic_and_next(require_state_critic(critic), tau)
     return tau.reward + jnp.where(tau.terminated, 0.0, gamma) * next_value - value, value

@@ -134,7 +134,7 @@ class BatchReader:
         return self._copy(obs), np.asarray(reward, np.float32), np.array(terminated), np.asarray(truncated), info
 
     def _is_known(self, parts: Sequence[Any]) -> bool:
-        """Whether arrays of this structure, these shapes and dtypes were right before."""
+        """Tell if arrays of this structure, these shapes and dtypes were right before."""
         return (form := _form(parts)) is not None and form in self._known
 
     def _add(self, parts: Sequence[Any]) -> None:

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from logpi.errors import LogpiError
 from logpi.objectives.outputs import Outputs
 from logpi.types import Batch, Number
 
@@ -116,6 +117,18 @@ class Scaled(ObjectiveWrapper):
     def __call__(self, outputs: Outputs, batch: Batch) -> Float[Array, ""]:
         """Return the value times the factor."""
         return self.factor * self.objective(outputs, batch)
+
+
+def require_meaningful_value(objective: Objective, update: object, instead: str) -> None:
+    """Raise LogpiError for an objective whose values cannot be compared, where `update` compares them.
+
+    - `instead`: name of the update that needs the gradient alone.
+    """
+    if not objective.has_meaningful_value:
+        raise LogpiError(
+            f"{type(objective).__name__} is no objective for {type(update).__name__}, which compares its values, and"
+            f" only its gradient means something; allowed: importance, Clipped(ε), score …; or {instead} as the update"
+        )
 
 
 def total(x: Float[Array, "*B"], batch: Batch) -> Float[Array, ""]:

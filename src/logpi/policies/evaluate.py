@@ -43,7 +43,7 @@ class Rows(Protocol):
 
     @property
     def memory(self) -> Memory:
-        """What the networks remember before the first row, [1, N, ...]."""
+        """Memories of the networks before the first row, [1, N, ...]."""
         ...
 
 
@@ -87,9 +87,25 @@ def evaluate_critic_next(critic: Callable[..., Array], rows: RowsOfTransitions) 
     A critic that remembers takes one more step, from the memory after the row: also where the episode was cut.
     """
     if is_recurrent(critic):
-        after = evaluate_with_memory(critic, rows, rows.memory.critic)[1]
-        return map_rows(critic, rows.valid.ndim, rows.next_obs, after)[0]
+        return _remembered_values(critic, rows)[1]
     return map_rows(critic, rows.valid.ndim, rows.next_obs)
+
+
+def evaluate_critic_and_next(
+    critic: Callable[..., Array], rows: RowsOfTransitions
+) -> tuple[Float[Array, "*B"], Float[Array, "*B"]]:
+    """Evaluate (V_φ(s), V_φ(s')) at every row; a critic that remembers goes through time once for both."""
+    if is_recurrent(critic):
+        return _remembered_values(critic, rows)
+    return evaluate_critic(critic, rows), evaluate_critic_next(critic, rows)
+
+
+def _remembered_values(
+    critic: RecurrentNetwork, rows: RowsOfTransitions
+) -> tuple[Float[Array, "*B"], Float[Array, "*B"]]:
+    """Evaluate (V, V of the true successor) of a critic that remembers."""
+    value, after = evaluate_with_memory(critic, rows, rows.memory.critic)
+    return value, map_rows(critic, rows.valid.ndim, rows.next_obs, after)[0]
 
 
 def evaluate_action_critic(critic: Callable[[PyTree, PyTree], Array], rows: RowsOfActions) -> Float[Array, "*B"]:

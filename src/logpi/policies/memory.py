@@ -49,11 +49,6 @@ def is_recurrent(network: object) -> TypeGuard[RecurrentNetwork]:
     return isinstance(network, RecurrentNetwork)
 
 
-def initial_memory(network: object) -> PyTree:
-    """Return the memory with which a network begins an episode; () for a memoryless one."""
-    return network.initial() if isinstance(network, RecurrentNetwork) else ()
-
-
 def reset_memory(network: RecurrentNetwork, begins: Bool[Array, ""], memory: PyTree) -> PyTree:
     """Return the memory before one row: the initial one where an episode begins, else the memory given."""
     return jax.tree.map(lambda first, h: jnp.where(begins, first, h), network.initial(), memory)
@@ -84,9 +79,11 @@ def step_by_step(
     return lax.scan(step, memory, (x, begins))[1]
 
 
-def memory_before(after: PyTree[Shaped[Array, "T ..."]], memory: PyTree) -> PyTree[Shaped[Array, "T ..."]]:
+def memory_before(
+    after: PyTree[Shaped[Array, "T N ..."]], memory: PyTree[Shaped[Array, "1 N ..."]]
+) -> PyTree[Shaped[Array, "T N ..."]]:
     """Shift memories by one row: from those after each row and the one before the first, to those before each row."""
-    return jax.tree.map(lambda first, h: jnp.concatenate([first[None], h[:-1]]), memory, after)
+    return jax.tree.map(lambda first, h: jnp.concatenate([first, h[:-1]]), memory, after)
 
 
 def as_first_row(memory: PyTree[Shaped[Array, "N ..."]], repeats: int = 1) -> PyTree[Shaped[Array, "1 C ..."]]:

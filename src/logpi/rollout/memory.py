@@ -1,6 +1,6 @@
-"""What a policy remembers in the environments of one process, while it acts. Needs no JAX."""
+"""Memories of a policy in the environments of one process, while it acts. Needs no JAX."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class ActorMemory:
         if self.present:
             self._now = answer[2]
 
-    def reset(self, copies: Any) -> None:
+    def reset(self, copies: Sequence[int] | np.ndarray) -> None:
         """Forget everything in these copies, in which an episode begins."""
         if not self.present or not len(copies):
             return

@@ -22,7 +22,7 @@ STORED_AS = {"f": "fiub", "i": "iub", "u": "iub", "b": "b"}
 
 @dataclass(frozen=True)
 class Fault:
-    """What keeps a value from being stored as an element of a space.
+    """Reason why a value cannot be stored as an element of a space.
 
     - `text`: in words, without the place.
     - `path`: of the leaf, as "['camera'][0]"; "" where the space is no tree.

@@ -6,8 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
-from logpi.errors import LogpiError
-from logpi.objectives.base import Objective
+from logpi.objectives.base import Objective, require_meaningful_value
 from logpi.types import Batch, Number, ravel
 
 Info = dict[str, Float[Array, ""]]
@@ -41,12 +40,7 @@ class NormConstrainedLineSearch(eqx.Module):
     ) -> tuple[PyTree, PyTree, Info]:
         """Return (θ', the empty state, metrics): `gradient_norm`, `step_norm`, `gain` in J, `skipped_updates`."""
         del key
-        if not objective.has_meaningful_value:
-            raise LogpiError(
-                f"{type(objective).__name__} is no objective for NormConstrainedLineSearch, which compares its values,"
-                " and only its gradient means something; allowed: importance, Clipped(ε), score …; or"
-                " NormConstrainedStep as the update"
-            )
+        require_meaningful_value(objective, self, "NormConstrainedStep")
         theta, unravel = ravel(params)
         value = lambda vector: objective.evaluate(unravel(vector), batch)
         before, gradient = jax.value_and_grad(value)(theta)

@@ -9,8 +9,7 @@ from jax import lax
 from jaxtyping import Array, Float, Key, PyTree
 
 from logpi.distributions.divergence import forward
-from logpi.errors import LogpiError
-from logpi.objectives.base import Objective, mean
+from logpi.objectives.base import Objective, mean, require_meaningful_value
 from logpi.objectives.outputs import Outputs
 from logpi.types import Batch, Number
 from logpi.updates.natural import natural_step, refuse_joint
@@ -51,11 +50,7 @@ class TrustRegion(eqx.Module):
     ) -> tuple[PyTree, PyTree, Info]:
         """Return (θ', the empty state, metrics of `natural_step` and of the backtracking)."""
         del key
-        if not objective.has_meaningful_value:
-            raise LogpiError(
-                f"{type(objective).__name__} is no objective for TrustRegion, which compares its values, and only its"
-                " gradient means something; allowed: importance, Clipped(ε), score …; or NaturalGradient as the update"
-            )
+        require_meaningful_value(objective, self, "NaturalGradient")
         theta, unravel, step, info = natural_step(self, objective, params, batch)
         outputs = Outputs(params, batch)
         before, old = objective(outputs, batch), outputs.pi

@@ -127,7 +127,7 @@ class SteppableVisibleEntries(RestartableVisibleEntries):
 
     @property
     def restarts(self) -> int:
-        """How often a copy that raises may be replaced."""
+        """Number of times that a copy that raises may be replaced."""
         return self._copies.restarts
 
     @restarts.setter
