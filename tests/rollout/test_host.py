@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from builders import Counting, Jitter, WalkOnHost, behavior, on_host, walks
-from counting import DICT
+from counting import DICT, TUPLE
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from logpi.core.collection import Episodes, Steps
@@ -218,6 +218,29 @@ class LateIndex(Counting):
         if self._t == 3:
             seen["place"] = np.int64(3)
         return seen
+
+
+class LateIndices(Counting):
+    """One of two indices is outside its range, at the third step of one copy."""
+
+    def _obs(self):
+        seen = super()._obs()
+        return (*seen[:2], np.array([1, 5])) if self._t == 3 else seen
+
+
+@pytest.mark.parametrize("collect", [Steps(6), Episodes()], ids=str)
+def test_indices_outside_their_space_are_named_once_a_rollout(collect, key):
+    """Indices 1 … 4 and −5 … 4: a range of arrays is compared in the buffers, not in the step."""
+    made = []
+    make = lambda: made.append((LateIndices if len(made) == 1 else Counting)(space=TUPLE)) or made[-1]
+    environment = Gymnasium(make, 3, "late", 9)
+    mu, obs = Behavior(One()), environment.reset(0)
+    noise = jax.device_get(rollout_noise(mu, obs, key, collect, environment.spec))
+    line = (
+        r"environment 1 of late answered next_obs\[2\] outside .* at step 2 of an episode: .*5.*; allowed: \[ ?1 -5\] …"
+    )
+    with pytest.raises(LogpiError, match=line):
+        HostRollout(environment, collect, mu, obs, noise).collect(mu, noise, 0)
 
 
 @pytest.mark.parametrize(("collect", "store"), [(Steps(6), None), (Episodes(), None), (Steps(6), StorePairs)], ids=str)
