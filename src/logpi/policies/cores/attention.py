@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from logpi.policies.cores.gru import stacked_orthogonal
+from logpi.policies.cores.initialization import stacked_orthogonal
 
 Window = tuple[Float[Array, "K D"], Int[Array, ""]]
 FAR = -1e9  # score of a step that is not there

@@ -7,6 +7,7 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Bool, Float, Key
 
+from logpi.policies.cores.initialization import stacked_orthogonal
 from logpi.policies.memory import reset_memory
 
 
@@ -61,9 +62,3 @@ class GRU(eqx.Module):
         r, z = jax.nn.sigmoid(seen[: 2 * h.size] + kept[: 2 * h.size]).reshape(2, -1)
         candidate = jnp.tanh(seen[2 * h.size :] + r * (kept[2 * h.size :] + self.candidate_bias))
         return candidate + z * (h - candidate)
-
-
-def stacked_orthogonal(key: Key[Array, ""], inputs: int, size: int, number: int) -> Float[Array, "I NH"]:
-    """Draw `number` orthogonal matrices [inputs, size], side by side: one for each gate."""
-    draw = jax.nn.initializers.orthogonal()
-    return jnp.concatenate([draw(k, (inputs, size)) for k in jr.split(key, number)], axis=1)

@@ -7,7 +7,7 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Bool, Float, Key
 
-from logpi.policies.cores.gru import stacked_orthogonal
+from logpi.policies.cores.initialization import stacked_orthogonal
 from logpi.policies.memory import reset_memory
 
 State = tuple[Float[Array, " H"], Float[Array, " H"]]

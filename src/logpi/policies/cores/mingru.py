@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Key
 
-from logpi.policies.cores.gru import stacked_orthogonal
+from logpi.policies.cores.initialization import stacked_orthogonal
 
 
 class MinGRU(eqx.Module):
